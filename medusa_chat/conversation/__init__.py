@@ -1,0 +1,1 @@
+"""Conversations: what was said, where it is kept, how it leaves. Knows no torch, no engine."""

@@ -1,0 +1,65 @@
+"""The figures of one reply: the only place that defines them. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+StopReason = Literal["eos", "stop", "length", "context", "cancelled"]
+Mode = Literal["medusa", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was counted and timed while one reply was decoded; all of it measured.
+
+    A burst is what one step emits: its root, then the drafts that it accepted. ``steps`` counts
+    bursts, so that plain decoding has exactly one token a step.
+    """
+
+    prompt_tokens: int = 0
+    """Tokens of the templated prompt."""
+    reused_tokens: int = 0
+    """How many of them were in the cache already, from an earlier turn."""
+    tokens: int = 0
+    """Tokens emitted, an EOS included."""
+    steps: int = 0
+    prefill_seconds: float = 0.0
+    """From the start of prefill to the first token known."""
+    decode_seconds: float = 0.0
+    """From the end of prefill to the last token."""
+    first_token_seconds: float | None = None
+    """From the request's arrival at the engine to the first token; None before it."""
+    accepted_counts: tuple[int, ...] = ()
+    """``accepted_counts[n]``: how many bursts had n + 1 tokens."""
+
+    @property
+    def accepted_per_step(self) -> float | None:
+        """Tokens emitted a step, the root included: 1.0 is plain decoding. None before a step."""
+        return self.tokens / self.steps if self.steps else None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Tokens a second after the first one, whose time is prefill's; None when not measured."""
+        if self.tokens < 2 or self.decode_seconds <= 0:
+            return None
+        return (self.tokens - 1) / self.decode_seconds
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens of the context in use: the prompt and what was emitted."""
+        return self.prompt_tokens + self.tokens
+
+    def line(self) -> str:
+        """Return the line under a finished reply; what was not measured is left out."""
+        parts = []
+        if self.tokens_per_second is not None:
+            parts.append(f"{self.tokens_per_second:.0f} tok/s")
+        if self.accepted_per_step is not None:
+            parts.append(f"{self.accepted_per_step:.2f} accepted/step")
+        parts.append(f"{self.tokens} token{'' if self.tokens == 1 else 's'}")
+        if self.tokens:
+            parts.append(f"{self.decode_seconds:.1f} s")
+        if self.first_token_seconds is not None:
+            parts.append(f"first token {self.first_token_seconds * 1000:.0f} ms")
+        return " · ".join(parts)

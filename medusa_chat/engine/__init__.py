@@ -1,0 +1,1 @@
+"""The engine: one loaded model that answers prompts, in this process or in one of its own."""

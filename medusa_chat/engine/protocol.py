@@ -1,0 +1,170 @@
+"""The messages between the interface and the engine, and their form on the wire.
+
+One JSON object a line: ``{"type": "Burst", ...}``. Requests go to the engine, events come from it.
+Standard library only, so that the interface can import it without torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from medusa_chat.decoding.stats import Figures, Mode, StopReason
+from medusa_chat.errors import EngineError
+from medusa_chat.settings import DecodeSettings, ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One turn as a chat template takes it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+# Requests ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load this model; answered by Loading events and one Loaded or Failed."""
+
+    settings: ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Answer this conversation; answered by Started, Bursts and one Finished or Failed."""
+
+    reply_id: int
+    messages: tuple[ChatMessage, ...]
+    settings: DecodeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop this reply and keep what came; answered by its Finished. Unknown ids are ignored."""
+
+    reply_id: int
+
+
+# Events --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A stage of loading has begun, in words."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model is ready."""
+
+    model: str
+    """As the user named it."""
+    base_model: str
+    dtype: str
+    device: str
+    quantization: str
+    context_tokens: int
+    """The most tokens that a prompt and its reply can have together."""
+    heads: int
+    """Medusa heads in use; 0 when the model can only decode plainly."""
+    plain_reason: str | None = None
+    """Why Medusa cannot be switched on, or None when it can."""
+    notices: tuple[str, ...] = ()
+    """What the user should know: an alias that was followed, a context that was capped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A reply has begun: its prompt is templated, its seed drawn; prefill follows."""
+
+    reply_id: int
+    seed: int
+    mode: Mode
+    tree: str
+    """The tree in words, as ``dynamic, 8 nodes``."""
+    prompt_tokens: int
+    reused_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that belongs to one burst; a burst may come in several pieces."""
+
+    burst: int
+    """Index of the burst in its reply, from 0."""
+    text: str
+    tokens: int
+    """How many tokens of the burst came with this piece (0 when only held text was let go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """New text, in order, and the figures so far. Sent at most 60 times a second."""
+
+    reply_id: int
+    pieces: tuple[Piece, ...]
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reply is over, for this reason, with these figures."""
+
+    reply_id: int
+    stop_reason: StopReason
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request failed; the engine goes on. ``reply_id`` is None when loading failed."""
+
+    reply_id: int | None
+    message: str
+
+
+Request = Load | Generate | Cancel
+Event = Loading | Loaded | Started | Bursts | Finished | Failed
+
+_TYPES: dict[str, type] = {
+    message.__name__: message for message in (*typing.get_args(Request), *typing.get_args(Event))
+}
+
+
+def encode(message: Request | Event) -> bytes:
+    """Return the message as one line of JSON, its newline included."""
+    fields = dataclasses.asdict(message)
+    return json.dumps({"type": type(message).__name__, **fields}).encode() + b"\n"
+
+
+def decode(line: bytes) -> Request | Event:
+    """Return the message that ``encode`` wrote. Raises EngineError for anything else."""
+    try:
+        fields = json.loads(line)
+        message = _build(_TYPES[fields.pop("type")], fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineError(f"The engine and the interface disagree on {line[:80]!r}.") from error
+    return typing.cast("Request | Event", message)
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """Turn JSON back into ``kind``: a dataclass, a tuple of one kind, an optional, or a scalar."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _build(hints[name], item) for name, item in value.items()})
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        return tuple(_build(arguments[0], item) for item in value)
+    if origin in (types.UnionType, typing.Union) and value is not None:
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return _build(inner, value)
+    return value

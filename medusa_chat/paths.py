@@ -1,0 +1,47 @@
+"""Where things lie: what ships with the program, and what the program writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(name: str) -> Path:
+    """Return the path of ``models.toml`` or of a file or folder under ``assets``.
+
+    A wheel carries both inside the package; a checkout (and an editable install of one) has them
+    beside it. Raises FileNotFoundError, with the name, when neither holds it.
+    """
+    for root in (_PACKAGE, _PACKAGE.parent):
+        path = root / name
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{name} is missing from this installation: install medusa-chat again")
+
+
+def data_dir() -> Path:
+    """Return the folder of the conversations, made if need be (``MEDUSA_CHAT_HOME`` overrides)."""
+    return _made(_home("data"))
+
+
+def log_file() -> Path:
+    """Return the path of the log that error messages name; its folder is made if need be."""
+    return _made(_home("log")) / "medusa-chat.log"
+
+
+def _home(kind: str) -> Path:
+    override = os.environ.get("MEDUSA_CHAT_HOME")
+    if override:
+        return Path(override).expanduser()
+    import platformdirs
+
+    if kind == "log":
+        return platformdirs.user_log_path("medusa-chat", appauthor=False)
+    return platformdirs.user_data_path("medusa-chat", appauthor=False)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
