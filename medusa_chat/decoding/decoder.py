@@ -1,0 +1,241 @@
+"""The decoding loop: draft, forward, accept, compact. Plain decoding is the same loop.
+
+Plain decoding checks a tree of the root alone: the same cache, the same timers, the same code, so
+that the comparison with Medusa is fair by construction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
+from medusa_chat.decoding.drafting import Drafter, HeadLogits, TreeShape
+from medusa_chat.decoding.gumbel import GumbelNoise
+from medusa_chat.decoding.reply_output import Ending, ReplyOutput
+from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.stats import Figures
+from medusa_chat.decoding.step import Forward, StepOutput
+from medusa_chat.errors import ContextFullError, UsageError
+
+_PREFILL_CHUNK = 512
+"""Tokens of the prompt run at once; a reply can be cancelled in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How one reply is to be decoded. ``typical`` None is exact acceptance."""
+
+    shape: TreeShape
+    sampling: Sampling
+    ending: Ending
+    seed: int = 0
+    typical: Typical | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """What became certain at once: ``tokens`` tokens of one burst, and the text to show."""
+
+    burst: int
+    tokens: int
+    text: str
+
+
+class Decoder:
+    """A model with its cache and heads; decodes one reply at a time.
+
+    The cache outlives a reply: the next prompt reuses its longest common prefix with it.
+    ``decode_text`` turns token ids into text.
+    """
+
+    def __init__(
+        self, forward: Forward, head_logits: HeadLogits, decode_text: Callable[[list[int]], str]
+    ) -> None:
+        self.forward = forward
+        self.head_logits = head_logits
+        self.decode_text = decode_text
+        self.cached: list[int] = []
+
+    def forget(self) -> None:
+        """Empty the cache, so that the next prompt is prefilled whole."""
+        self.forward.truncate(0)
+        self.cached.clear()
+
+    def start(self, prompt: Sequence[int], request: Request, *, raw: bool = False) -> Decoding:
+        """Prepare to answer ``prompt``. With ``raw`` the text continues the prompt's own.
+
+        Raises UsageError for an empty prompt and ContextFullError for one that leaves no room.
+        """
+        return Decoding(self, list(prompt), request, context=prompt[-8:] if raw else ())
+
+
+class Decoding:
+    """One reply while it is decoded; iterate over ``run`` to the end."""
+
+    def __init__(
+        self, decoder: Decoder, prompt: list[int], request: Request, context: Sequence[int]
+    ) -> None:
+        forward = decoder.forward
+        room = forward.context_tokens - len(prompt)
+        if not prompt:
+            raise UsageError("The prompt is empty: there is nothing to answer.")
+        if room < 1:
+            raise ContextFullError(
+                f"The prompt has {len(prompt)} tokens, which fills the model's context of "
+                f"{forward.context_tokens}: shorten it, or start a new chat."
+            )
+        self._arrived = time.perf_counter()
+        self._decoder = decoder
+        self._forward = forward
+        self._prompt = prompt
+        self._request = request
+        self.output = ReplyOutput(request.ending, room, decoder.decode_text, context)
+        # The last token is always run again: the reply begins from its hidden state.
+        self.reused_tokens = min(_common_prefix(decoder.cached, prompt), len(prompt) - 1)
+        exact_sampling = request.typical is None and not request.sampling.greedy
+        self._noise = (
+            GumbelNoise(request.seed, forward.vocabulary, forward.device)
+            if exact_sampling
+            else None
+        )
+        self._drafter = Drafter(request.shape, decoder.head_logits, request.sampling.temperature)
+        self._prefill_seconds = 0.0
+        self._first_token_seconds: float | None = None
+        self._prefilled_at = 0.0
+        self._last_token_at = 0.0
+
+    def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Emission]:
+        """Decode to the end, yielding what becomes certain. ``cancelled`` is asked between steps."""
+        prefilled = self._prefill(cancelled)
+        if prefilled is None:
+            yield from self._stop()
+            return
+        position = len(self._prompt)
+        root = self._first_token(prefilled.logits, position)
+        hidden = prefilled.hidden
+        self._first_token_known()
+        yield self._emit([root], root=True)
+        while self.output.stop_reason is None:
+            if cancelled():
+                yield from self._stop()
+                return
+            noise = self._noise_rows(position + 1)
+            draft = self._drafter.draft(root, hidden, noise)
+            step = self._forward.step(draft.tokens, draft.tree)
+            accepted, tokens = self._accept(draft, step, noise)
+            self._forward.compact(accepted.nodes)
+            self._decoder.cached += tokens
+            hidden = step.hidden[accepted.nodes[-1], None]
+            root = accepted.next_token
+            position += len(tokens)
+            self._last_token_at = time.perf_counter()
+            if tokens[1:]:
+                yield self._emit(tokens[1:], root=False)
+            if self.output.stop_reason is None:
+                yield self._emit([root], root=True)
+
+    @property
+    def figures(self) -> Figures:
+        """The figures so far."""
+        lengths = Counter(map(len, self.output.bursts))
+        return Figures(
+            prompt_tokens=len(self._prompt),
+            reused_tokens=self.reused_tokens,
+            tokens=self.output.tokens,
+            steps=len(self.output.bursts),
+            prefill_seconds=self._prefill_seconds,
+            decode_seconds=self._last_token_at - self._prefilled_at,
+            first_token_seconds=self._first_token_seconds,
+            accepted_counts=tuple(
+                lengths[length] for length in range(1, max(lengths, default=0) + 1)
+            ),
+        )
+
+    def _prefill(self, cancelled: Callable[[], bool]) -> StepOutput | None:
+        """Run the prompt's new part in chunks; return the last token's output, None if cancelled."""
+        started = time.perf_counter()
+        decoder, output = self._decoder, None
+        self._forward.truncate(self.reused_tokens)
+        del decoder.cached[self.reused_tokens :]
+        while len(decoder.cached) < len(self._prompt):
+            if cancelled():
+                return None
+            chunk = self._prompt[len(decoder.cached) :][:_PREFILL_CHUNK]
+            output = self._forward.extend(torch.tensor(chunk, device=self._forward.device))
+            decoder.cached += chunk
+        self._prefill_seconds = time.perf_counter() - started
+        return output
+
+    def _first_token(self, logits: Tensor, position: int) -> int:
+        if self._noise is None:
+            return int(logits.argmax(-1))
+        noise = self._noise.rows(torch.tensor([position], device=logits.device))
+        return int(self._request.sampling.choose(logits, noise))
+
+    def _first_token_known(self) -> None:
+        # Reading the token waited for the device, so these times hold on a GPU too.
+        self._prefilled_at = self._last_token_at = time.perf_counter()
+        self._first_token_seconds = self._prefilled_at - self._arrived
+
+    def _noise_rows(self, position: int) -> Tensor | None:
+        """Return the noise [D + 1, V] of ``position`` and the following ones, None if greedy."""
+        if self._noise is None:
+            return None
+        rows = torch.arange(self._request.shape.depth + 1, device=self._forward.device)
+        return self._noise.rows(rows + position)
+
+    def _accept(
+        self, draft: Draft, step: StepOutput, noise: Tensor | None
+    ) -> tuple[Accepted, list[int]]:
+        """Return the accepted path and its tokens, the root's first."""
+        if self._request.typical is not None:
+            accepted = self._request.typical.accept(draft, step.logits)
+            return accepted, draft.tokens[accepted.nodes].tolist()
+        sampling = self._request.sampling
+        if noise is None or step.logits.is_cuda:
+            noise_of_nodes = None if noise is None else noise[draft.tree.depths]
+            choices = sampling.choose(step.logits, noise_of_nodes)
+            # One copy to the host a step.
+            copied = torch.stack([draft.tree.parents, draft.tokens, choices]).tolist()
+            parents, tokens, chosen = copied
+            accepted = accept_exact(parents, tokens, chosen.__getitem__)
+        else:
+            parents, tokens, depths = torch.stack(
+                [draft.tree.parents, draft.tokens, draft.tree.depths]
+            ).tolist()
+
+            # On a CPU only the nodes on the walked path are worth a draw.
+            def choose(node: int) -> int:
+                depth = depths[node]
+                row = sampling.choose(step.logits[node, None], noise[depth, None])
+                return int(row)
+
+            accepted = accept_exact(parents, tokens, choose)
+        return accepted, [tokens[node] for node in accepted.nodes]
+
+    def _emit(self, tokens: Sequence[int], *, root: bool) -> Emission:
+        count, text = 0, ""
+        for token in tokens:
+            text += self.output.push(token, root=root)
+            count += 1
+            if self.output.stop_reason is not None:
+                break
+        return Emission(len(self.output.bursts) - 1, count, text)
+
+    def _stop(self) -> Iterator[Emission]:
+        held = self.output.end("cancelled")
+        if held:
+            yield Emission(len(self.output.bursts) - 1, 0, held)
+
+
+def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    for index, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return index
+    return min(len(left), len(right))

@@ -1,0 +1,77 @@
+"""Token ids to text as they come: never half a character, never part of a stop string."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# A character has at most four bytes, one token each at the worst; more undecodable tokens than this
+# are not the beginning of one.
+_LONGEST_WAIT = 8
+
+
+class Detokenizer:
+    """Decodes one sequence incrementally.
+
+    What a token adds to the text depends on those before it, so the last decoded stretch is decoded
+    again together with the new tokens, and the difference is the new text. ``context`` holds
+    tokens that come before the text, for tokenizers whose first token loses its leading space.
+    """
+
+    def __init__(self, decode: Callable[[list[int]], str], context: Sequence[int] = ()) -> None:
+        self._decode = decode
+        self._known = list(context)
+        self._pending: list[int] = []
+
+    def push(self, token: int) -> str:
+        """Return the text that ``token`` completes; empty while a character is unfinished."""
+        self._pending.append(token)
+        known = self._decode(self._known)
+        text = self._decode(self._known + self._pending)
+        if text.endswith(_REPLACEMENT) and len(self._pending) < _LONGEST_WAIT:
+            return ""
+        if text != known:
+            self._known, self._pending = self._pending, []
+        return text[len(known) :]
+
+    def finish(self) -> str:
+        """Return what is left: the replacement characters of bytes that make no character."""
+        known = self._decode(self._known)
+        text = self._decode(self._known + self._pending)
+        self._known, self._pending = self._known + self._pending, []
+        return text[len(known) :]
+
+
+class StopStrings:
+    """Holds back text that may be the beginning of a stop string; ends at the first whole one."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = tuple(stops)
+        self._held = ""
+
+    def push(self, text: str) -> tuple[str, bool]:
+        """Return the text that may be shown, and whether a stop string is complete."""
+        self._held += text
+        found = [at for at in map(self._held.find, self._stops) if at >= 0]
+        if found:
+            shown, self._held = self._held[: min(found)], ""
+            return shown, True
+        keep = max((_overlap(self._held, stop) for stop in self._stops), default=0)
+        shown, self._held = (
+            self._held[: len(self._held) - keep],
+            self._held[len(self._held) - keep :],
+        )
+        return shown, False
+
+    def finish(self) -> str:
+        """Return what was held back, since no stop string came of it."""
+        shown, self._held = self._held, ""
+        return shown
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Return the length of the longest end of ``text`` that begins ``stop``."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0

@@ -1,0 +1,55 @@
+"""Gumbel noise that is a function of (seed, position, token) alone.
+
+Adding it to log-probabilities and taking the argmax draws from them (the Gumbel-max trick). Since
+the noise of a position does not depend on how the position was reached, the same seed gives the
+same text with any tree or none.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_LOW_32 = 0xFFFFFFFF
+_GOLDEN_RATIO = 0x9E3779B9
+
+
+class GumbelNoise:
+    """The noise of one reply. Counter-based, so that any position can be asked for in any order.
+
+    The hash is made of integer tensor operations: the same bits on every device, no state, and
+    usable inside a CUDA graph.
+    """
+
+    def __init__(self, seed: int, vocabulary: int, device: torch.device) -> None:
+        tokens = torch.arange(vocabulary, device=device)
+        self._tokens = (tokens * _GOLDEN_RATIO + _GOLDEN_RATIO) & _LOW_32
+        self._seed_low = seed & _LOW_32
+        self._seed_high = seed >> 32
+
+    def rows(self, positions: Tensor) -> Tensor:
+        """Return the noise [R, V] in float32 of ``positions`` [R], absolute in the sequence."""
+        key = _mix(_mix(positions.long() ^ self._seed_low) ^ self._seed_high)
+        second_key = _mix(key ^ _GOLDEN_RATIO)
+        return gumbel(_mix(_mix(self._tokens ^ key[:, None]) ^ second_key[:, None]))
+
+
+def gumbel(hashed: Tensor) -> Tensor:
+    """Turn 32-bit hashes (int64, 0 to 2**32 - 1) into Gumbel noise in float32; always finite.
+
+    23 bits, centred in their cells: with all 32, float32 would round the highest to 1 and the noise
+    to infinity about once in a thousand positions of a 32k vocabulary, and an arbitrary token wins.
+    """
+    uniform = ((hashed >> 9).to(torch.float32) + 0.5) * 2.0**-23
+    return -torch.log(-torch.log(uniform))
+
+
+def _mix(x: Tensor) -> Tensor:
+    """Scramble 32-bit integers held in int64 (a bijection of xor-shifts and odd multipliers).
+
+    The products overflow 64 bits; their low 32 bits, all that is kept, are right nevertheless.
+    """
+    x = x & _LOW_32
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & _LOW_32
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & _LOW_32
+    return x ^ (x >> 16)

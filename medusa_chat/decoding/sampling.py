@@ -1,0 +1,56 @@
+"""The model's own choice of the next token: the likeliest, or a seeded draw. V is the vocabulary.
+
+Temperature, then top-k, then top-p, with transformers' conventions: top-k keeps every token that
+ties with the k-th; top-p keeps a token while the mass of the likelier ones, among those that top-k
+left, is below p. The token drawn is the argmax of log-probability plus the position's noise over
+what is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a token is chosen. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the likeliest token is taken, without noise."""
+        return self.temperature == 0
+
+    def choose(self, logits: Tensor, noise: Tensor | None) -> Tensor:
+        """Return the chosen token [R] of each row of ``logits`` [R, V]; ``noise`` [R, V] or None.
+
+        ``noise`` may be None only when greedy. Ties go to the lowest id, as argmax gives it.
+        """
+        if self.greedy:
+            return logits.argmax(-1)
+        assert noise is not None
+        scaled = logits.float() / self.temperature
+        if 0 < self.top_k < scaled.shape[-1]:
+            least_kept = scaled.topk(self.top_k, dim=-1).values[:, -1:]
+            scaled = scaled.masked_fill(scaled < least_kept, -torch.inf)
+        drawn = scaled + noise
+        chosen = drawn.argmax(-1)
+        if self.top_p >= 1:
+            return chosen
+        # No sort: the first draw is nearly always inside the nucleus. Where it is not, neither is
+        # anything as unlikely, so all of that is dropped and the rest drawn from again.
+        probs = scaled.softmax(-1)
+        while True:
+            of_chosen = scaled.gather(-1, chosen[:, None])
+            likelier = scaled > of_chosen
+            outside = (probs * likelier).sum(-1) >= self.top_p
+            if not outside.any():
+                return chosen
+            drawn = drawn.masked_fill(outside[:, None] & ~likelier, -torch.inf)
+            chosen = drawn.argmax(-1)

@@ -1,0 +1,137 @@
+"""The stock forward: one step of an unchanged transformers model over a candidate tree."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from medusa_chat.decoding.kv_cache import TreeCache
+from medusa_chat.decoding.tree import Tree
+from medusa_chat.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What a forward leaves: ``hidden`` [n, H] that enters the output matrix, ``logits`` [n, V]."""
+
+    hidden: Tensor
+    logits: Tensor
+
+
+class Forward(Protocol):
+    """A model with a cache, as the decoder drives it."""
+
+    context_tokens: int
+    """Positions that the model has: prompt and reply together never exceed it."""
+    vocabulary: int
+    device: torch.device
+
+    @property
+    def length(self) -> int:
+        """Accepted tokens in the cache."""
+
+    def step(self, tokens: Tensor, tree: Tree) -> StepOutput:
+        """Run the tree's ``tokens`` [N] behind the accepted ones; nothing is accepted yet."""
+
+    def extend(self, tokens: Tensor) -> StepOutput:
+        """Run ``tokens`` [n] one after the other and accept them; the output is the last one's."""
+
+    def compact(self, nodes: Sequence[int]) -> None:
+        """Accept the nodes of the last step on one path, from the root down."""
+
+    def truncate(self, length: int) -> None:
+        """Forget all accepted tokens but the first ``length``."""
+
+
+class StockForward:
+    """A transformers causal language model behind the ``Forward`` interface.
+
+    Logits come through the model's own head code (soft caps and scales included), and ``hidden`` is
+    what enters its output matrix, caught by a hook: the input that Medusa heads are trained on.
+
+    ``tree_room`` is the most nodes of a step. With ``own_mask`` the model is given a ready float
+    mask and positions, which trees need; without, it makes its own causal ones, for models that
+    place tokens in ways of their own (ALiBi): then only chains are right.
+    """
+
+    def __init__(
+        self, model: Any, context_tokens: int, tree_room: int, *, own_mask: bool = True
+    ) -> None:
+        self.context_tokens = context_tokens
+        self.device: torch.device = model.get_input_embeddings().weight.device
+        self._model = model
+        self._own_mask = own_mask
+        output = model.get_output_embeddings()
+        if not isinstance(output, nn.Module):
+            raise ModelError(
+                f"{type(model).__name__} has no output matrix: it cannot be chatted with."
+            )
+        self.vocabulary: int = model.config.get_text_config().vocab_size
+        self._caught: list[Tensor] = []
+        output.register_forward_pre_hook(lambda _module, inputs: self._caught.append(inputs[0]))
+        self._trims_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        layers: int = model.config.get_text_config().num_hidden_layers
+        self._cache = TreeCache(layers, context_tokens + tree_room)
+
+    @property
+    def length(self) -> int:
+        """Accepted tokens in the cache."""
+        return self._cache.length
+
+    def step(self, tokens: Tensor, tree: Tree) -> StepOutput:
+        """Run the tree's ``tokens`` [N]; the output has a row a node."""
+        assert self._own_mask or tree.size == 1, "a tree needs a mask of its own"
+        return self._run(tokens, self.length + tree.depths, tree.mask, rows=tokens.shape[0])
+
+    @torch.inference_mode()
+    def extend(self, tokens: Tensor) -> StepOutput:
+        """Run and accept ``tokens`` [n]; the output has one row, the last token's."""
+        count = tokens.shape[0]
+        positions = torch.arange(self.length, self.length + count, device=self.device)
+        causal = torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
+        output = self._run(tokens, positions, causal, rows=1)
+        self._cache.keep(range(count))
+        return output
+
+    @torch.inference_mode()
+    def compact(self, nodes: Sequence[int]) -> None:
+        """Move the accepted nodes' keys and values next to the prefix."""
+        self._cache.keep(nodes)
+
+    def truncate(self, length: int) -> None:
+        """Forget all accepted tokens but the first ``length``."""
+        self._cache.truncate(length)
+
+    @torch.inference_mode()
+    def _run(self, tokens: Tensor, positions: Tensor, sees: Tensor, rows: int) -> StepOutput:
+        """Run ``tokens`` [n] at ``positions`` [n]; ``sees`` [n, n] is who attends to whom."""
+        arguments: dict[str, Any] = {"logits_to_keep": rows} if self._trims_logits else {}
+        if self._own_mask:
+            # Guesses past the last position are never emitted: any position will do for them.
+            clamped = positions.clamp(max=self.context_tokens - 1)
+            arguments["position_ids"] = clamped[None]
+            arguments["attention_mask"] = self._float_mask(sees)
+        self._caught.clear()
+        logits = self._model(
+            input_ids=tokens[None],
+            past_key_values=self._cache.for_transformers,
+            use_cache=True,
+            **arguments,
+        ).logits
+        return StepOutput(self._caught[-1][0, -rows:], logits[0, -rows:].float())
+
+    def _float_mask(self, sees: Tensor) -> Tensor:
+        """Return the additive mask [1, 1, n, S]: the prefix is seen by all.
+
+        Additive, since a boolean one is silently wrong under eager attention.
+        """
+        dtype = self._model.dtype
+        prefix = torch.zeros(sees.shape[0], self.length, dtype=dtype, device=self.device)
+        nodes = torch.zeros(sees.shape, dtype=dtype, device=self.device)
+        nodes.masked_fill_(~sees, torch.finfo(dtype).min)
+        return torch.cat([prefix, nodes], dim=1)[None, None]

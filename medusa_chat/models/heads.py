@@ -1,0 +1,63 @@
+"""Medusa heads: each guesses one token further ahead from the base model's last hidden state.
+
+Head k at position t guesses token t + 1 + k + 1: the base model's own output is the token after t,
+and head 0 guesses the one after that. Shapes: K heads, H hidden, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class MedusaHeads(nn.Module):
+    """K heads, each ``layers`` residual blocks x + SiLU(W1 x + b1) and an output matrix W2.
+
+    All heads are held together, so that one batched product serves them all:
+    ``block_weight`` [layers, K, H, H], ``block_bias`` [layers, K, H] and ``output_weight``
+    [K, V, H], or None when the heads share the base's output matrix (Medusa, section 2.1.1).
+    """
+
+    def __init__(self, heads: int, layers: int, hidden: int, vocabulary: int | None) -> None:
+        super().__init__()
+        self.block_weight = nn.Parameter(torch.zeros(layers, heads, hidden, hidden))
+        self.block_bias = nn.Parameter(torch.zeros(layers, heads, hidden))
+        self.output_weight = (
+            None if vocabulary is None else nn.Parameter(torch.zeros(heads, vocabulary, hidden))
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of heads."""
+        return self.block_weight.shape[1]
+
+    @property
+    def layers(self) -> int:
+        """Residual blocks of each head."""
+        return self.block_weight.shape[0]
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden state that the heads read."""
+        return self.block_weight.shape[-1]
+
+    def blocks(self, hidden: Tensor, heads: int) -> Tensor:
+        """Return what enters the output matrices, [heads, n, H], for ``hidden`` [n, H]."""
+        x = hidden.expand(heads, *hidden.shape)
+        for weight, bias in zip(self.block_weight, self.block_bias, strict=True):
+            x = x + functional.silu(
+                torch.baddbmm(bias[:heads, None], x, weight[:heads].transpose(1, 2))
+            )
+        return x
+
+    def forward(self, hidden: Tensor, output: nn.Module, heads: int | None = None) -> Tensor:
+        """Return the logits [heads, n, V] of the first ``heads`` heads for ``hidden`` [n, H].
+
+        ``output`` is the base's output matrix, used by heads that share it.
+        """
+        x = self.blocks(hidden, self.count if heads is None else heads)
+        if self.output_weight is None:
+            logits: Tensor = output(x)
+            return logits
+        return torch.bmm(x, self.output_weight[: x.shape[0]].transpose(1, 2))
