@@ -110,20 +110,23 @@ class Decoding:
         self._prefilled_at = 0.0
         self._last_token_at = 0.0
 
-    def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Emission]:
-        """Decode to the end, yielding what becomes certain. ``cancelled`` is asked between steps."""
+    def run(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[list[Emission]]:
+        """Decode to the end; yield what each step made certain, the prefill's first token first.
+
+        ``cancelled`` is asked between steps, and between the chunks of a long prefill.
+        """
         prefilled = self._prefill(cancelled)
         if prefilled is None:
-            yield from self._stop()
+            yield self._stop()
             return
         position = len(self._prompt)
         root = self._first_token(prefilled.logits, position)
         hidden = prefilled.hidden
         self._first_token_known()
-        yield self._emit([root], root=True)
+        yield [self._emit([root], root=True)]
         while self.output.stop_reason is None:
             if cancelled():
-                yield from self._stop()
+                yield self._stop()
                 return
             noise = self._noise_rows(position + 1)
             draft = self._drafter.draft(root, hidden, noise)
@@ -135,10 +138,10 @@ class Decoding:
             root = accepted.next_token
             position += len(tokens)
             self._last_token_at = time.perf_counter()
-            if tokens[1:]:
-                yield self._emit(tokens[1:], root=False)
+            emissions = [self._emit(tokens[1:], root=False)] if tokens[1:] else []
             if self.output.stop_reason is None:
-                yield self._emit([root], root=True)
+                emissions.append(self._emit([root], root=True))
+            yield emissions
 
     @property
     def figures(self) -> Figures:
@@ -158,7 +161,10 @@ class Decoding:
         )
 
     def _prefill(self, cancelled: Callable[[], bool]) -> StepOutput | None:
-        """Run the prompt's new part in chunks; return the last token's output, None if cancelled."""
+        """Run the prompt's new part in chunks; return the last token's output.
+
+        None when cancelled.
+        """
         started = time.perf_counter()
         decoder, output = self._decoder, None
         self._forward.truncate(self.reused_tokens)
@@ -228,10 +234,9 @@ class Decoding:
                 break
         return Emission(len(self.output.bursts) - 1, count, text)
 
-    def _stop(self) -> Iterator[Emission]:
+    def _stop(self) -> list[Emission]:
         held = self.output.end("cancelled")
-        if held:
-            yield Emission(len(self.output.bursts) - 1, 0, held)
+        return [Emission(len(self.output.bursts) - 1, 0, held)] if held else []
 
 
 def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:

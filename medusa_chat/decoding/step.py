@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from medusa_chat.decoding.kv_cache import TreeCache
 from medusa_chat.decoding.tree import Tree
@@ -67,11 +67,11 @@ class StockForward:
         self._model = model
         self._own_mask = own_mask
         output = model.get_output_embeddings()
-        if not isinstance(output, nn.Module):
+        if not hasattr(output, "out_features"):
             raise ModelError(
                 f"{type(model).__name__} has no output matrix: it cannot be chatted with."
             )
-        self.vocabulary: int = model.config.get_text_config().vocab_size
+        self.vocabulary: int = output.out_features
         self._caught: list[Tensor] = []
         output.register_forward_pre_hook(lambda _module, inputs: self._caught.append(inputs[0]))
         self._trims_logits = "logits_to_keep" in inspect.signature(model.forward).parameters

@@ -130,6 +130,8 @@ class Failed:
 
     reply_id: int | None
     message: str
+    context_full: bool = False
+    """The conversation has outgrown the model's context: only a new one can go on."""
 
 
 Request = Load | Generate | Cancel

@@ -1,0 +1,69 @@
+"""From the user's words for a tree to the tree itself, for one model on one device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from medusa_chat.decoding.drafting import TreeShape
+from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
+from medusa_chat.decoding.presets import best_first, named_paths
+from medusa_chat.decoding.tree import Tree
+from medusa_chat.errors import UsageError
+from medusa_chat.settings import DecodeSettings
+
+# Until it is measured which size pays: a CPU's step grows with every node, a GPU's hardly does.
+_CPU_NODES, _GPU_NODES = 8, 64
+# The published trees are at most this deep, whatever the number of heads.
+_DYNAMIC_DEPTH = 4
+_DYNAMIC_GUESSES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTree:
+    """A tree and its name."""
+
+    name: str
+    shape: TreeShape
+
+    @property
+    def words(self) -> str:
+        """The tree as the interface shows it."""
+        size = self.shape.size
+        return f"{self.name}, {size} node{'' if size == 1 else 's'}"
+
+
+def choose_tree(
+    settings: DecodeSettings, *, heads: int, vocabulary: int, device: torch.device
+) -> ChosenTree:
+    """Return the tree that ``settings`` ask for; the root alone when Medusa is off.
+
+    Raises UsageError for a tree that is not one, or that is deeper than the model has heads.
+    """
+    name, size = settings.tree, settings.tree_size
+    if name not in ("auto", "dynamic", "chain", "root"):
+        # Looked at even when Medusa is off: a mistake in it should not wait to be found.
+        tree = best_first(named_paths(name), size)
+    if not settings.medusa or heads == 0 or name == "root" or size == 1:
+        return ChosenTree("root", FixedTree.of(Tree.root(), device))
+    if name in ("auto", "dynamic"):
+        nodes = size or (_GPU_NODES if device.type == "cuda" else _CPU_NODES)
+        depth = min(heads, _DYNAMIC_DEPTH, nodes - 1)
+        guesses = min(_DYNAMIC_GUESSES, vocabulary)
+        return ChosenTree("dynamic", DynamicTree(nodes, depth, guesses, device))
+    if name == "chain":
+        depth = heads if size is None else min(heads, size - 1)
+        return ChosenTree("chain", FixedTree.of(Tree.chain(depth), device))
+    if tree.max_depth > heads:
+        raise UsageError(
+            f"--tree {name} is {tree.max_depth} deep, but the model has {heads} heads: use a "
+            "shallower tree, or --tree dynamic."
+        )
+    shape = FixedTree.of(tree, device)
+    if shape.guesses > vocabulary:
+        raise UsageError(
+            f"--tree {name} has rank {shape.guesses - 1}, but the vocabulary ends at "
+            f"{vocabulary - 1}."
+        )
+    return ChosenTree(name, shape)

@@ -1,0 +1,138 @@
+"""The engine as a process of its own: requests come on stdin, events go to stdout.
+
+It ends when stdin does, in whatever way the interface has ended. Everything that libraries print
+goes to stderr, which the interface has pointed at the log.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, BinaryIO
+
+from medusa_chat import paths
+from medusa_chat.engine.protocol import (
+    Bursts,
+    Cancel,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    Load,
+    Loading,
+    Piece,
+    Request,
+    Started,
+    decode,
+    encode,
+)
+from medusa_chat.errors import ContextFullError, MedusaChatError
+
+if TYPE_CHECKING:
+    from medusa_chat.engine.local import Engine
+
+_SEND_SECONDS = 1 / 60
+
+
+class Server:
+    """Reads requests in a thread, so that a reply can be cancelled; serves them in order."""
+
+    def __init__(self, requests: BinaryIO, events: BinaryIO) -> None:
+
+        self._requests = requests
+        self._events = events
+        self._queue: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+
+    def serve(self) -> None:
+        """Serve until stdin ends; then the process exits at once, whatever it was doing."""
+        threading.Thread(target=self._read, daemon=True).start()
+        # After the reader has started: it can end the process while torch is being imported.
+        from medusa_chat.engine.local import Engine
+
+        engine = Engine()
+        while True:
+            request = self._queue.get()
+            reply_id = request.reply_id if isinstance(request, Generate) else None
+            try:
+                if isinstance(request, Load):
+                    self._send(engine.load(request.settings, lambda s: self._send(Loading(s))))
+                else:
+                    self._reply(engine, request)
+            except MedusaChatError as error:
+                full = isinstance(error, ContextFullError)
+                self._send(Failed(reply_id, str(error), context_full=full))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the chat goes on
+                traceback.print_exc()
+                self._send(Failed(reply_id, _unexpected(error)))
+
+    def _read(self) -> None:
+        for line in self._requests:
+            request: Request | Event = decode(line)
+            if isinstance(request, Cancel):
+                self._cancelled.add(request.reply_id)
+            elif isinstance(request, Load | Generate):
+                self._queue.put(request)
+        os._exit(0)
+
+    def _send(self, event: Event) -> None:
+        try:
+            self._events.write(encode(event))
+            self._events.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+    def _reply(self, engine: Engine, request: Generate) -> None:
+        reply_id = request.reply_id
+        answer = engine.answer(request.messages, request.settings)
+        decoding = answer.decoding
+        self._send(
+            Started(
+                reply_id=reply_id,
+                seed=answer.seed,
+                mode=answer.mode,
+                tree=answer.tree.words,
+                prompt_tokens=decoding.figures.prompt_tokens,
+                reused_tokens=decoding.reused_tokens,
+            )
+        )
+        pieces: list[Piece] = []
+        sent_at = 0.0
+        for emissions in answer.run(lambda: reply_id in self._cancelled):
+            pieces += [Piece(item.burst, item.text, item.tokens) for item in emissions]
+            now = time.perf_counter()
+            if now - sent_at >= _SEND_SECONDS:
+                self._send(Bursts(reply_id, tuple(pieces), decoding.figures))
+                pieces, sent_at = [], now
+        if pieces:
+            self._send(Bursts(reply_id, tuple(pieces), decoding.figures))
+        stop_reason = decoding.output.stop_reason
+        assert stop_reason is not None
+        self._send(Finished(reply_id, stop_reason, decoding.figures))
+        self._cancelled.discard(reply_id)
+
+
+def _unexpected(error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or [""])[0][:200]
+    return (
+        f"The engine met an unexpected {type(error).__name__}: {reason} "
+        f"The log has the details: {paths.log_file()}"
+    )
+
+
+def main() -> None:
+    """Serve the interface that started this process."""
+    # The interface decides what Ctrl+C means; it may reach the whole process group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    Server(sys.stdin.buffer, events).serve()
+
+
+if __name__ == "__main__":
+    main()

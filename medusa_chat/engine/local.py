@@ -1,0 +1,119 @@
+"""The engine in this process: loads a model, answers prompts. The process engine wraps it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from medusa_chat.decoding.acceptance import Typical
+from medusa_chat.decoding.decoder import Decoding, Emission, Request
+from medusa_chat.decoding.reply_output import Ending
+from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.stats import Mode
+from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
+from medusa_chat.engine.protocol import ChatMessage, Loaded
+from medusa_chat.errors import EngineError, UsageError
+from medusa_chat.models.hub import Report
+from medusa_chat.models.loader import LoadedModel, load
+from medusa_chat.settings import DecodeSettings, ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply about to be decoded, and what was decided for it."""
+
+    decoding: Decoding
+    seed: int
+    tree: ChosenTree
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the heads guess ahead in this reply."""
+        return "medusa" if self.tree.shape.depth else "plain"
+
+    def run(self, cancelled: Callable[[], bool]) -> Iterator[list[Emission]]:
+        """Decode to the end, yielding what each step makes certain."""
+        return self.decoding.run(cancelled)
+
+
+class Engine:
+    """At most one model at a time, and its answers."""
+
+    def __init__(self) -> None:
+        self._model: LoadedModel | None = None
+
+    @property
+    def model(self) -> LoadedModel:
+        """The model in use. Raises EngineError before one is loaded."""
+        if self._model is None:
+            raise EngineError("No model is loaded.")
+        return self._model
+
+    def load(self, settings: ModelSettings, report: Report) -> Loaded:
+        """Load a model in place of the one in use, and describe it. Raises ModelError."""
+        self._model = None
+        model = self._model = load(settings, report)
+        return Loaded(
+            model=settings.model,
+            base_model=model.base_name,
+            dtype=model.dtype,
+            device=model.device,
+            quantization=settings.quantization,
+            context_tokens=model.decoder.forward.context_tokens,
+            heads=model.heads,
+            plain_reason=model.plain_reason,
+            notices=model.notices,
+        )
+
+    def answer(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> Answer:
+        """Prepare the reply to a conversation; with ``settings.raw``, to its one text.
+
+        Raises UsageError or ContextFullError for a prompt that cannot be answered.
+        """
+        model = self.model
+        prompt = self._prompt(messages, settings)
+        forward = model.decoder.forward
+        tree = choose_tree(
+            settings, heads=model.heads, vocabulary=forward.vocabulary, device=forward.device
+        )
+        seed = secrets.randbits(32) if settings.seed is None else settings.seed
+        typical = None
+        # At temperature 0 typical acceptance is exact.
+        if settings.acceptance == "typical" and settings.temperature > 0:
+            typical = Typical(
+                settings.temperature, settings.posterior_threshold, settings.posterior_alpha
+            )
+        eos_ids = model.format.eos_ids if settings.raw else model.format.turn_ids
+        request = Request(
+            shape=tree.shape,
+            sampling=Sampling(settings.temperature, settings.top_k, settings.top_p),
+            ending=Ending(
+                eos_ids=frozenset() if settings.ignore_eos else eos_ids,
+                stop=settings.stop if settings.raw else settings.stop + model.format.stop,
+                max_new_tokens=settings.max_new_tokens,
+            ),
+            seed=seed,
+            typical=typical,
+        )
+        return Answer(model.decoder.start(prompt, request, raw=settings.raw), seed, tree)
+
+    def forget(self) -> None:
+        """Empty the cache, so that the next prompt starts like the first."""
+        self.model.decoder.forget()
+
+    def _prompt(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
+        chat_format = self.model.format
+        if settings.raw:
+            if len(messages) != 1:
+                raise UsageError(
+                    f"--raw continues one text, but there are {len(messages)} messages: "
+                    "give a prompt alone."
+                )
+            return chat_format.encode_raw(messages[0].content)
+        if not messages or not messages[-1].content.strip():
+            raise UsageError("The prompt is empty: write something to be answered.")
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        if settings.system and turns[0]["role"] != "system":
+            turns.insert(0, {"role": "system", "content": settings.system})
+        return chat_format.encode(turns)

@@ -1,0 +1,41 @@
+"""Which device and which precision a model is loaded with."""
+
+from __future__ import annotations
+
+import torch
+
+from medusa_chat.errors import ModelError
+from medusa_chat.settings import DType
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called ``name``; auto is the first CUDA device, else the CPU.
+
+    Raises ModelError when the CUDA device asked for is not there.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda:0" if count else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        index = device.index or 0
+        if index >= count:
+            have = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
+            raise ModelError(
+                f"--device {name} is not here: torch {torch.__version__} sees {have}. "
+                "Use --device cpu, or install a driver and a CUDA build of torch."
+            )
+        return torch.device("cuda", index)
+    return device
+
+
+def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:
+    """Return the dtype; auto is float32 on a CPU, on CUDA bfloat16 or, on older ones, float16."""
+    if name != "auto":
+        dtype: torch.dtype = getattr(torch, name)
+        return dtype
+    if device.type == "cpu":
+        return torch.float32
+    return (
+        torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    )

@@ -1,0 +1,134 @@
+"""From a model's name to a folder: a local one as it is, a Hub id through the Hub's cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from medusa_chat.errors import ModelError
+
+Report = Callable[[str], None]
+"""Takes a stage of loading, in words."""
+
+_ALLOWED = ("*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model", "medusa_lm_head.pt")
+_REPORT_SECONDS = 0.5
+
+
+def is_hub_id(name: str) -> bool:
+    """Return whether ``name`` has the form of a Hub id: ``owner/name`` or a single name."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
+
+
+def local_folder(name: str, report: Report) -> Path:
+    """Return the folder of the model ``name``, downloading it when it is a Hub id.
+
+    Raises ModelError, with what to do next, when there is no such folder or the Hub does not give
+    it. Files already in the Hub's cache are not downloaded again.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise ModelError(f"{name} is a file: --model takes a folder or a Hub id (owner/name).")
+    if folder.is_absolute() or name.startswith((".", "~")) or not is_hub_id(name):
+        raise ModelError(f"{name} does not exist: --model takes a folder or a Hub id (owner/name).")
+    return _download(name, report)
+
+
+def _download(name: str, report: Report) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
+
+    report(f"Looking for {name} on the Hub")
+    try:
+        try:
+            files = HfApi().list_repo_files(name)
+        except (GatedRepoError, RepositoryNotFoundError):
+            raise
+        except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+            # Offline: what the cache holds will do, if it holds the model.
+            return Path(snapshot_download(name, local_files_only=True))
+        patterns = [*_ALLOWED]
+        if not any(file.endswith(".safetensors") for file in files):
+            patterns.append("*.bin")
+        return Path(
+            snapshot_download(
+                name, allow_patterns=patterns, tqdm_class=_progress_class(name, report)
+            )
+        )
+    except GatedRepoError as error:
+        raise ModelError(
+            f"{name} is gated: accept its licence at https://huggingface.co/{name}, then set "
+            "HF_TOKEN or run `hf auth login`."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"There is no folder and no model on the Hub called {name}: check the name; a private "
+            "model needs HF_TOKEN."
+        ) from error
+    except (LocalEntryNotFoundError, EntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise ModelError(
+            f"{name} is not in the Hub's cache, and the Hub cannot be reached: check the network, "
+            "then try again."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"Downloading {name} failed ({reason}): try again.") from error
+
+
+def _progress_class(name: str, report: Report) -> type[Any]:
+    """Return a progress bar class, as snapshot_download takes one, that reports in words."""
+    from tqdm.auto import tqdm
+
+    class Progress(tqdm):  # type: ignore[misc]  # tqdm ships no types
+        """Reports the bytes of all files together; draws nothing itself."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.pop("name", None)
+            # The bar of bytes written; the others count files and bytes on the wire.
+            self._of_bytes = str(kwargs.get("desc", "")).startswith("Reconstructing")
+            self._reported_at = 0.0
+            super().__init__(*args, **(kwargs | {"disable": False, "gui": True, "leave": False}))
+
+        def display(self, *_args: Any, **_kwargs: Any) -> None:
+            now = time.monotonic()
+            if self._of_bytes and self.total and now - self._reported_at >= _REPORT_SECONDS:
+                self._reported_at = now
+                report(f"Downloading {name}: {_size(self.n)} of {_size(self.total)}")
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.n += n or 0
+            self.display()
+            return None
+
+        def refresh(self, *_args: Any, **_kwargs: Any) -> None:
+            self.display()
+
+        def close(self) -> None:
+            self.disable = True
+
+    return Progress
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"

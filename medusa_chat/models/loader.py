@@ -1,0 +1,269 @@
+"""From a model's name to a decoder: find the files, load the base and the heads, check both."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from medusa_chat.decoding.decoder import Decoder
+from medusa_chat.decoding.drafting import HeadLogits
+from medusa_chat.decoding.step import StockForward
+from medusa_chat.decoding.tree_check import defect
+from medusa_chat.errors import ModelError
+from medusa_chat.models import checkpoint, registry
+from medusa_chat.models.chat_format import ChatFormat
+from medusa_chat.models.device import resolve_device, resolve_dtype
+from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.models.hub import Report, local_folder
+from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings, Quantization
+
+_DEFAULT_CONTEXT = 2048
+"""For a model whose configuration names none (ALiBi has no last position)."""
+
+# What transformers, safetensors and torch raise over files that are missing, cut or do not fit.
+_LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    SafetensorError,
+    ImportError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Where a model lies: its base's folder, and the heads' (the same one when merged)."""
+
+    base: Path
+    base_name: str
+    heads: Path | None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to decode, and what is to be said about it."""
+
+    settings: ModelSettings
+    decoder: Decoder
+    format: ChatFormat
+    base_name: str
+    dtype: str
+    device: str
+    heads: int
+    """Heads in use; 0 when the model can only decode plainly."""
+    plain_reason: str | None
+    notices: tuple[str, ...]
+
+
+def find_files(settings: ModelSettings, report: Report) -> ModelFiles:
+    """Find, and fetch where need be, the files of ``settings.model``.
+
+    Raises ModelError for a missing folder or model, and for one without heads when they are needed.
+    """
+    known = registry.find(settings.model)
+    notices: list[str] = []
+    name = settings.model
+    if known is not None and known.name != settings.model:
+        name = known.name
+        notices.append(f"{settings.model} is called {name} on the Hub: that one is used.")
+    shipped = None if known is None else known.local_folder
+    folder = shipped or local_folder(name, report)
+    if checkpoint.is_heads_only(folder):
+        base_name = settings.base_model or _base_of(folder)
+        beside = folder / base_name
+        inside = settings.base_model is None and beside.is_dir()
+        base = beside.resolve() if inside else local_folder(base_name, report)
+        return ModelFiles(base, base_name, folder, tuple(notices))
+    if settings.base_model is not None:
+        base = local_folder(settings.base_model, report)
+        return ModelFiles(base, settings.base_model, folder, tuple(notices))
+    return ModelFiles(folder, name, folder, tuple(notices))
+
+
+def load_base(
+    folder: Path, dtype: torch.dtype, device: torch.device, quantization: Quantization = "none"
+) -> Any:
+    """Load the base model alone, in evaluation mode. Raises ModelError with the cause."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    if "model_type" not in checkpoint.read_config(folder):
+        raise ModelError(f"{folder} holds no model: its config.json names no model_type.")
+    arguments: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
+    if quantization != "none":
+        arguments["quantization_config"] = _quantization(quantization, dtype)
+    try:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True, **arguments
+        )
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{folder.name} does not fit in the memory of {device}: "
+            "try --load-in-8bit, --load-in-4bit, or a smaller model."
+        ) from error
+    except _LOAD_ERRORS as error:
+        raise ModelError(f"The model in {folder} cannot be loaded: {_first_line(error)}") from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"The model in {folder} is incomplete: {len(missing)} tensors are missing, "
+            f"{missing[0]} among them. Download it again."
+        )
+    return model.eval()
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer that lies beside a base model. Raises ModelError with the cause."""
+    import transformers
+
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except _LOAD_ERRORS as error:
+        raise ModelError(
+            f"The tokenizer in {folder} cannot be loaded: {_first_line(error)}"
+        ) from error
+
+
+def load(settings: ModelSettings, report: Report) -> LoadedModel:
+    """Load the model of ``settings``, telling ``report`` each stage.
+
+    Raises ModelError when it cannot be found, read or decoded, or when its heads do not fit.
+    """
+    device = resolve_device(settings.device)
+    dtype = resolve_dtype(settings.dtype, device)
+    files = find_files(settings, report)
+    report("Reading the heads")
+    heads = None if files.heads is None else checkpoint.read_heads(files.heads)
+    if heads is None and settings.heads_required:
+        raise ModelError(
+            f"{settings.model} has no Medusa heads: --no-medusa chats with the base model alone."
+        )
+    report(f"Loading {files.base_name}")
+    model = load_base(files.base, dtype, device, settings.quantization)
+    tokenizer = load_tokenizer(files.base)
+    context, notices = _context(model.config.get_text_config())
+    report("Checking that it decodes trees")
+    forward = StockForward(model, context, MAX_TREE_SIZE)
+    reason = defect(model, forward)
+    if reason is not None:
+        forward = StockForward(model, context, MAX_TREE_SIZE, own_mask=False)
+        plain_defect = defect(model, forward, plain=True)
+        if plain_defect is not None:
+            raise ModelError(f"{settings.model} cannot be decoded here: {plain_defect}.")
+    elif heads is None:
+        reason = "the model has no Medusa heads"
+    if heads is not None:
+        _check_fit(heads, model, files)
+        heads = heads.to(device=forward.device, dtype=dtype)
+    names = (settings.model, files.base_name, str(model.config.name_or_path))
+    chat_format = ChatFormat(tokenizer, names, _eos_ids(model, tokenizer))
+    if chat_format.notice:
+        notices = (*notices, chat_format.notice)
+    return LoadedModel(
+        settings=settings,
+        decoder=Decoder(forward, _head_logits(heads, model), chat_format.decode),
+        format=chat_format,
+        base_name=files.base_name,
+        dtype=str(dtype).removeprefix("torch."),
+        device=str(device),
+        heads=heads.count if heads is not None and reason is None else 0,
+        plain_reason=reason,
+        notices=(*files.notices, *notices),
+    )
+
+
+def _base_of(heads_folder: Path) -> str:
+    base = checkpoint.read_config(heads_folder).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ModelError(
+            f"The heads in {heads_folder} do not say which model they belong to: "
+            "name it with --base-model."
+        )
+    return base
+
+
+def _quantization(quantization: Quantization, dtype: torch.dtype) -> Any:
+    import transformers
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"--load-in-{quantization} needs bitsandbytes, which is not installed: "
+            "pip install bitsandbytes, or leave the option out."
+        )
+    if quantization == "8bit":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def _context(config: Any) -> tuple[int, tuple[str, ...]]:
+    """Return the tokens that the model has room for, and what is to be said about it.
+
+    A sliding window would take a rolling cache, in which a tree cannot be moved: the context ends
+    where the window would begin to slide.
+    """
+    context: int = getattr(config, "max_position_embeddings", None) or _DEFAULT_CONTEXT
+    window: int | None = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None)
+    slides = kinds is None or "sliding_attention" in kinds
+    if window and slides and window < context:
+        return window, (
+            f"The context ends at {window} of {context} tokens, the model's attention window.",
+        )
+    return context, ()
+
+
+def _check_fit(heads: MedusaHeads, model: Any, files: ModelFiles) -> None:
+    hidden = model.get_output_embeddings().in_features
+    if heads.hidden_size != hidden:
+        raise ModelError(
+            f"The heads in {files.heads} are for a hidden size of {heads.hidden_size}, but "
+            f"{files.base_name} has {hidden}: name their own base with --base-model."
+        )
+    rows = model.get_output_embeddings().out_features
+    if heads.output_weight is not None and heads.output_weight.shape[1] != rows:
+        raise ModelError(
+            f"The heads in {files.heads} are for a vocabulary of {heads.output_weight.shape[1]}, "
+            f"but {files.base_name} has {rows}: name their own base with --base-model."
+        )
+
+
+def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    ids: set[int] = set()
+    for eos in (
+        getattr(model.generation_config, "eos_token_id", None),
+        getattr(model.config.get_text_config(), "eos_token_id", None),
+        tokenizer.eos_token_id,
+    ):
+        ids.update(eos if isinstance(eos, list) else [] if eos is None else [eos])
+    return frozenset(ids)
+
+
+def _head_logits(heads: MedusaHeads | None, model: Any) -> HeadLogits:
+    output = model.get_output_embeddings()
+
+    @torch.inference_mode()
+    def head_logits(hidden: Tensor, depth: int) -> Tensor:
+        assert heads is not None, "without heads nothing is drafted"
+        logits: Tensor = heads(hidden, output, depth)
+        return logits[:, 0]
+
+    return head_logits
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
