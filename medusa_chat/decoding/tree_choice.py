@@ -34,6 +34,16 @@ class ChosenTree:
         return f"{self.name}, {size} node{'' if size == 1 else 's'}"
 
 
+_GROWN = ("auto", "dynamic", "chain", "root")
+"""Trees that are made for the model; any other name is a preset's or a file's."""
+
+
+def check_tree(settings: DecodeSettings) -> None:
+    """Raise UsageError for a tree that no model could use; needs none loaded."""
+    if settings.tree not in _GROWN:
+        best_first(named_paths(settings.tree), settings.tree_size)
+
+
 def choose_tree(
     settings: DecodeSettings, *, heads: int, vocabulary: int, device: torch.device
 ) -> ChosenTree:
@@ -42,9 +52,6 @@ def choose_tree(
     Raises UsageError for a tree that is not one, or that is deeper than the model has heads.
     """
     name, size = settings.tree, settings.tree_size
-    if name not in ("auto", "dynamic", "chain", "root"):
-        # Looked at even when Medusa is off: a mistake in it should not wait to be found.
-        tree = best_first(named_paths(name), size)
     if not settings.medusa or heads == 0 or name == "root" or size == 1:
         return ChosenTree("root", FixedTree.of(Tree.root(), device))
     if name in ("auto", "dynamic"):
@@ -55,6 +62,7 @@ def choose_tree(
     if name == "chain":
         depth = heads if size is None else min(heads, size - 1)
         return ChosenTree("chain", FixedTree.of(Tree.chain(depth), device))
+    tree = best_first(named_paths(name), size)
     if tree.max_depth > heads:
         raise UsageError(
             f"--tree {name} is {tree.max_depth} deep, but the model has {heads} heads: use a "

@@ -42,6 +42,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._model: LoadedModel | None = None
+        self._tree: tuple[DecodeSettings, ChosenTree] | None = None
 
     @property
     def model(self) -> LoadedModel:
@@ -52,7 +53,7 @@ class Engine:
 
     def load(self, settings: ModelSettings, report: Report) -> Loaded:
         """Load a model in place of the one in use, and describe it. Raises ModelError."""
-        self._model = None
+        self._model = self._tree = None
         model = self._model = load(settings, report)
         return Loaded(
             model=settings.model,
@@ -66,6 +67,17 @@ class Engine:
             notices=model.notices,
         )
 
+    def choose_tree(self, settings: DecodeSettings) -> ChosenTree:
+        """Return the tree of replies with ``settings``. Raises UsageError if the model has none."""
+        # Made once for many replies: a large dynamic tree takes longer to prepare than a step.
+        if self._tree is None or self._tree[0] != settings:
+            model, forward = self.model, self.model.decoder.forward
+            tree = choose_tree(
+                settings, heads=model.heads, vocabulary=forward.vocabulary, device=forward.device
+            )
+            self._tree = settings, tree
+        return self._tree[1]
+
     def answer(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> Answer:
         """Prepare the reply to a conversation; with ``settings.raw``, to its one text.
 
@@ -73,10 +85,7 @@ class Engine:
         """
         model = self.model
         prompt = self._prompt(messages, settings)
-        forward = model.decoder.forward
-        tree = choose_tree(
-            settings, heads=model.heads, vocabulary=forward.vocabulary, device=forward.device
-        )
+        tree = self.choose_tree(settings)
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
         typical = None
         # At temperature 0 typical acceptance is exact.

@@ -13,6 +13,8 @@ Report = Callable[[str], None]
 """Takes a stage of loading, in words."""
 
 _ALLOWED = ("*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model", "medusa_lm_head.pt")
+_PICKLES = ("*.bin",)
+"""Wanted only where there is no safetensors file."""
 _REPORT_SECONDS = 0.5
 
 
@@ -45,31 +47,29 @@ def local_folder(name: str, report: Report) -> Path:
 
 
 def _download(name: str, report: Report) -> Path:
+    import httpx
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
-        EntryNotFoundError,
         GatedRepoError,
-        HfHubHTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
     )
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()
+    cached = _cached(name)
+    if cached is not None:
+        return cached
     report(f"Looking for {name} on the Hub")
     try:
-        try:
-            files = HfApi().list_repo_files(name)
-        except (GatedRepoError, RepositoryNotFoundError):
-            raise
-        except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
-            # Offline: what the cache holds will do, if it holds the model.
-            return Path(snapshot_download(name, local_files_only=True))
-        patterns = [*_ALLOWED]
-        if not any(file.endswith(".safetensors") for file in files):
-            patterns.append("*.bin")
+        files = HfApi().list_repo_files(name)
+        safe = any(file.endswith(".safetensors") for file in files)
         return Path(
             snapshot_download(
-                name, allow_patterns=patterns, tqdm_class=_progress_class(name, report)
+                name,
+                allow_patterns=[*_ALLOWED] if safe else [*_ALLOWED, *_PICKLES],
+                tqdm_class=_progress_class(name, report),
             )
         )
     except GatedRepoError as error:
@@ -82,14 +82,32 @@ def _download(name: str, report: Report) -> Path:
             f"There is no folder and no model on the Hub called {name}: check the name; a private "
             "model needs HF_TOKEN."
         ) from error
-    except (LocalEntryNotFoundError, EntryNotFoundError, OfflineModeIsEnabled) as error:
+    except (httpx.TransportError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise ModelError(
             f"{name} is not in the Hub's cache, and the Hub cannot be reached: check the network, "
             "then try again."
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"Downloading {name} failed ({reason}): try again.") from error
+
+
+def _cached(name: str) -> Path | None:
+    """Return the model's folder in the Hub's cache if all that is wanted of it is there.
+
+    Asked first, so that a model that is here starts without a network.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    for patterns, weights in (([*_ALLOWED], "*.safetensors"), ([*_ALLOWED, *_PICKLES], "*.bin")):
+        try:
+            folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
+        except LocalEntryNotFoundError:
+            continue
+        if any(folder.glob(weights)) or (folder / "medusa_lm_head.pt").is_file():
+            return folder
+    return None
 
 
 def _progress_class(name: str, report: Report) -> type[Any]:

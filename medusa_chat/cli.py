@@ -1,0 +1,194 @@
+"""The command line. Imports nothing heavy: ``--version`` and a typing error answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, get_args
+
+from medusa_chat import __version__, log
+from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.settings import BUILTIN, Acceptance, DecodeSettings, DType, ModelSettings
+
+_MODEL_FIELDS = ("model", "base_model", "quantization", "dtype", "device")
+_DECODE_FIELDS = (
+    "tree",
+    "tree_size",
+    "acceptance",
+    "posterior_threshold",
+    "posterior_alpha",
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "max_new_tokens",
+    "ignore_eos",
+    "raw",
+    "system",
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in two lines, instead of listing every option."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status; what fails is said in a line or two."""
+    try:
+        return _dispatch(_parser().parse_args(argv))
+    except MedusaChatError as error:
+        print(f"medusa-chat: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of stdout has gone. Python would say so once more at exit, in a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  # a person is never shown a traceback
+        print(f"medusa-chat: {log.record(error)}", file=sys.stderr)
+        return 1
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    command = getattr(arguments, "command", None)
+    if command == "train":
+        from medusa_chat.training.arguments import from_namespace
+        from medusa_chat.training.command import run as train
+
+        return train(from_namespace(arguments))
+    model, decode = _settings(arguments)
+    if command == "run":
+        from medusa_chat.run.command import run
+
+        prompts = _prompts(arguments, raw=decode.raw)
+        return run(
+            model,
+            decode,
+            prompts,
+            as_json=hasattr(arguments, "json"),
+            many=hasattr(arguments, "prompts"),
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The chat needs a terminal; for pipes and scripts there is medusa-chat run."
+        )
+    from medusa_chat.tui.app import run_chat
+
+    return run_chat(model, decode)
+
+
+def _prompts(arguments: argparse.Namespace, *, raw: bool) -> Iterable[Any]:
+    from medusa_chat.run import prompts
+
+    text: str | None = arguments.prompt
+    if hasattr(arguments, "prompts"):
+        if text is not None:
+            raise UsageError("Give either a prompt or --prompts FILE.jsonl, not both.")
+        return prompts.from_file(arguments.prompts)
+    if text is None and sys.stdin.isatty():
+        raise UsageError("There is no prompt: medusa-chat run 'Hello', or pipe one in.")
+    prompt = (
+        prompts.from_stdin(sys.stdin.buffer, raw=raw)
+        if text is None or text == "-"
+        else prompts.single(text)
+    )
+    if not prompt.messages[0].content.strip() and not (raw and prompt.messages[0].content):
+        raise UsageError("The prompt is empty: write something to be answered.")
+    return [prompt]
+
+
+def _settings(arguments: argparse.Namespace) -> tuple[ModelSettings, DecodeSettings]:
+    given = vars(arguments)
+    plain = "no_medusa" in given
+    return (
+        ModelSettings(
+            heads_required=not plain,
+            **{name: given[name] for name in _MODEL_FIELDS if name in given},
+        ),
+        DecodeSettings(
+            medusa=not plain,
+            stop=tuple(given.get("stop", ())),
+            **{name: given[name] for name in _DECODE_FIELDS if name in given},
+        ),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    # An option that is not given leaves no trace, so that those before a command reach it.
+    parser = _Parser(
+        prog="medusa-chat",
+        description="Chat with a language model that guesses ahead: Medusa decoding, live.",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
+    _add_options(parser)
+    commands = parser.add_subparsers(dest="command", metavar="[run | train]")
+    run = commands.add_parser(
+        "run",
+        help="answer a prompt on stdout, for pipes and scripts",
+        argument_default=argparse.SUPPRESS,
+    )
+    run.add_argument("prompt", nargs="?", default=None, help="the prompt; - or none reads stdin")
+    run.add_argument(
+        "--prompts",
+        metavar="FILE.jsonl",
+        help='a line each of {"prompt": ...} or {"messages": [...]}, with an "id" if you like',
+    )
+    run.add_argument("--json", action="store_true", help="one JSON object an answer")
+    _add_options(run)
+    train = commands.add_parser("train", help="train Medusa heads for a model")
+    from medusa_chat.training.arguments import add_arguments
+
+    add_arguments(train)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", metavar="ID|PATH", help=f"a Hub id or a folder (default: {BUILTIN})"
+    )
+    model.add_argument("--base-model", metavar="ID|PATH", help="the base, if not the heads' own")
+    quantization = model.add_mutually_exclusive_group()
+    for bits in ("8bit", "4bit"):
+        quantization.add_argument(
+            f"--load-in-{bits}",
+            dest="quantization",
+            action="store_const",
+            const=bits,
+            help=f"load the weights in {bits[0]} bits, by bitsandbytes",
+        )
+    model.add_argument("--dtype", choices=get_args(DType), help="default: auto")
+    model.add_argument("--device", metavar="auto|cpu|cuda[:N]", help="default: auto")
+    decoding = parser.add_argument_group("decoding")
+    decoding.add_argument("--no-medusa", action="store_true", help="decode plainly")
+    decoding.add_argument(
+        "--tree",
+        metavar="TREE",
+        help="auto, dynamic, chain, root, a preset's name, or a JSON file with a list of paths",
+    )
+    decoding.add_argument("--tree-size", type=int, metavar="N", help="nodes, the root included")
+    decoding.add_argument("--acceptance", choices=get_args(Acceptance), help="default: exact")
+    decoding.add_argument("--posterior-threshold", type=float, metavar="EPSILON")
+    decoding.add_argument("--posterior-alpha", type=float, metavar="DELTA")
+    decoding.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
+    decoding.add_argument("--top-p", type=float, metavar="P")
+    decoding.add_argument("--top-k", type=int, metavar="K")
+    decoding.add_argument("--seed", type=int, metavar="N", help="default: fresh for each reply")
+    decoding.add_argument("--max-new-tokens", type=int, metavar="N", help="default: 512")
+    decoding.add_argument(
+        "--stop", action="append", metavar="TEXT", help="ends a reply; repeatable"
+    )
+    decoding.add_argument("--ignore-eos", action="store_true", help="go on after an end of text")
+    decoding.add_argument("--raw", action="store_true", help="continue the prompt, no template")
+    decoding.add_argument("--system", metavar="TEXT", help="the system message")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

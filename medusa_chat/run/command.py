@@ -1,0 +1,150 @@
+"""Answers each prompt from an empty cache and prints the answer as it streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from medusa_chat.errors import MedusaChatError
+from medusa_chat.run.prompts import Prompt
+from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.tui.printable import printable
+
+if TYPE_CHECKING:
+    from medusa_chat.engine.local import Answer
+    from medusa_chat.engine.protocol import Loaded
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+@dataclass
+class Interrupt:
+    """Set by Ctrl+C: the answer under way ends and is kept, no other begins."""
+
+    requested: bool = False
+
+    def listen(self) -> None:
+        """Take over SIGINT; a second one ends the program at once."""
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            os._exit(_INTERRUPTED)
+        self.requested = True
+
+
+def run(
+    model: ModelSettings,
+    decode: DecodeSettings,
+    prompts: Iterable[Prompt],
+    *,
+    as_json: bool,
+    many: bool,
+) -> int:
+    """Answer ``prompts`` in order and return the exit status.
+
+    With ``as_json`` stdout gets one object a prompt; otherwise the texts, and stderr the figures.
+    With ``many`` a prompt that cannot be answered is reported in its place, the others are answered
+    and the status is 1; without, its error is raised. Raises MedusaChatError when the model cannot
+    be loaded, and UsageError when the tree does not fit it.
+    """
+    # Spinning threads on a busy machine turn a step of 12 ms into half a second.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from medusa_chat.decoding.tree_choice import check_tree
+    from medusa_chat.engine.local import Engine
+
+    check_tree(decode)
+    engine = Engine()
+    loaded = engine.load(model, _report)
+    engine.choose_tree(decode)
+    for notice in loaded.notices:
+        _tell(notice)
+    if decode.medusa and loaded.plain_reason:
+        _tell(f"Medusa is off: {loaded.plain_reason}.")
+    interrupt = Interrupt()
+    interrupt.listen()
+    status = 0
+    for prompt in prompts:
+        if interrupt.requested:
+            break
+        try:
+            if prompt.error is not None:
+                raise MedusaChatError(prompt.error)
+            engine.forget()
+            answer = engine.answer(prompt.messages, decode)
+            text = _stream(answer, interrupt, show=not as_json)
+            if as_json:
+                print(json.dumps(_record(prompt, answer, text, decode, loaded)), flush=True)
+        except MedusaChatError as error:
+            if not many:
+                raise
+            status = 1
+            if as_json:
+                print(json.dumps({"id": prompt.id, "error": str(error)}), flush=True)
+            else:
+                _tell(f"prompt {prompt.id}: {error}")
+    return _INTERRUPTED if interrupt.requested else status
+
+
+def _stream(answer: Answer, interrupt: Interrupt, *, show: bool) -> str:
+    """Decode the answer and return its text, printing it on the way if ``show``."""
+    # On a terminal the model's text must not move the cursor; in a pipe it stays as it is.
+    safe = printable if sys.stdout.isatty() else str
+    text = ""
+    for emissions in answer.run(lambda: interrupt.requested):
+        new = "".join(emission.text for emission in emissions)
+        text += new
+        if show:
+            sys.stdout.write(safe(new))
+            sys.stdout.flush()
+    if show:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        figures, mode = answer.decoding.figures, answer.mode
+        words = f"Medusa on · {answer.tree.words}" if mode == "medusa" else "Medusa off"
+        _tell(f"{figures.line()} · {words} · {answer.decoding.output.stop_reason}")
+    return text
+
+
+def _record(
+    prompt: Prompt, answer: Answer, text: str, decode: DecodeSettings, loaded: Loaded
+) -> dict[str, object]:
+    figures, output = answer.decoding.figures, answer.decoding.output
+    return {
+        "id": prompt.id,
+        "text": text,
+        "prompt_tokens": figures.prompt_tokens,
+        "token_ids": output.token_ids,
+        "bursts": output.bursts,
+        "accepted_per_step": figures.accepted_per_step,
+        "steps": figures.steps,
+        "tokens_per_second": figures.tokens_per_second,
+        "prefill_seconds": figures.prefill_seconds,
+        "decode_seconds": figures.decode_seconds,
+        "stop_reason": output.stop_reason,
+        "mode": answer.mode,
+        "tree": answer.tree.name,
+        "tree_size": answer.tree.shape.size,
+        "acceptance": decode.acceptance,
+        "temperature": decode.temperature,
+        "seed": answer.seed,
+        "model": loaded.model,
+        "dtype": loaded.dtype,
+        "device": loaded.device,
+    }
+
+
+def _report(stage: str) -> None:
+    # Stages that pass in a moment are for a person; a download is worth a line in any log.
+    if sys.stderr.isatty() or stage.startswith("Downloading"):
+        _tell(stage)
+
+
+def _tell(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
