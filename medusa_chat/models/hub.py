@@ -21,7 +21,7 @@ _REPORT_SECONDS = 0.5
 def is_hub_id(name: str) -> bool:
     """Return whether ``name`` has the form of a Hub id: ``owner/name`` or a single name."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+    from huggingface_hub.utils import validate_repo_id
 
     try:
         validate_repo_id(name)
@@ -47,10 +47,11 @@ def local_folder(name: str, report: Report) -> Path:
 
 
 def _download(name: str, report: Report) -> Path:
-    import httpx
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
+        HfHubHTTPError,
+        HTTPError,  # its HTTP library's, whichever that is
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -82,14 +83,20 @@ def _download(name: str, report: Report) -> Path:
             f"There is no folder and no model on the Hub called {name}: check the name; a private "
             "model needs HF_TOKEN."
         ) from error
-    except (httpx.TransportError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise ModelError(
-            f"{name} is not in the Hub's cache, and the Hub cannot be reached: check the network, "
-            "then try again."
-        ) from error
-    except (httpx.HTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise _unreachable(name) from error
+    except (HfHubHTTPError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"Downloading {name} failed ({reason}): try again.") from error
+    except HTTPError as error:  # without an answer from the Hub
+        raise _unreachable(name) from error
+
+
+def _unreachable(name: str) -> ModelError:
+    return ModelError(
+        f"{name} is not in the Hub's cache, and the Hub cannot be reached: check the network, "
+        "then try again."
+    )
 
 
 def _cached(name: str) -> Path | None:
