@@ -1,0 +1,16 @@
+"""Set up every test run: no network, one thread of arithmetic, the same examples each time."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports torch or transformers; the engine's own process inherits them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+from hypothesis import settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
