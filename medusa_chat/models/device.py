@@ -7,6 +7,8 @@ import torch
 from medusa_chat.errors import ModelError
 from medusa_chat.settings import DType
 
+_ONE_THREAD_PARAMETERS = 50_000_000
+
 
 def resolve_device(name: str) -> torch.device:
     """Return the device called ``name``; auto is the first CUDA device, else the CPU.
@@ -39,3 +41,13 @@ def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:
     return (
         torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     )
+
+
+def use_threads_for(parameters: int, device: torch.device) -> None:
+    """Let torch use one thread for a model too small to gain by more; leave it alone otherwise.
+
+    Below some 50M parameters a step is over before a second thread has begun to help, and waiting
+    for that thread costs more than it does.
+    """
+    if device.type == "cpu" and parameters < _ONE_THREAD_PARAMETERS:
+        torch.set_num_threads(1)

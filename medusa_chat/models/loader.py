@@ -18,7 +18,7 @@ from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
 from medusa_chat.models import checkpoint, registry
 from medusa_chat.models.chat_format import ChatFormat
-from medusa_chat.models.device import resolve_device, resolve_dtype
+from medusa_chat.models.device import resolve_device, resolve_dtype, use_threads_for
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.hub import Report, local_folder
 from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings, Quantization
@@ -150,6 +150,7 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
         )
     report(f"Loading {files.base_name}")
     model = load_base(files.base, dtype, device, settings.quantization)
+    use_threads_for(model.num_parameters(), device)
     tokenizer = load_tokenizer(files.base)
     context, notices = _context(model.config.get_text_config())
     report("Checking that it decodes trees")
