@@ -1,0 +1,133 @@
+"""The application: one chat screen, the engine behind it, and an orderly end in every case."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+
+from medusa_chat import paths
+from medusa_chat.engine.process import Engine, EngineProcess
+from medusa_chat.errors import UsageError
+from medusa_chat.tui import words
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, spelled
+from medusa_chat.tui.link import EngineLink
+from medusa_chat.tui.log import start_log
+from medusa_chat.tui.screens.chat import ChatScreen
+from medusa_chat.tui.screens.help import HelpScreen
+from medusa_chat.tui.theme import MEDUSA_DARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+
+    from medusa_chat.settings import DecodeSettings, ModelSettings
+
+_LOG = logging.getLogger(__name__)
+
+_QUIT_SECONDS = 3.0
+"""How long a second Ctrl+C counts as the answer to the question that the first one asked."""
+
+
+class ChatApp(App[None]):
+    """The chat in a terminal."""
+
+    TITLE = "medusa-chat"
+    BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in APP_COMMANDS]
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        decode: DecodeSettings,
+        engine_factory: Callable[[], Engine] | None = None,
+        *,
+        log_file: Path | None = None,
+    ) -> None:
+        """Prepare a chat with this model; ``engine_factory`` makes each engine that it needs."""
+        super().__init__(css_path=paths.shipped("assets/app.tcss"))
+        self._log_file = log_file
+        self._link = EngineLink(engine_factory or (lambda: EngineProcess(log_file)), model)
+        self._chat = ChatScreen(self._link, model, decode, log_file)
+        self._quit_asked = False
+
+    def on_mount(self) -> None:
+        """Put on the colours."""
+        self.register_theme(MEDUSA_DARK)
+        self.theme = MEDUSA_DARK.name
+
+    def get_default_screen(self) -> Screen[None]:
+        """Open with the chat."""
+        return self._chat
+
+    async def on_unmount(self) -> None:
+        """Leave no engine behind."""
+        await self._link.close()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """Offer every action by name, the chats of before, and the themes."""
+        for commands, namespace in ((CHAT_COMMANDS, self._chat), (APP_COMMANDS, self)):
+            for command in commands:
+                run = partial(self.call_later, self.run_action, command.action, namespace)
+                yield SystemCommand(command.does, spelled(command.keys), run)
+        yield SystemCommand("Change the colours", "Themes", self.action_change_theme)
+        for entry in self._chat.recent_chats():
+            yield SystemCommand(
+                f"Open: {entry.title}",
+                f"{entry.created.astimezone():%Y-%m-%d %H:%M}",
+                partial(self._chat.open_chat, entry.id),
+            )
+
+    def action_help(self) -> None:
+        """List the keys."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def action_copy_stop_or_quit(self) -> None:
+        """Copy the selection; without one stop the reply; without one ask, then quit."""
+        selected = self.screen.get_selected_text() or self._chat.selected_prompt
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.screen.clear_selection()
+            self.notify(words.COPIED, markup=False)
+        elif self._chat.is_answering:
+            self._chat.action_stop()
+        elif self._quit_asked:
+            self.exit()
+        else:
+            self._quit_asked = True
+            self.set_timer(_QUIT_SECONDS, self._forget_quitting)
+            self.notify(words.QUIT, timeout=_QUIT_SECONDS, markup=False)
+
+    def _forget_quitting(self) -> None:
+        self._quit_asked = False
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Log an error that nobody expected, and end with one line instead of a traceback."""
+        _LOG.critical("the interface failed", exc_info=error)
+        crash = _CrashError(words.crashed(error, self._log_file))
+        crash.__cause__ = error
+        super()._handle_exception(crash)
+
+
+class _CrashError(Exception):
+    """What is left to say after an error that nobody expected."""
+
+    def __rich__(self) -> Text:
+        return Text(str(self))
+
+
+def run_chat(model: ModelSettings, decode: DecodeSettings) -> int:
+    """Run the chat until the user leaves, and return the exit status."""
+    # Textual draws on standard error's terminal and reads keys from standard input's.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("The chat needs a terminal. For a script, use: medusa-chat run.")
+    app = ChatApp(model, decode, log_file=start_log())
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,61 @@
+"""Everything the user can do beside writing: one table for the keys, the palette and the help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One action: its keys, its short name for the footer, and what it does in words."""
+
+    keys: str
+    action: str
+    name: str
+    does: str
+    in_footer: bool = False
+
+    def binding(self) -> Binding:
+        """Return the key binding. It has priority: focus rests in the prompt, which knows keys."""
+        return Binding(
+            self.keys,
+            self.action,
+            self.name,
+            show=self.in_footer,
+            key_display=spelled(self.keys.partition(",")[0]).replace("Ctrl+", "^"),
+            priority=True,
+        )
+
+
+def spelled(keys: str) -> str:
+    """Return keys as a person writes them: ``Ctrl+N``."""
+    names = {"pageup": "Page Up", "pagedown": "Page Down", "escape": "Esc"}
+    return ", ".join(
+        names.get(key) or "+".join(part.capitalize() for part in key.split("+"))
+        for key in keys.split(",")
+    )
+
+
+CHAT_COMMANDS = (
+    Command("f2,ctrl+t", "toggle_medusa", "Medusa", "Medusa on or off from the next reply", True),
+    Command("escape", "stop", "Stop", "Stop the reply and keep its text", True),
+    Command("ctrl+n", "new_chat", "New", "Begin a new chat", True),
+    Command("ctrl+s", "export", "Export", "Export this chat to a Markdown file", True),
+    Command("ctrl+r", "restart", "Restart", "Start the engine again after it ended"),
+    Command("pageup", "page(-1)", "Page up", "Scroll up"),
+    Command("pagedown", "page(1)", "Page down", "Scroll down"),
+)
+
+APP_COMMANDS = (
+    Command("f1", "help", "Help", "List the keys", True),
+    Command("ctrl+c", "copy_stop_or_quit", "Copy", "Copy the selection; else stop, or ask to quit"),
+    Command("ctrl+q", "quit", "Quit", "Quit at once", True),
+)
+
+PROMPT_KEYS = (
+    ("enter", "Send; while a reply runs, it waits its turn"),
+    ("ctrl+j", "New line (Shift+Enter where the terminal tells)"),
+    ("up", "In an empty prompt: bring back the last message"),
+)

@@ -1,0 +1,117 @@
+"""Whose turn it is: prompts wait in line, one is being answered, all of it is written down."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medusa_chat.conversation.conversation import Outcome, Recipe
+from medusa_chat.conversation.versions import program_versions
+from medusa_chat.decoding.stats import Figures
+from medusa_chat.engine.protocol import ChatMessage, Generate
+
+if TYPE_CHECKING:
+    from medusa_chat.conversation.journal import Journal
+    from medusa_chat.engine.protocol import Bursts, Loaded, Started
+    from medusa_chat.settings import DecodeSettings
+
+
+@dataclass(slots=True)
+class Answer:
+    """The reply that is being written."""
+
+    reply_id: int
+    prompt: int
+    """Position of its prompt in the journal."""
+    settings: DecodeSettings
+    started: Started | None = None
+    figures: Figures = dataclasses.field(default_factory=Figures)
+    stopping: bool = False
+
+
+class Dialogue:
+    """One conversation in progress. Knows no screen and no process."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.waiting: list[int] = []
+        """Positions of the prompts that nobody has answered yet, in order."""
+        self.answer: Answer | None = None
+
+    @property
+    def answering(self) -> Answer:
+        """The reply that is being written; only while there is one."""
+        assert self.answer is not None
+        return self.answer
+
+    def ask(self, text: str) -> int:
+        """Write down a prompt, put it in line, and return its position."""
+        position = self.journal.add_prompt(text)
+        self.waiting.append(position)
+        return position
+
+    def next_request(self, reply_id: int, settings: DecodeSettings) -> Generate | None:
+        """Begin to answer the next prompt, and return the request; None when none waits."""
+        assert self.answer is None
+        if not self.waiting:
+            return None
+        prompt = self.waiting.pop(0)
+        self.answer = Answer(reply_id, prompt, settings)
+        return Generate(reply_id, self._messages(prompt, settings), settings)
+
+    def start(self, started: Started, loaded: Loaded) -> None:
+        """Write down how the reply is made."""
+        answer = self.answering
+        answer.started = started
+        self.journal.begin_reply(answer.prompt, _recipe(answer.settings, started, loaded))
+
+    def extend(self, bursts: Bursts) -> None:
+        """Write down more of the reply."""
+        answer = self.answering
+        answer.figures = bursts.figures
+        text = "".join(piece.text for piece in bursts.pieces)
+        self.journal.extend_reply(answer.prompt, text)
+
+    def end(self, stop_reason: str, figures: Figures | None = None) -> Answer:
+        """Write down how the reply ended; without figures, those that came last hold."""
+        answer = self.answering
+        answer.figures = figures or answer.figures
+        self.answer = None
+        self.journal.end_reply(
+            answer.prompt,
+            Outcome(stop_reason, dataclasses.asdict(answer.figures), answer.figures.line()),
+        )
+        return answer
+
+    def is_answering(self, reply_id: int | None) -> bool:
+        """Tell whether this is the reply being written: others belong to a chat that was left."""
+        return self.answer is not None and self.answer.reply_id == reply_id
+
+    def _messages(self, prompt: int, settings: DecodeSettings) -> tuple[ChatMessage, ...]:
+        messages = [ChatMessage("system", settings.system)] if settings.system else []
+        for asked, replied in self.journal.before(prompt):
+            messages.append(ChatMessage("user", asked.content))
+            messages.append(ChatMessage("assistant", replied.content))
+        messages.append(ChatMessage("user", self.journal.text_of(prompt)))
+        return tuple(messages)
+
+
+def _recipe(settings: DecodeSettings, started: Started, loaded: Loaded) -> Recipe:
+    return Recipe(
+        model=loaded.model,
+        base_model=loaded.base_model,
+        dtype=loaded.dtype,
+        device=loaded.device,
+        quantization=loaded.quantization,
+        mode=started.mode,
+        tree=started.tree,
+        acceptance=settings.acceptance,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        seed=started.seed,
+        max_new_tokens=settings.max_new_tokens,
+        system=settings.system,
+        versions=program_versions(),
+    )

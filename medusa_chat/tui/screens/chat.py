@@ -1,0 +1,318 @@
+"""The chat: joins the user, the conversation, the engine, and what is on the screen."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from medusa_chat import paths
+from medusa_chat.conversation.archive import Archive
+from medusa_chat.conversation.export import export
+from medusa_chat.engine.process import Ended
+from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loaded, Loading, Started
+from medusa_chat.errors import MedusaChatError
+from medusa_chat.tui import words
+from medusa_chat.tui.commands import CHAT_COMMANDS
+from medusa_chat.tui.comparison import Comparison
+from medusa_chat.tui.dialogue import Dialogue
+from medusa_chat.tui.meter import Meter, Readings
+from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
+from medusa_chat.tui.widgets.header import Header
+from medusa_chat.tui.widgets.prompt import Prompt
+from medusa_chat.tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from medusa_chat.conversation.store import Entry
+    from medusa_chat.decoding.stats import Figures
+    from medusa_chat.engine.protocol import Event
+    from medusa_chat.settings import DecodeSettings, ModelSettings
+    from medusa_chat.tui.link import EngineLink
+    from medusa_chat.tui.messages import PromptSubmitted
+
+_FRAME_SECONDS = 1 / 25
+# Figures that change faster than they can be read only make the screen restless.
+_GAUGE_SECONDS = 1 / 5
+_RECENT_CHATS = 20
+
+
+class ChatScreen(Screen[None]):
+    """One chat at a time, with the engine that answers in it."""
+
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-narrow"),
+        (70, "-wide"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in CHAT_COMMANDS]
+
+    def __init__(
+        self, link: EngineLink, model: ModelSettings, decode: DecodeSettings, log_file: Path | None
+    ) -> None:
+        super().__init__()
+        self._link = link
+        self._model = model
+        self._decode = decode
+        self._log_file = log_file
+        self._archive = Archive(paths.data_dir)
+        self._dialogue = Dialogue(self._archive.begin())
+        self._told: MedusaChatError | None = None
+        self._reply_ids = itertools.count(1)
+        self._meter = Meter()
+        self._comparison = Comparison()
+        self._readings: Readings | None = None
+        self._header = Header()
+        self._transcript = Transcript()
+        self._prompt = Prompt()
+        self._gauge_line = GaugeLine()
+        self._gauges = Gauges()
+
+    def compose(self) -> ComposeResult:
+        """Lay out the chat."""
+        yield self._header
+        with Horizontal(id="body"):
+            with Vertical(id="talk"):
+                yield self._transcript
+                yield self._gauge_line
+                yield self._prompt
+            yield self._gauges
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Begin a chat, and start the engine once the first frame is on the screen."""
+        self._transcript.clear()
+        self._show_state()
+        self._show_gauges()
+        self.set_interval(_FRAME_SECONDS, self._draw)
+        self.set_interval(_GAUGE_SECONDS, self._show_gauges)
+        self.call_after_refresh(self._run_engine)
+
+    def on_unmount(self) -> None:
+        """Keep what came of a reply that is still being written."""
+        self._leave()
+        self._archive.close()
+
+    # What the user does ------------------------------------------------------------------------
+
+    def on_prompt_submitted(self, message: PromptSubmitted) -> None:
+        """Write the prompt down, show it, and have it answered as soon as that can be."""
+        position = self._dialogue.ask(message.text)
+        self._transcript.add_prompt(position, message.text, words.waiting(self._link.state))
+        self._answer_next()
+
+    def action_stop(self) -> None:
+        """Stop the reply and keep its text."""
+        self.clear_selection()
+        answer = self._dialogue.answer
+        if answer is not None and not answer.stopping:
+            answer.stopping = True
+            self._link.cancel(answer.reply_id)
+            self._transcript.show_reply_status(words.STOPPING)
+
+    def action_toggle_medusa(self) -> None:
+        """Turn Medusa on or off for the next reply."""
+        if self._plain_reason is not None:
+            self._transcript.say(f"Medusa cannot be turned on: {self._plain_reason}")
+            return
+        self._decode = dataclasses.replace(self._decode, medusa=not self._decode.medusa)
+        self._header.show_medusa(on=self._medusa_on)
+
+    def action_new_chat(self) -> None:
+        """Leave this chat, which is kept, and begin a new one."""
+        self._leave()
+        self._dialogue = Dialogue(self._archive.begin())
+        self._transcript.clear()
+
+    def action_export(self) -> None:
+        """Export the chat to a Markdown file."""
+        import platformdirs
+
+        conversation = self._dialogue.journal.conversation
+        if not conversation.turns:
+            self._transcript.say(words.NOTHING_TO_EXPORT)
+            return
+        try:
+            path = export(conversation, Path.cwd(), platformdirs.user_documents_path())
+        except (MedusaChatError, OSError) as error:
+            self._say_error(str(error))
+        else:
+            self._transcript.say(f"Exported to {path}")
+
+    async def action_restart(self) -> None:
+        """Start the engine again, if it is gone or does not stop when asked."""
+        answer = self._dialogue.answer
+        if self._link.state != "down" and (answer is None or not answer.stopping):
+            self._transcript.say(words.RUNNING)
+            return
+        if answer is not None:
+            self._end_reply("cancelled")
+        self._comparison = Comparison()
+        await self._link.renew()
+        self._show_state()
+        self._run_engine()
+
+    def action_page(self, direction: int) -> None:
+        """Scroll the transcript by a page."""
+        if direction < 0:
+            self._transcript.action_page_up()
+        else:
+            self._transcript.action_page_down()
+
+    @property
+    def selected_prompt(self) -> str:
+        """The text selected in the prompt; empty without a selection."""
+        return self._prompt.selected_text
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a reply is being written."""
+        return self._dialogue.answer is not None
+
+    def recent_chats(self) -> list[Entry]:
+        """Return earlier chats, the newest first."""
+        try:
+            return self._archive.recent(_RECENT_CHATS)
+        except MedusaChatError as error:
+            self._say_error(str(error))
+            return []
+
+    def open_chat(self, conversation_id: int) -> None:
+        """Leave this chat, which is kept, and go on with an earlier one."""
+        try:
+            journal = self._archive.resume(conversation_id)
+        except MedusaChatError as error:
+            self._say_error(str(error))
+            return
+        self._leave()
+        self._dialogue = Dialogue(journal)
+        self._transcript.clear(journal.conversation)
+
+    # What the engine says ----------------------------------------------------------------------
+
+    def _run_engine(self) -> None:
+        self.run_worker(self._link.run(), name="engine", exclusive=True)
+
+    def _draw(self) -> None:
+        """Take in what came since the last frame, and draw it once."""
+        for event in self._link.take():
+            self._on_event(event)
+            self._answer_next()
+        self._transcript.draw()
+        failure = self._dialogue.journal.failure
+        if failure is not self._told:
+            self._told = failure
+            if failure is not None:
+                self._say_error(words.unsaved(str(failure)))
+
+    def _on_event(self, event: Event | Ended) -> None:
+        match event:
+            case Loading():
+                self._show_state()
+            case Loaded(notices=notices, plain_reason=plain_reason):
+                self._show_state()
+                for notice in notices:
+                    self._transcript.say(notice)
+                if plain_reason is not None and self._decode.medusa:
+                    self._transcript.say(f"Medusa is off: {plain_reason}")
+            case Failed(reply_id=None, message=message):
+                self._on_down(message)
+            case Ended():
+                self._on_down(str(event))
+            case _ if self._dialogue.is_answering(event.reply_id):
+                self._on_reply_event(event)
+
+    def _on_reply_event(self, event: Started | Bursts | Finished | Failed) -> None:
+        match event:
+            case Started():
+                assert self._link.loaded is not None
+                self._dialogue.start(event, self._link.loaded)
+                self._meter.start(event)
+            case Bursts(pieces=pieces):
+                self._dialogue.extend(event)
+                self._meter.extend(event)
+                self._transcript.extend_reply(pieces)
+            case Finished(stop_reason=stop_reason, figures=figures):
+                self._meter.finish(figures)
+                self._end_reply(stop_reason, figures)
+                if stop_reason == "context":
+                    self._transcript.say_after_reply(words.CONTEXT_FULL, "note")
+            case Failed(message=message, context_full=context_full):
+                self._end_reply("failed")
+                advice = words.CONTEXT_FULL if context_full else words.details(self._log_file)
+                self._transcript.say_after_reply(f"{message} {advice}", "error")
+
+    def _on_down(self, message: str) -> None:
+        failure = words.engine_down(message, self._log_file)
+        if self.is_answering:
+            self._end_reply("failed")
+            self._transcript.say_after_reply(failure, "error")
+        else:
+            self._transcript.say(failure, "error")
+        self._show_state()
+
+    def _end_reply(self, stop_reason: str, figures: Figures | None = None) -> None:
+        answer = self._dialogue.end(stop_reason, figures)
+        mode = answer.started.mode if answer.started else None
+        if figures is not None and mode is not None:
+            self._comparison.add(mode, figures)
+        line = answer.figures.line() if answer.figures.tokens or figures else ""
+        self._transcript.end_reply(words.ending(stop_reason, line, mode))
+        self._show_gauges()
+
+    # Between the two ---------------------------------------------------------------------------
+
+    @property
+    def _plain_reason(self) -> str | None:
+        return self._link.loaded.plain_reason if self._link.loaded else None
+
+    @property
+    def _medusa_on(self) -> bool:
+        return self._decode.medusa and self._plain_reason is None
+
+    def _answer_next(self) -> None:
+        """Have the engine answer the next prompt, once it is free."""
+        if self._link.state == "ready" and self._link.busy is None:
+            settings = dataclasses.replace(self._decode, medusa=self._medusa_on)
+            request = self._dialogue.next_request(next(self._reply_ids), settings)
+            if request is not None:
+                self._link.ask(request)
+                self._transcript.begin_reply(self._dialogue.answering.prompt)
+        self._transcript.show_waiting(words.waiting(self._link.state))
+
+    def _leave(self) -> None:
+        """Write down a reply that nobody waits for any more, and have the engine stop it."""
+        if self._dialogue.answer is not None:
+            self._link.cancel(self._dialogue.answer.reply_id)
+            self._dialogue.end("cancelled")
+        self._meter = Meter()
+
+    def _say_error(self, message: str) -> None:
+        self._transcript.say(f"{message} {words.details(self._log_file)}", "error")
+
+    def _show_state(self) -> None:
+        """Show what the engine is doing."""
+        if self._link.loaded is not None:
+            self._header.show_model(self._link.loaded)
+        elif self._link.state == "loading":
+            self._header.show_loading(self._model.model, self._link.stage)
+        else:
+            self._header.show_down(self._model.model)
+        self._header.show_medusa(on=self._medusa_on)
+        self._transcript.show_waiting(words.waiting(self._link.state))
+
+    def _show_gauges(self) -> None:
+        loaded = self._link.loaded
+        readings = self._meter.readings(
+            loaded.context_tokens if loaded else None, self._comparison.speed_up
+        )
+        if readings != self._readings:
+            self._readings = readings
+            self._gauges.show(readings)
+            self._gauge_line.show(readings)

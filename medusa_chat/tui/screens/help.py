@@ -1,0 +1,41 @@
+"""The list of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, PROMPT_KEYS, spelled
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+_KEY_COLUMNS = 16
+
+
+class HelpScreen(ModalScreen[None]):
+    """Shows every key; any of the usual ones closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f1,q,enter", "dismiss", "Close", priority=True)
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Lay out the list."""
+        keys = [*PROMPT_KEYS, *((c.keys, c.does) for c in (*CHAT_COMMANDS, *APP_COMMANDS))]
+        keys.append(("ctrl+p", "Find an action or an earlier chat by name"))
+        lines = [
+            Content.assemble((spelled(key).ljust(_KEY_COLUMNS), "bold $text-primary"), does)
+            for key, does in keys
+        ]
+        with VerticalScroll(id="help"):
+            yield Static(Content("\n").join(lines))
+
+    def on_mount(self) -> None:
+        """Give the list its title."""
+        self.query_one("#help").border_title = "Keys"

@@ -1,0 +1,97 @@
+"""The conversation on the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import VerticalScroll
+
+from medusa_chat.tui import words
+from medusa_chat.tui.widgets.notice import Kind, Notice
+from medusa_chat.tui.widgets.prompt_turn import PromptTurn
+from medusa_chat.tui.widgets.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from medusa_chat.conversation.conversation import Conversation
+    from medusa_chat.engine.protocol import Piece
+
+
+class Transcript(VerticalScroll, can_focus=False):
+    """Turns and notices under one another; follows the end until the reader scrolls up."""
+
+    def __init__(self) -> None:
+        super().__init__(id="transcript")
+        self._waiting: dict[int, PromptTurn] = {}
+        self._reply: Reply | None = None
+        self._last_reply: Reply | None = None
+
+    def clear(self, conversation: Conversation | None = None) -> None:
+        """Begin anew, with the turns of an earlier conversation if one is given."""
+        self.remove_children()
+        self._waiting.clear()
+        self._reply = self._last_reply = None
+        if conversation is None:
+            self.say(words.WELCOME)
+            return
+        for turn in conversation.turns:
+            if turn.role == "user":
+                self.mount(PromptTurn(turn.content))
+                continue
+            status = "not finished"
+            if turn.outcome is not None:
+                mode = turn.recipe.mode if turn.recipe else None
+                status = words.ending(turn.outcome.stop_reason, turn.outcome.figures_line, mode)
+            self.mount(Reply(turn.content, status))
+        self.anchor()
+
+    def say(self, text: str, kind: Kind = "note") -> None:
+        """Put what the program has to say at the end."""
+        self.mount(Notice(text, kind))
+
+    def say_after_reply(self, text: str, kind: Kind) -> None:
+        """Put what the program has to say about the last reply behind it, before what waits."""
+        self.mount(Notice(text, kind), after=self._last_reply)
+
+    def add_prompt(self, position: int, text: str, waiting: str) -> None:
+        """Put a prompt at the end, and go there: who writes wants to read the answer."""
+        turn = PromptTurn(text, waiting)
+        self._waiting[position] = turn
+        self.mount(turn)
+        self.anchor()
+
+    def show_waiting(self, waiting: str) -> None:
+        """Say what the prompts in line wait for."""
+        for turn in self._waiting.values():
+            turn.show_waiting(waiting)
+
+    def begin_reply(self, position: int) -> None:
+        """Begin a reply under its prompt, which waits no longer."""
+        prompt = self._waiting.pop(position)
+        prompt.show_waiting("")
+        self._reply = self._last_reply = Reply(status=words.READING)
+        self.mount(self._reply, after=prompt)
+
+    def extend_reply(self, pieces: Iterable[Piece]) -> None:
+        """Append to the reply; it is shown by the next ``draw``."""
+        if self._reply is not None:
+            self._reply.show_status("")
+            self._reply.add(pieces)
+
+    def show_reply_status(self, status: str) -> None:
+        """Put these words under the reply that is being written."""
+        if self._reply is not None:
+            self._reply.show_status(status)
+
+    def end_reply(self, status: str) -> None:
+        """Show the rest of the reply and the line under it."""
+        if self._reply is not None:
+            self._reply.draw()
+            self._reply.show_status(status)
+        self._reply = None
+
+    def draw(self) -> None:
+        """Show what was appended to the reply since the last time."""
+        if self._reply is not None:
+            self._reply.draw()
