@@ -1,0 +1,68 @@
+"""The frozen base model, as the heads see it: hidden states and an output matrix."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from medusa_chat.errors import ModelError
+from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.training.settings import Layout
+
+
+class FrozenBase:
+    """A transformers causal language model that is read, never changed.
+
+    The hidden states are what enters its output matrix, caught by a hook there, as in decoding.
+    """
+
+    def __init__(self, model: Any) -> None:
+        output = model.get_output_embeddings()
+        if not hasattr(output, "out_features"):
+            raise ModelError(
+                f"{type(model).__name__} has no output matrix: no heads can be trained for it."
+            )
+        self.output: Any = output
+        self.device: torch.device = output.weight.device
+        self._model = model.requires_grad_(False)
+
+    @torch.no_grad()
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Return the hidden states [B, T, H], in float32, of ``ids`` [B, T], padded at the right.
+
+        Not in inference mode: the heads' backward pass needs them.
+        """
+        caught: list[Tensor] = []
+
+        def catch(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            caught.append(inputs[0])
+            # One position goes through: no time for logits that nobody looks at.
+            return (inputs[0][:, -1:], *inputs[1:])
+
+        hook = self.output.register_forward_pre_hook(catch)
+        try:
+            self._model(input_ids=ids, use_cache=False)
+        finally:
+            hook.remove()
+        return caught[-1].float()
+
+    def new_heads(self, heads: int, layers: int, layout: Layout) -> MedusaHeads:
+        """Return heads that begin as the base's own next-token guess (the paper, section 2.1.1).
+
+        Their blocks are zero, and so pass the hidden state on to a copy of the base's matrix.
+        """
+        weight: Tensor = self.output.weight.detach()
+        rows, hidden = weight.shape
+        fresh = MedusaHeads(heads, layers, hidden, rows if layout == "v0.1" else None)
+        if fresh.output_weight is not None:
+            with torch.no_grad():
+                fresh.output_weight.copy_(weight.float().cpu().expand_as(fresh.output_weight))
+        return fresh.to(self.device)
+
+    def digest(self) -> str:
+        """Return a hash by which another base, or this one after more training, is known."""
+        weight: Tensor = self.output.weight.detach().cpu().contiguous()
+        return hashlib.sha256(weight.view(torch.uint8).numpy().tobytes()).hexdigest()

@@ -1,0 +1,186 @@
+"""From records to token ids, with the tokens marked that the model would have had to generate.
+
+In a dialogue those are the assistant's answers, each with its end-of-turn token, but none of the
+template's markers; in a text, all. Chat templates differ too much to look for markers, so an
+answer is found as what follows the prompt that would have asked for it: where the template writes
+a prompt's text (``add_generation_prompt``) as the beginning of the whole dialogue's text, the
+answer begins behind it. The whole is tokenized once; character offsets lead to the tokens.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medusa_chat.errors import ModelError
+from medusa_chat.models.chat_format import ChatFormat, Message
+from medusa_chat.training.records import BadRecordError, Record
+
+_ROLE = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sequence to learn from: ``spans`` are the ranges [start, end) of ``ids`` to be guessed."""
+
+    ids: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    cut: int = 0
+    """Tokens that did not fit and were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A dialogue's text, the characters where answers begin, and the messages up to each one."""
+
+    text: str
+    starts: tuple[int, ...]
+    upto: tuple[list[Message], ...]
+
+
+class Encoder:
+    """Turns records into examples of at most ``max_length`` tokens for one tokenizer."""
+
+    def __init__(self, tokenizer: Any, chat_format: ChatFormat, max_length: int) -> None:
+        if not tokenizer.is_fast:
+            raise ModelError(
+                f"The tokenizer {type(tokenizer).__name__} tells no character offsets, by which "
+                "the answers are found: this base model cannot be trained on dialogues."
+            )
+        self._tokenizer = tokenizer
+        self._format = chat_format
+        self.max_length = max_length
+        self.split_dialogues = 0
+        """Dialogues that had to be split, an example an answer: see ``_render``."""
+
+    def encode(self, records: Sequence[Record]) -> list[list[Example] | BadRecordError]:
+        """Return each record's examples, or why there are none. Many at once are faster."""
+        results: list[list[Example] | BadRecordError] = []
+        rendered: list[list[_Rendered]] = []
+        for record in records:
+            rendered.append([])
+            results.append([])
+            try:
+                if record.messages is None:
+                    results[-1] = self._windows(record.text)
+                else:
+                    rendered[-1] = self._render(list(record.messages))
+            except BadRecordError as error:
+                results[-1] = error
+        texts = [one.text for dialogue in rendered for one in dialogue]
+        encoded = iter(self._tokenize(texts))
+        for index, dialogue in enumerate(rendered):
+            found = [self._example(one, *next(encoded)) for one in dialogue]
+            usable = [example for example in found if example.spans]
+            if usable:
+                results[index] = usable
+            elif dialogue:
+                results[index] = BadRecordError(
+                    f"no answer begins within the first {self.max_length} tokens"
+                )
+        return results
+
+    def _windows(self, text: str) -> list[Example]:
+        """Cut a text into examples, each with the begin-of-text token that the tokenizer adds."""
+        ids: list[int] = self._tokenizer(text, verbose=False)["input_ids"]
+        begin = ids[:1] if ids and ids[0] == self._tokenizer.bos_token_id else []
+        ids = ids[len(begin) :]
+        # A text may spell the token out itself: one is enough.
+        if begin and ids[:1] == begin:
+            ids = ids[1:]
+        if len(ids) < 2:
+            raise BadRecordError("an empty text")
+        room = self.max_length - len(begin)
+        pieces = [ids[at : at + room] for at in range(0, len(ids), room)]
+        return [
+            Example(tuple(begin + piece), ((len(begin), len(begin) + len(piece)),))
+            for piece in pieces
+            if len(piece) > 1
+        ]
+
+    def _render(self, messages: list[Message]) -> list[_Rendered]:
+        """Return the dialogue's text, or one text an answer where it must be split.
+
+        Some templates write an earlier answer in another way than the last one (without its
+        reasoning, say). There each answer becomes an example of its own, in the text that it is the
+        last one of, which is what the model will see when it answers.
+        """
+        answers = [at for at, message in enumerate(messages) if at and message["role"] == _ROLE]
+        if not answers:
+            raise BadRecordError("no answer of the assistant")
+        whole = self._text(messages, asks=False)
+        prompts = [self._text(messages[:at], asks=True) for at in answers]
+        upto = [messages[: at + 1] for at in answers]
+        if all(map(whole.startswith, prompts)):
+            return [_Rendered(whole, tuple(map(len, prompts)), tuple(upto))]
+        split = [
+            _Rendered(text, (len(prompt),), (one,))
+            for prompt, one in zip(prompts, upto, strict=True)
+            if (text := self._text(one, asks=False)).startswith(prompt)
+        ]
+        if not split:
+            raise BadRecordError(
+                "the chat template does not write the prompt as the beginning of the dialogue, "
+                "so the answers cannot be told from it"
+            )
+        self.split_dialogues += 1
+        return split
+
+    def _text(self, messages: list[Message], *, asks: bool) -> str:
+        """Return the template's text; with ``asks`` up to where the assistant would answer.
+
+        As in the chat, a template that knows no system message gets it before the first question.
+        """
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                messages,
+                chat_template=self._format._template,
+                add_generation_prompt=asks,
+                tokenize=False,
+            )
+        except Exception as error:
+            if len(messages) > 1 and messages[0]["role"] == "system":
+                system, first, *rest = messages
+                joined = f"{system['content']}\n\n{first['content']}"
+                return self._text([{"role": first["role"], "content": joined}, *rest], asks=asks)
+            raise BadRecordError(f"the chat template refuses the dialogue ({error})") from error
+        return text
+
+    def _tokenize(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        if not texts:
+            return []
+        # A template writes its own special tokens: the tokenizer must not add them again.
+        encoded = self._tokenizer(
+            texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return list(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True))
+
+    def _example(
+        self, rendered: _Rendered, ids: list[int], offsets: list[tuple[int, int]]
+    ) -> Example:
+        """Find the answers' tokens among ``ids``, which begin at the characters of ``offsets``."""
+        begins = [begin for begin, _ in offsets]
+        bounds = (*rendered.starts[1:], len(rendered.text))
+        spans = []
+        for start, bound, upto in zip(rendered.starts, bounds, rendered.upto, strict=True):
+            # A token that straddles the prompt's end is not the model's to generate: it begins
+            # before the answer, and is left out.
+            first, last = bisect_left(begins, start), bisect_left(begins, bound)
+            turn = next((at for at in range(first, last) if ids[at] in self._format.turn_ids), None)
+            if turn is None:
+                # No end-of-turn token: the answer ends where the template ends its message.
+                text = self._text(upto, asks=False)
+                if not rendered.text.startswith(text):
+                    continue
+                last = bisect_left(begins, len(text))
+            else:
+                # What the template writes behind the end of the turn is not generated either.
+                last = turn + 1
+            last = min(last, self.max_length)
+            if first < last:
+                spans.append((first, last))
+        return Example(
+            tuple(ids[: self.max_length]), tuple(spans), max(len(ids) - self.max_length, 0)
+        )

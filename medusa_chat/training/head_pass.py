@@ -1,0 +1,161 @@
+"""One pass of the heads over a batch: their losses, their hits and, in training, their gradients.
+
+The logits are the bulk: 4 heads x 4,000 positions x 32,000 tokens would be 2 GB in float32, several
+times over. So only positions with something to guess are computed, a head at a time, in pieces, and
+each piece's gradient is taken before the next one's logits are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.training.losses import IGNORED, TOP, head_targets, top_hits
+from medusa_chat.training.precision import Precision
+
+_LOGITS_AT_ONCE = 2**25
+"""Of one piece: 128 MB in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadScores:
+    """What K heads achieved, on the CPU, in sums that can be added up over batches.
+
+    ``losses`` [K] sums the cross entropies of ``guesses`` [K] guesses. ``hits`` [K, TOP] counts
+    those among the 1, 2 ... TOP likeliest, of ``judged`` [K] guesses: hits need not be counted in
+    every batch.
+    """
+
+    losses: Tensor
+    guesses: Tensor
+    hits: Tensor
+    judged: Tensor
+
+    @classmethod
+    def none(cls, heads: int) -> HeadScores:
+        """Return the scores of no guess at all."""
+        return cls(
+            torch.zeros(heads, dtype=torch.float64),
+            torch.zeros(heads, dtype=torch.float64),
+            torch.zeros(heads, TOP, dtype=torch.float64),
+            torch.zeros(heads, dtype=torch.float64),
+        )
+
+    def __add__(self, other: HeadScores) -> HeadScores:
+        return HeadScores(
+            self.losses + other.losses,
+            self.guesses + other.guesses,
+            self.hits + other.hits,
+            self.judged + other.judged,
+        )
+
+    def __mul__(self, factor: float) -> HeadScores:
+        return HeadScores(
+            self.losses * factor, self.guesses * factor, self.hits * factor, self.judged * factor
+        )
+
+    @property
+    def mean_losses(self) -> list[float]:
+        """Mean cross entropy of each head; NaN for one that had nothing to guess."""
+        return [float(value) for value in self.losses / self.guesses]
+
+    def accuracy(self, among: int) -> list[float]:
+        """Return each head's share of guesses among its ``among`` likeliest tokens."""
+        return [float(value) for value in self.hits[:, among - 1] / self.judged]
+
+    def total(self, weights: Sequence[float]) -> float:
+        """Return the weighted sum of the heads' mean losses."""
+        return float(
+            sum(
+                weight * loss
+                for weight, loss, count in zip(
+                    weights, self.mean_losses, self.guesses.tolist(), strict=True
+                )
+                if count
+            )
+        )
+
+
+def head_pass(
+    heads: MedusaHeads,
+    output: Any,
+    hidden: Tensor,
+    labels: Tensor,
+    precision: Precision,
+    *,
+    weights: Sequence[float] | None = None,
+    judge: bool = True,
+) -> HeadScores:
+    """Return the scores of ``heads`` on ``hidden`` [B, T, H] for ``labels`` [B, T].
+
+    With ``weights`` [K], the gradient of sum_k weights[k] * mean CE_k is added to the heads'
+    ``grad``, which must exist. ``output``, the base's output matrix as a module, serves heads that
+    have none of their own, and is given no gradient. With ``judge``, hits are counted, which takes
+    a fifth of a training pass.
+    """
+    targets = head_targets(labels, heads.count).flatten(1)
+    wanted = (targets != IGNORED).any(dim=0).nonzero()[:, 0]
+    targets = targets[:, wanted]
+    with torch.set_grad_enabled(weights is not None), precision.autocast(hidden.device):
+        inputs = heads.blocks(hidden.flatten(0, 1)[wanted], heads.count)
+    scores = HeadScores.none(heads.count)
+    ends: list[Tensor] = []
+    gradients: list[Tensor] = []
+    for head in range(heads.count):
+        rows = (targets[head] != IGNORED).nonzero()[:, 0]
+        count = rows.numel()
+        if not count:
+            continue
+        goals = targets[head].index_select(0, rows)
+        end = inputs[head].index_select(0, rows)
+        leaf = end.detach()
+        scale = None
+        if weights is not None:
+            scale = weights[head] / count
+            leaf.requires_grad_()
+        matrix, bias = _output_of(heads, output, head, precision, learning=weights is not None)
+        scores.guesses[head] = count
+        scores.judged[head] = count if judge else 0
+        size = max(_LOGITS_AT_ONCE // matrix.shape[0], 1)
+        for at in range(0, count, size):
+            goal = goals[at : at + size]
+            with torch.set_grad_enabled(scale is not None), precision.autocast(hidden.device):
+                logits = functional.linear(leaf[at : at + size], matrix, bias)
+                loss = functional.cross_entropy(logits, goal, reduction="sum")
+            if scale is not None:
+                torch.autograd.backward(loss * scale)
+            scores.losses[head] += float(loss.detach())
+            if judge:
+                scores.hits[head] += top_hits(logits.detach(), goal).cpu()
+        if leaf.grad is not None:
+            ends.append(end)
+            gradients.append(leaf.grad)
+    if ends:
+        torch.autograd.backward(ends, gradients)
+    return scores
+
+
+def _output_of(
+    heads: MedusaHeads, output: Any, head: int, precision: Precision, *, learning: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Return the output matrix [V, H] of ``head`` and its bias, which only a shared one may have.
+
+    A matrix of its own is a leaf whose ``grad`` is the head's part of the parameter's: gradients
+    are added in place, where slicing the parameter would make one as large as all heads' a head.
+    """
+    if heads.output_weight is None:
+        if precision.mixed:
+            return output.weight, output.bias
+        return output.weight.float(), None if output.bias is None else output.bias.float()
+    matrix = heads.output_weight.detach()[head]
+    if learning:
+        assert heads.output_weight.grad is not None, "the gradients' memory is made beforehand"
+        matrix.requires_grad_()
+        matrix.grad = heads.output_weight.grad[head]
+    return matrix, None
