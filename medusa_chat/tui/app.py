@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -70,7 +70,7 @@ class ChatApp(App[None]):
         """Leave no engine behind."""
         await self._link.close()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Offer every action by name, the chats of before, and the themes."""
         for commands, namespace in ((CHAT_COMMANDS, self._chat), (APP_COMMANDS, self)):
             for command in commands:
@@ -111,12 +111,12 @@ class ChatApp(App[None]):
     def _handle_exception(self, error: Exception) -> None:
         """Log an error that nobody expected, and end with one line instead of a traceback."""
         _LOG.critical("the interface failed", exc_info=error)
-        crash = _CrashError(words.crashed(error, self._log_file))
+        crash = CrashError(words.crashed(error, self._log_file))
         crash.__cause__ = error
         super()._handle_exception(crash)
 
 
-class _CrashError(Exception):
+class CrashError(Exception):
     """What is left to say after an error that nobody expected."""
 
     def __rich__(self) -> Text:

@@ -40,6 +40,7 @@ def spelled(keys: str) -> str:
 
 CHAT_COMMANDS = (
     Command("f2,ctrl+t", "toggle_medusa", "Medusa", "Medusa on or off from the next reply", True),
+    Command("f3", "toggle_marks", "Marks", "Burst colours and underlines on or off"),
     Command("escape", "stop", "Stop", "Stop the reply and keep its text", True),
     Command("ctrl+n", "new_chat", "New", "Begin a new chat", True),
     Command("ctrl+s", "export", "Export", "Export this chat to a Markdown file", True),

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from medusa_chat.conversation.conversation import Outcome, Recipe
 from medusa_chat.conversation.versions import program_versions
 from medusa_chat.decoding.stats import Figures
-from medusa_chat.engine.protocol import ChatMessage, Generate
+from medusa_chat.engine.protocol import ChatMessage
 
 if TYPE_CHECKING:
     from medusa_chat.conversation.journal import Journal
     from medusa_chat.engine.protocol import Bursts, Loaded, Started
     from medusa_chat.settings import DecodeSettings
+    from medusa_chat.tui.link import EngineLink
 
 
 @dataclass(slots=True)
@@ -31,12 +32,12 @@ class Answer:
 
 
 class Dialogue:
-    """One conversation in progress. Knows no screen and no process."""
+    """One conversation in progress, with whatever engine the link holds. Knows no screen."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, link: EngineLink) -> None:
         self.journal = journal
-        self.waiting: list[int] = []
-        """Positions of the prompts that nobody has answered yet, in order."""
+        self._link = link
+        self._waiting: list[int] = []
         self.answer: Answer | None = None
 
     @property
@@ -48,17 +49,31 @@ class Dialogue:
     def ask(self, text: str) -> int:
         """Write down a prompt, put it in line, and return its position."""
         position = self.journal.add_prompt(text)
-        self.waiting.append(position)
+        self._waiting.append(position)
         return position
 
-    def next_request(self, reply_id: int, settings: DecodeSettings) -> Generate | None:
-        """Begin to answer the next prompt, and return the request; None when none waits."""
-        assert self.answer is None
-        if not self.waiting:
+    def answer_next(self, settings: DecodeSettings) -> Answer | None:
+        """Have the next prompt answered; None when none waits or the engine is not free."""
+        if not (self._waiting and self._link.is_free):
             return None
-        prompt = self.waiting.pop(0)
+        prompt = self._waiting.pop(0)
+        reply_id = self._link.ask(self._messages(prompt, settings), settings)
         self.answer = Answer(reply_id, prompt, settings)
-        return Generate(reply_id, self._messages(prompt, settings), settings)
+        return self.answer
+
+    def stop(self) -> bool:
+        """Have the reply stopped; False when there is none, or it is being stopped already."""
+        if self.answer is None or self.answer.stopping:
+            return False
+        self.answer.stopping = True
+        self._link.cancel(self.answer.reply_id)
+        return True
+
+    def leave(self) -> None:
+        """Write down a reply that nobody waits for any more, and have it stopped."""
+        if self.answer is not None:
+            self._link.cancel(self.answer.reply_id)
+            self.end("cancelled")
 
     def start(self, started: Started, loaded: Loaded) -> None:
         """Write down how the reply is made."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Literal
 
 from medusa_chat.engine.process import Ended, Engine
 from medusa_chat.engine.protocol import (
     Cancel,
+    ChatMessage,
     Event,
     Failed,
     Finished,
@@ -19,7 +21,7 @@ from medusa_chat.engine.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from medusa_chat.settings import ModelSettings
+    from medusa_chat.settings import DecodeSettings, ModelSettings
 
 State = Literal["loading", "ready", "down"]
 
@@ -37,8 +39,8 @@ class EngineLink:
         """What loading is busy with, in words."""
         self.loaded: Loaded | None = None
         """The model in use, while there is one."""
-        self.busy: int | None = None
-        """The reply that the engine is writing; it takes one at a time."""
+        self._busy: int | None = None
+        self._reply_ids = itertools.count(1)
 
     async def run(self) -> None:
         """Start the engine, load the model, and collect events until the engine is gone."""
@@ -53,19 +55,24 @@ class EngineLink:
         old, self._engine = self._engine, self._factory()
         self._arrived.clear()
         self.state, self.stage = "loading", "starting the engine"
-        self.loaded = self.busy = None
+        self.loaded = self._busy = None
         await old.close()
 
     async def close(self) -> None:
         """End the engine for good."""
         await self._engine.close()
 
-    def ask(self, request: Generate) -> None:
-        """Have a reply written. Only when the engine is ready and not busy."""
-        assert self.state == "ready"
-        assert self.busy is None
-        self.busy = request.reply_id
-        self._engine.send(request)
+    @property
+    def is_free(self) -> bool:
+        """Whether the engine can write a reply now; it writes one at a time."""
+        return self.state == "ready" and self._busy is None
+
+    def ask(self, messages: tuple[ChatMessage, ...], settings: DecodeSettings) -> int:
+        """Have a reply written, by an engine that is free, and return the reply's id."""
+        assert self.is_free
+        self._busy = next(self._reply_ids)
+        self._engine.send(Generate(self._busy, messages, settings))
+        return self._busy
 
     def cancel(self, reply_id: int) -> None:
         """Have a reply stopped; its Finished follows."""
@@ -89,6 +96,6 @@ class EngineLink:
             case Loaded():
                 self.state, self.loaded = "ready", event
             case Failed(reply_id=None) | Ended():
-                self.state, self.loaded, self.busy = "down", None, None
-            case Finished(reply_id) | Failed(reply_id=reply_id) if reply_id == self.busy:
-                self.busy = None
+                self.state, self.loaded, self._busy = "down", None, None
+            case Finished(reply_id) | Failed(reply_id=reply_id) if reply_id == self._busy:
+                self._busy = None

@@ -53,6 +53,8 @@ class ScriptedEngine:
     load_by_itself: bool = True
     answer_by_itself: bool = True
     load_failure: str | None = None
+    deaf: bool = False
+    """Whether it ignores being asked to stop."""
     requests: list[Request] = field(default_factory=list)
     closed: bool = False
     _events: asyncio.Queue[Event | Ended] = field(default_factory=asyncio.Queue)
@@ -79,7 +81,7 @@ class ScriptedEngine:
                 self.write(request, self.bursts)
                 self.finish(request, self.stop_reason)
             case Cancel(reply_id) if self.generates and self.generates[-1].reply_id == reply_id:
-                if not self.answer_by_itself:
+                if not (self.answer_by_itself or self.deaf):
                     self.finish(self.generates[-1], "cancelled")
 
     async def close(self) -> None:

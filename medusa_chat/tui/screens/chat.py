@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
+    from medusa_chat.conversation.journal import Journal
     from medusa_chat.conversation.store import Entry
     from medusa_chat.decoding.stats import Figures
     from medusa_chat.engine.protocol import Event
@@ -62,9 +62,8 @@ class ChatScreen(Screen[None]):
         self._decode = decode
         self._log_file = log_file
         self._archive = Archive(paths.data_dir)
-        self._dialogue = Dialogue(self._archive.begin())
+        self._dialogue = Dialogue(self._archive.begin(), link)
         self._told: MedusaChatError | None = None
-        self._reply_ids = itertools.count(1)
         self._meter = Meter()
         self._comparison = Comparison()
         self._readings: Readings | None = None
@@ -87,7 +86,7 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin a chat, and start the engine once the first frame is on the screen."""
-        self._transcript.clear()
+        self._transcript.show(self._dialogue.journal.conversation)
         self._show_state()
         self._show_gauges()
         self.set_interval(_FRAME_SECONDS, self._draw)
@@ -96,7 +95,7 @@ class ChatScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Keep what came of a reply that is still being written."""
-        self._leave()
+        self._dialogue.leave()
         self._archive.close()
 
     # What the user does ------------------------------------------------------------------------
@@ -110,11 +109,12 @@ class ChatScreen(Screen[None]):
     def action_stop(self) -> None:
         """Stop the reply and keep its text."""
         self.clear_selection()
-        answer = self._dialogue.answer
-        if answer is not None and not answer.stopping:
-            answer.stopping = True
-            self._link.cancel(answer.reply_id)
+        if self._dialogue.stop():
             self._transcript.show_reply_status(words.STOPPING)
+
+    def action_toggle_marks(self) -> None:
+        """Mark the bursts by colours and underlines, or show plain text."""
+        self._transcript.toggle_marks()
 
     def action_toggle_medusa(self) -> None:
         """Turn Medusa on or off for the next reply."""
@@ -126,9 +126,7 @@ class ChatScreen(Screen[None]):
 
     def action_new_chat(self) -> None:
         """Leave this chat, which is kept, and begin a new one."""
-        self._leave()
-        self._dialogue = Dialogue(self._archive.begin())
-        self._transcript.clear()
+        self._enter(self._archive.begin())
 
     def action_export(self) -> None:
         """Export the chat to a Markdown file."""
@@ -160,10 +158,7 @@ class ChatScreen(Screen[None]):
 
     def action_page(self, direction: int) -> None:
         """Scroll the transcript by a page."""
-        if direction < 0:
-            self._transcript.action_page_up()
-        else:
-            self._transcript.action_page_down()
+        self._transcript.page(direction)
 
     @property
     def selected_prompt(self) -> str:
@@ -190,9 +185,7 @@ class ChatScreen(Screen[None]):
         except MedusaChatError as error:
             self._say_error(str(error))
             return
-        self._leave()
-        self._dialogue = Dialogue(journal)
-        self._transcript.clear(journal.conversation)
+        self._enter(journal)
 
     # What the engine says ----------------------------------------------------------------------
 
@@ -278,20 +271,18 @@ class ChatScreen(Screen[None]):
 
     def _answer_next(self) -> None:
         """Have the engine answer the next prompt, once it is free."""
-        if self._link.state == "ready" and self._link.busy is None:
-            settings = dataclasses.replace(self._decode, medusa=self._medusa_on)
-            request = self._dialogue.next_request(next(self._reply_ids), settings)
-            if request is not None:
-                self._link.ask(request)
-                self._transcript.begin_reply(self._dialogue.answering.prompt)
+        settings = dataclasses.replace(self._decode, medusa=self._medusa_on)
+        answer = self._dialogue.answer_next(settings)
+        if answer is not None:
+            self._transcript.begin_reply(answer.prompt)
         self._transcript.show_waiting(words.waiting(self._link.state))
 
-    def _leave(self) -> None:
-        """Write down a reply that nobody waits for any more, and have the engine stop it."""
-        if self._dialogue.answer is not None:
-            self._link.cancel(self._dialogue.answer.reply_id)
-            self._dialogue.end("cancelled")
+    def _enter(self, journal: Journal) -> None:
+        """Leave the chat that is open, which is kept, and show this one."""
+        self._dialogue.leave()
+        self._dialogue = Dialogue(journal, self._link)
         self._meter = Meter()
+        self._transcript.show(journal.conversation)
 
     def _say_error(self, message: str) -> None:
         self._transcript.say(f"{message} {words.details(self._log_file)}", "error")

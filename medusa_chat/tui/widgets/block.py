@@ -8,6 +8,7 @@ from textual.content import Content, Span
 from textual.widgets import Static
 
 if TYPE_CHECKING:
+    from textual.geometry import Offset
     from textual.selection import Selection
 
 SOFT_LENGTH = 700
@@ -55,10 +56,16 @@ class Block(Static):
         else:
             self._spans.append(Span(start, end, style))
 
-    def draw(self) -> None:
-        """Show what was added."""
-        self.update(Content(self._text, list(self._spans)))
+    def draw(self, *, marked: bool) -> None:
+        """Show what was added, with the bursts marked or not."""
+        self.update(Content(self._text, list(self._spans) if marked else None))
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text and what follows it, so that copying gives the reply's text."""
-        return selection.extract(self._text), self.mark
+        start = 0 if selection.start is None else self._place(selection.start)
+        end = len(self._text) if selection.end is None else self._place(selection.end)
+        return self._text[start:end], self.mark
+
+    def _place(self, offset: Offset) -> int:
+        lines = self._text.split("\n")[: offset.y]
+        return sum(len(line) + 1 for line in lines) + offset.x

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class Reply(Vertical):
     """Takes pieces as they come; ``draw`` shows them, at most a few dozen times a second."""
 
-    def __init__(self, text: str = "", status: str = "") -> None:
+    def __init__(self, text: str = "", status: str = "", *, marked: bool = True) -> None:
         """Begin with this text, which belongs to no burst, and this line under it."""
         super().__init__()
-        self._blocks = [Block()]
+        self._marked = marked
+        self.blocks = [Block()]
         self._words = status
         self._status = Static(Content(status), classes="status")
         self._burst = -1
@@ -35,10 +36,12 @@ class Reply(Vertical):
         self._place(printable(text), "")
 
     def compose(self) -> ComposeResult:
-        """Lay out the blocks and the status line."""
-        self.draw()
-        yield from self._blocks
+        """Lay out the status line; blocks are put before it as they are drawn."""
         yield self._status
+
+    def on_mount(self) -> None:
+        """Show what was added meanwhile."""
+        self.draw()
 
     def add(self, pieces: Iterable[Piece]) -> None:
         """Append what came; it is shown by the next ``draw``."""
@@ -57,12 +60,20 @@ class Reply(Vertical):
             )
 
     def draw(self) -> None:
-        """Show what was added."""
+        """Show what was added; before the reply is on the screen, that waits."""
+        if not self._status.is_attached:
+            return
         for block in self._undrawn:
-            block.draw()
-            if self.is_mounted and not block.is_attached:
+            block.draw(marked=self._marked)
+            if not block.is_attached:
                 self.mount(block, before=self._status)
         self._undrawn.clear()
+
+    def mark(self, *, marked: bool) -> None:
+        """Mark the bursts by colours and underlines, or show plain text."""
+        self._marked = marked
+        self._undrawn = list(self.blocks)
+        self.draw()
 
     def show_status(self, words: str) -> None:
         """Put these words under the text."""
@@ -72,16 +83,16 @@ class Reply(Vertical):
             self._status.display = bool(words)
 
     def _place(self, text: str, style: str) -> None:
-        while (end := end_of_block(len(self._blocks[-1]), text)) is not None:
+        while (end := end_of_block(len(self.blocks[-1]), text)) is not None:
             place, mark = end
             self._append(text[:place], style)
-            self._blocks[-1].mark = mark
-            self._blocks.append(Block())
+            self.blocks[-1].mark = mark
+            self.blocks.append(Block())
             text = text[place + len(mark) :]
         self._append(text, style)
 
     def _append(self, text: str, style: str) -> None:
-        block = self._blocks[-1]
+        block = self.blocks[-1]
         block.add(text, style)
         if not self._undrawn or self._undrawn[-1] is not block:
             self._undrawn.append(block)

@@ -26,15 +26,15 @@ class Transcript(VerticalScroll, can_focus=False):
         self._waiting: dict[int, PromptTurn] = {}
         self._reply: Reply | None = None
         self._last_reply: Reply | None = None
+        self._marked = True
 
-    def clear(self, conversation: Conversation | None = None) -> None:
-        """Begin anew, with the turns of an earlier conversation if one is given."""
+    def show(self, conversation: Conversation) -> None:
+        """Begin anew with the turns of a conversation; if it has none, say how to begin."""
         self.remove_children()
         self._waiting.clear()
         self._reply = self._last_reply = None
-        if conversation is None:
+        if not conversation.turns:
             self.say(words.WELCOME)
-            return
         for turn in conversation.turns:
             if turn.role == "user":
                 self.mount(PromptTurn(turn.content))
@@ -43,7 +43,7 @@ class Transcript(VerticalScroll, can_focus=False):
             if turn.outcome is not None:
                 mode = turn.recipe.mode if turn.recipe else None
                 status = words.ending(turn.outcome.stop_reason, turn.outcome.figures_line, mode)
-            self.mount(Reply(turn.content, status))
+            self.mount(Reply(turn.content, status, marked=self._marked))
         self.anchor()
 
     def say(self, text: str, kind: Kind = "note") -> None:
@@ -70,7 +70,7 @@ class Transcript(VerticalScroll, can_focus=False):
         """Begin a reply under its prompt, which waits no longer."""
         prompt = self._waiting.pop(position)
         prompt.show_waiting("")
-        self._reply = self._last_reply = Reply(status=words.READING)
+        self._reply = self._last_reply = Reply(status=words.READING, marked=self._marked)
         self.mount(self._reply, after=prompt)
 
     def extend_reply(self, pieces: Iterable[Piece]) -> None:
@@ -90,6 +90,29 @@ class Transcript(VerticalScroll, can_focus=False):
             self._reply.draw()
             self._reply.show_status(status)
         self._reply = None
+
+    def page(self, direction: int) -> None:
+        """Scroll by a page, up (-1) or down (1); at the end, follow it again."""
+        if direction < 0:
+            self.scroll_page_up()
+        elif self.scroll_target_y + self.size.height < self.max_scroll_y:
+            self.scroll_page_down()
+        else:
+            self.anchor()
+
+    def on_mouse_scroll_down(self) -> None:
+        """Go on following the end: a turn of the wheel there moves nothing, but lets go of it."""
+        self.call_later(self._follow_at_end)
+
+    def _follow_at_end(self) -> None:
+        if self.scroll_y >= self.max_scroll_y:
+            self.anchor()
+
+    def toggle_marks(self) -> None:
+        """Mark the bursts of all replies, or show them as plain text."""
+        self._marked = not self._marked
+        for reply in self.query(Reply):
+            reply.mark(marked=self._marked)
 
     def draw(self) -> None:
         """Show what was appended to the reply since the last time."""

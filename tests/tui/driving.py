@@ -1,0 +1,106 @@
+"""A chat that a test drives by its keys and reads from its screen."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from textual.widgets import Static
+
+from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.tui.app import ChatApp
+from medusa_chat.tui.screens.chat import ChatScreen
+from medusa_chat.tui.widgets.notice import Notice
+from medusa_chat.tui.widgets.prompt import Prompt
+from medusa_chat.tui.widgets.prompt_turn import PromptTurn
+from medusa_chat.tui.widgets.reply import Reply
+
+from .scripted_engine import ScriptedEngine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from textual.dom import DOMNode
+    from textual.pilot import Pilot
+
+SIZES = ((80, 24), (120, 40))
+
+
+@dataclass
+class Chat:
+    """A running chat and the engines that it was given, in order."""
+
+    app: ChatApp
+    pilot: Pilot[None]
+    engines: list[ScriptedEngine]
+
+    @property
+    def engine(self) -> ScriptedEngine:
+        return self.engines[0]
+
+    @property
+    def screen(self) -> ChatScreen:
+        return cast("ChatScreen", self.app.screen_stack[0])
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.screen.query_one(Prompt)
+
+    @property
+    def turns(self) -> list[str]:
+        """Prompts, replies and notices as they stand under one another."""
+        children = self.screen.query_one("#transcript").children
+        return [
+            shown(child) for child in children if isinstance(child, PromptTurn | Reply | Notice)
+        ]
+
+    @property
+    def everything(self) -> str:
+        return shown(self.screen)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so; a minute of waiting is a failure."""
+        for _ in range(3000):
+            if condition():
+                return
+            await self.pilot.pause(0.005)
+        raise AssertionError(f"never came true; on the screen:\n{self.everything}")
+
+    async def until_shown(self, *texts: str) -> None:
+        """Wait until all of these are on the screen."""
+        await self.until(lambda: all(text in self.everything for text in texts))
+
+    async def send(self, text: str) -> None:
+        """Put a text into the prompt, as pasting does, and press Enter."""
+        self.prompt.insert(text)
+        await self.pilot.press("enter")
+
+    async def settle(self) -> None:
+        """Let a few frames pass, in which something that should not happen could."""
+        for _ in range(3):
+            await self.pilot.pause(0.05)
+
+
+def shown(node: DOMNode) -> str:
+    """Return the text of every part that is displayed, from top to bottom."""
+    parts = [node] if isinstance(node, Static) else list(node.query(Static))
+    return "\n".join(str(part.visual) for part in parts if part.display)
+
+
+@asynccontextmanager
+async def chat(
+    *engines: ScriptedEngine,
+    size: tuple[int, int] = (80, 24),
+    decode: DecodeSettings | None = None,
+    log_file: Path | None = None,
+) -> AsyncIterator[Chat]:
+    """Open a chat; every start of an engine takes the next of these."""
+    given = list(engines) or [ScriptedEngine()]
+    coming = iter(given)
+    app = ChatApp(
+        ModelSettings(), decode or DecodeSettings(), lambda: next(coming), log_file=log_file
+    )
+    async with app.run_test(size=size) as pilot:
+        yield Chat(app, pilot, given)
