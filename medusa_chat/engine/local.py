@@ -113,6 +113,8 @@ class Engine:
 
     def _prompt(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
         chat_format = self.model.format
+        for message in messages:
+            _check_text(message.content)
         if settings.raw:
             if len(messages) != 1:
                 raise UsageError(
@@ -126,3 +128,9 @@ class Engine:
         if settings.system and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": settings.system})
         return chat_format.encode(turns)
+
+
+def _check_text(text: str) -> None:
+    # Bytes of the command line that are not UTF-8 arrive as these, and JSON can hold them.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError("The prompt holds half a character: write it as valid UTF-8.")

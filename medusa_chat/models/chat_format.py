@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import TemplateError
-
 from medusa_chat.errors import ModelError, UsageError
 
 Message = Mapping[str, str]
@@ -113,7 +111,7 @@ class ChatFormat:
         """
         try:
             return self._apply(list(messages))
-        except (TemplateError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # a template is the model's own program
             if len(messages) > 1 and messages[0]["role"] == "system":
                 system, first, *rest = messages
                 joined = f"{system['content']}\n\n{first['content']}"

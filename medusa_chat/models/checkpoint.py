@@ -130,9 +130,10 @@ def _tensor_files(file: Path) -> list[tuple[Path, list[str]]]:
         shards: dict[str, list[str]] = {}
         for tensor, shard in weight_map.items():
             shards.setdefault(shard, []).append(tensor)
+        outside = any(Path(shard).name != shard for shard in shards)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{file} is not an index of weights: download it again.") from error
-    if any(Path(shard).name != shard for shard in shards):
+    if outside:
         raise ModelError(f"{file} names files outside its folder: it is not to be trusted.")
     return [(file.parent / shard, names) for shard, names in shards.items()]
 
@@ -170,7 +171,7 @@ def _unpickle(file: Path) -> dict[str, Tensor]:
             f"{file} was refused: it is damaged, or holds code instead of tensors alone. "
             "Download it again, or use .safetensors."
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
+    except Exception as error:  # a damaged pickle raises anything at all
         raise _damaged(file, error) from error
     if not isinstance(loaded, dict):
         raise ModelError(f"{file} holds no tensors by name: it is not a checkpoint of heads.")
@@ -209,9 +210,9 @@ def _assemble(tensors: dict[str, Tensor], folder: Path) -> MedusaHeads:
         ) from error
     except RuntimeError as error:
         raise ModelError(f"The heads in {folder} differ in shape: {error}.") from error
-    hidden = weight[0].shape[-1]
-    heads = MedusaHeads(count, layers, hidden, None if output is None else output.shape[1])
     try:
+        hidden = weight[0].shape[-1]
+        heads = MedusaHeads(count, layers, hidden, None if output is None else output.shape[1])
         heads.load_state_dict(
             {
                 "block_weight": torch.stack(weight),
@@ -220,8 +221,9 @@ def _assemble(tensors: dict[str, Tensor], folder: Path) -> MedusaHeads:
             },
             assign=True,
         )
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"The heads in {folder} have shapes that make no heads: {error}."
+            f"The heads in {folder} have shapes that make no heads: {reason}."
         ) from error
     return heads.requires_grad_(False)

@@ -18,9 +18,8 @@ def resolve_device(name: str) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return torch.device("cuda:0" if count else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda":
-        index = device.index or 0
+    if name.startswith("cuda"):
+        index = int(name.partition(":")[2] or 0)
         if index >= count:
             have = f"{count} CUDA device{'' if count == 1 else 's'}" if count else "no CUDA device"
             raise ModelError(
@@ -28,7 +27,7 @@ def resolve_device(name: str) -> torch.device:
                 "Use --device cpu, or install a driver and a CUDA build of torch."
             )
         return torch.device("cuda", index)
-    return device
+    return torch.device(name)
 
 
 def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:

@@ -15,6 +15,9 @@ Report = Callable[[str], None]
 _ALLOWED = ("*.json", "*.safetensors", "*.jinja", "*.txt", "tokenizer.model", "medusa_lm_head.pt")
 _PICKLES = ("*.bin",)
 """Wanted only where there is no safetensors file."""
+_IGNORED = ("*/*", "consolidated*")
+"""The same weights again, for other programs: as large as the model."""
+_INFO_TIMEOUT_SECONDS = 10
 _REPORT_SECONDS = 0.5
 
 
@@ -40,9 +43,9 @@ def local_folder(name: str, report: Report) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise ModelError(f"{name} is a file: --model takes a folder or a Hub id (owner/name).")
+        raise ModelError(f"{name} is a file: give a folder or a Hub id (owner/name).")
     if folder.is_absolute() or name.startswith((".", "~")) or not is_hub_id(name):
-        raise ModelError(f"{name} does not exist: --model takes a folder or a Hub id (owner/name).")
+        raise ModelError(f"{name} does not exist: give a folder or a Hub id (owner/name).")
     return _download(name, report)
 
 
@@ -64,12 +67,15 @@ def _download(name: str, report: Report) -> Path:
         return cached
     report(f"Looking for {name} on the Hub")
     try:
-        files = HfApi().list_repo_files(name)
-        safe = any(file.endswith(".safetensors") for file in files)
+        # Not list_repo_files: where there is no network, that one tries for half a minute.
+        files = HfApi().model_info(name, timeout=_INFO_TIMEOUT_SECONDS).siblings or []
+        names = {file.rfilename for file in files}
+        safe = any(name.endswith(".safetensors") and "/" not in name for name in names)
         return Path(
             snapshot_download(
                 name,
                 allow_patterns=[*_ALLOWED] if safe else [*_ALLOWED, *_PICKLES],
+                ignore_patterns=[*_IGNORED],
                 tqdm_class=_progress_class(name, report),
             )
         )
@@ -86,6 +92,11 @@ def _download(name: str, report: Report) -> Path:
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise _unreachable(name) from error
     except (HfHubHTTPError, OSError) as error:
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403):
+            raise ModelError(
+                f"The Hub does not give {name} to this account: check HF_TOKEN, or run "
+                "`hf auth login`."
+            ) from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"Downloading {name} failed ({reason}): try again.") from error
     except HTTPError as error:  # without an answer from the Hub
@@ -94,8 +105,8 @@ def _download(name: str, report: Report) -> Path:
 
 def _unreachable(name: str) -> ModelError:
     return ModelError(
-        f"{name} is not in the Hub's cache, and the Hub cannot be reached: check the network, "
-        "then try again."
+        f"{name} is neither a folder nor in the Hub's cache, and the Hub cannot be reached: "
+        "check the name and the network, then try again."
     )
 
 
@@ -109,7 +120,14 @@ def _cached(name: str) -> Path | None:
 
     for patterns, weights in (([*_ALLOWED], "*.safetensors"), ([*_ALLOWED, *_PICKLES], "*.bin")):
         try:
-            folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
+            folder = Path(
+                snapshot_download(
+                    name,
+                    allow_patterns=patterns,
+                    ignore_patterns=[*_IGNORED],
+                    local_files_only=True,
+                )
+            )
         except LocalEntryNotFoundError:
             continue
         if any(folder.glob(weights)) or (folder / "medusa_lm_head.pt").is_file():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from medusa_chat.decoding.decoder import Decoder
@@ -26,16 +27,7 @@ from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings, Quantization
 _DEFAULT_CONTEXT = 2048
 """For a model whose configuration names none (ALiBi has no last position)."""
 
-# What transformers, safetensors and torch raise over files that are missing, cut or do not fit.
-_LOAD_ERRORS = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    TypeError,
-    SafetensorError,
-    ImportError,
-)
+_LONGEST_REASON = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +69,15 @@ def find_files(settings: ModelSettings, report: Report) -> ModelFiles:
         notices.append(f"{settings.model} is called {name} on the Hub: that one is used.")
     shipped = None if known is None else known.local_folder
     folder = shipped or local_folder(name, report)
-    if checkpoint.is_heads_only(folder):
-        base_name = settings.base_model or _base_of(folder)
-        beside = folder / base_name
-        inside = settings.base_model is None and beside.is_dir()
-        base = beside.resolve() if inside else local_folder(base_name, report)
-        return ModelFiles(base, base_name, folder, tuple(notices))
-    if settings.base_model is not None:
-        base = local_folder(settings.base_model, report)
-        return ModelFiles(base, settings.base_model, folder, tuple(notices))
-    return ModelFiles(folder, name, folder, tuple(notices))
+    base_name = settings.base_model
+    if base_name is not None:
+        base = local_folder(base_name, report)
+    elif checkpoint.is_heads_only(folder):
+        base_name = _base_of(folder)
+        base = _base_folder(folder, base_name, report)
+    else:
+        base, base_name = folder, name
+    return ModelFiles(base, base_name, folder, tuple(notices))
 
 
 def load_base(
@@ -104,20 +95,38 @@ def load_base(
         arguments["quantization_config"] = _quantization(quantization, dtype)
     try:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True, **arguments
+            folder,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, in words of our own
+            **arguments,
         )
     except torch.OutOfMemoryError as error:
         raise ModelError(
             f"{folder.name} does not fit in the memory of {device}: "
             "try --load-in-8bit, --load-in-4bit, or a smaller model."
         ) from error
-    except _LOAD_ERRORS as error:
-        raise ModelError(f"The model in {folder} cannot be loaded: {_first_line(error)}") from error
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"The model in {folder} was refused: a file is damaged, or holds code instead of "
+            "tensors alone. Download it again, or take one with .safetensors files."
+        ) from error
+    except Exception as error:  # over broken files these libraries raise anything
+        raise ModelError(
+            f"The model in {folder} cannot be loaded ({_reason(error)}): "
+            "download it again, or take another."
+        ) from error
     missing = sorted(info["missing_keys"])
     if missing:
+        count = "a tensor is" if len(missing) == 1 else f"{len(missing)} tensors are"
         raise ModelError(
-            f"The model in {folder} is incomplete: {len(missing)} tensors are missing, "
-            f"{missing[0]} among them. Download it again."
+            f"The model in {folder} is incomplete: {count} missing ({missing[0]}). "
+            "Download it again."
+        )
+    for name, stored, needed in sorted(info["mismatched_keys"]):
+        raise ModelError(
+            f"The model in {folder} contradicts its config.json: {name} is {list(stored)}, "
+            f"not {list(needed)}. Download it again."
         )
     return model.eval()
 
@@ -128,9 +137,9 @@ def load_tokenizer(folder: Path) -> Any:
 
     try:
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except _LOAD_ERRORS as error:
+    except Exception as error:  # tokenizers raises that very class
         raise ModelError(
-            f"The tokenizer in {folder} cannot be loaded: {_first_line(error)}"
+            f"The tokenizer in {folder} cannot be loaded ({_reason(error)}): download it again."
         ) from error
 
 
@@ -193,6 +202,20 @@ def _base_of(heads_folder: Path) -> str:
     return base
 
 
+def _base_folder(heads_folder: Path, base_name: str, report: Report) -> Path:
+    """Return the folder of the base that the heads' config names; a relative path is theirs."""
+    beside = heads_folder / base_name
+    if beside.is_dir():
+        return beside.resolve()
+    try:
+        return local_folder(base_name, report)
+    except ModelError as error:
+        raise ModelError(
+            f"The base of the heads in {heads_folder} is not here: {error}\n"
+            "Another copy of it can be named with --base-model."
+        ) from error
+
+
 def _quantization(quantization: Quantization, dtype: torch.dtype) -> Any:
     import transformers
 
@@ -201,6 +224,8 @@ def _quantization(quantization: Quantization, dtype: torch.dtype) -> Any:
             f"--load-in-{quantization} needs bitsandbytes, which is not installed: "
             "pip install bitsandbytes, or leave the option out."
         )
+    # It says at every product that it casts its input, and which kernels it does without.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if quantization == "8bit":
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
     return transformers.BitsAndBytesConfig(
@@ -266,5 +291,7 @@ def _head_logits(heads: MedusaHeads | None, model: Any) -> HeadLogits:
     return head_logits
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def _reason(error: Exception) -> str:
+    """Return what a library says, in one line."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= _LONGEST_REASON else words[:_LONGEST_REASON] + "…"

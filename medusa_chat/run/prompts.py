@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, get_args, get_type_hints
+from typing import Any, BinaryIO, get_args, get_type_hints
 
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import MedusaChatError, UsageError
@@ -95,7 +95,8 @@ def _messages(fields: dict[str, object], number: int) -> tuple[ChatMessage, ...]
 
 def _message(message: object, number: int) -> ChatMessage:
     if isinstance(message, dict):
-        role, content = message.get("role"), message.get("content")
+        role: Any = message.get("role")
+        content = message.get("content")
         if role in _ROLES and isinstance(content, str):
             return ChatMessage(role, content)
     raise UsageError(
