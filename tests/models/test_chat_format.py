@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from golden_data import TINY_LLAMA, tiny_llama_tokenizer
+
+from medusa_chat.errors import ModelError, UsageError
+from medusa_chat.models.chat_format import ChatFormat
+
+TURNS = [
+    {"role": "user", "content": "Hello!"},
+    {"role": "assistant", "content": "Hi."},
+    {"role": "user", "content": "How are you?"},
+]
+SYSTEM = {"role": "system", "content": "Be brief."}
+VICUNA_SYSTEM = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions."
+)
+NO_SYSTEM = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}"
+    "{{ raise_exception('no system messages here') }}{% endif %}"
+    "[{{ m['role'] }}]{{ m['content'] }}{% endfor %}[assistant]"
+)
+
+
+@cache
+def tokenizer_with(template: str | None, markers: tuple[str, ...] = ()) -> Any:
+    """Return tiny-llama's tokenizer with another template, and ``markers`` in its vocabulary."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(TINY_LLAMA)
+    tokenizer.chat_template = template
+    tokenizer.add_special_tokens({"additional_special_tokens": list(markers)})
+    return tokenizer
+
+
+def family(name: str) -> ChatFormat:
+    return ChatFormat(tokenizer_with(None), (name,), frozenset({2}))
+
+
+def text(chat_format: ChatFormat, messages: list[dict[str, str]], tokenizer: Any = None) -> str:
+    """Return the prompt as text, its special tokens included."""
+    tokenizer = tokenizer or tokenizer_with(None)
+    decoded: str = tokenizer.decode(chat_format.encode(messages), skip_special_tokens=False)
+    return decoded
+
+
+def test_vicuna() -> None:
+    chat = family("lmsys/Vicuna-7b-v1.3")
+    assert text(chat, TURNS) == (
+        f"<s>{VICUNA_SYSTEM} USER: Hello! ASSISTANT: Hi.</s>USER: How are you? ASSISTANT:"
+    )
+    assert text(chat, [SYSTEM, *TURNS[:1]]) == "<s>Be brief. USER: Hello! ASSISTANT:"
+
+
+def test_zephyr() -> None:
+    chat = family("HuggingFaceH4/zephyr-7b-beta")
+    assert text(chat, [SYSTEM, *TURNS]) == (
+        "<|system|>\nBe brief.</s>\n<|user|>\nHello!</s>\n<|assistant|>\nHi.</s>\n"
+        "<|user|>\nHow are you?</s>\n<|assistant|>\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mistralai/Mistral-7B", "<s>[INST] Be brief.\n\nHello! [/INST]"),
+        ("meta-llama/Llama-2-7b", "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHello! [/INST]"),
+        (
+            "meta-llama/Meta-Llama-3-8B",
+            "<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nHello!<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+        (
+            "Qwen/Qwen2-0.5B",
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n"
+            "<|im_start|>assistant\n",
+        ),
+    ],
+)
+def test_other_families(name: str, expected: str) -> None:
+    assert text(family(name), [SYSTEM, *TURNS[:1]]) == expected
+
+
+def test_first_name_that_tells_the_family_wins() -> None:
+    names = ("medusa-heads", "lmsys/vicuna-7b", "zephyr")
+    chat = ChatFormat(tokenizer_with(None), names, frozenset())
+    assert "USER: Hello!" in text(chat, TURNS[:1])
+
+
+def test_unknown_family_is_spoken_to_plainly() -> None:
+    chat = family("somebody/something")
+    assert text(chat, [SYSTEM, *TURNS]) == (
+        "<s>Be brief.\n\nUser: Hello!\nAssistant: Hi.\nUser: How are you?\nAssistant:"
+    )
+    assert chat.stop == ("\nUser:",)
+    assert chat.notice is not None
+    assert "no chat template" in chat.notice
+
+
+def test_own_template_comes_before_the_family() -> None:
+    chat = ChatFormat(tiny_llama_tokenizer(), ("vicuna",), frozenset({2}))
+    assert text(chat, [SYSTEM, *TURNS[:1]]) == "<s>Be brief. USER: Hello! ASSISTANT:"
+    assert chat.stop == ()
+    assert chat.notice is None
+
+
+def test_system_message_joins_the_first_turn_where_none_is_known() -> None:
+    tokenizer = tokenizer_with(NO_SYSTEM)
+    chat = ChatFormat(tokenizer, (), frozenset())
+    assert text(chat, [SYSTEM, *TURNS], tokenizer) == (
+        "<s>[user]Be brief.\n\nHello![assistant]Hi.[user]How are you?[assistant]"
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{ raise_exception('turns must alternate') }}", "{{ 1 / 0 }}", "{% for", "{{ nothing.x }}"],
+)
+def test_template_that_refuses(template: str) -> None:
+    chat = ChatFormat(tokenizer_with(template), (), frozenset())
+    with pytest.raises(ModelError, match="chat template refuses"):
+        chat.encode([SYSTEM, *TURNS])
+
+
+def test_turns_end_at_the_markers_that_the_template_writes() -> None:
+    markers = ("<|im_end|>", "<|eot_id|>")
+    tokenizer = tokenizer_with("{{ messages[0]['content'] + '<|im_end|>' }}", markers)
+    chat = ChatFormat(tokenizer, (), frozenset({2}))
+    assert chat.eos_ids == {2}
+    assert chat.turn_ids == {2, tokenizer.convert_tokens_to_ids("<|im_end|>")}
+
+
+def test_raw_text_keeps_the_tokenizers_own_special_tokens() -> None:
+    chat = family("vicuna")
+    for prompt in ("def f(", " two  spaces \n\n", "</s>"):
+        ids = chat.encode_raw(prompt)
+        assert ids == tokenizer_with(None)(prompt)["input_ids"]
+        assert ids[0] == 1
+
+
+def test_decoding_keeps_spaces_and_drops_special_tokens() -> None:
+    chat = family("vicuna")
+    written = "  x = [1 , 2] .  \n"
+    ids = [1, *tokenizer_with(None)(written, add_special_tokens=False)["input_ids"], 2]
+    assert chat.decode(ids) == written
+
+
+def test_empty_raw_text() -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
+    bare = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
+    with pytest.raises(UsageError, match="empty"):
+        ChatFormat(bare, (), frozenset()).encode_raw("")
