@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from functools import cache
-from importlib import metadata
 
 _PACKAGES = ("medusa-chat", "torch", "transformers", "bitsandbytes")
 
@@ -12,6 +11,8 @@ _PACKAGES = ("medusa-chat", "torch", "transformers", "bitsandbytes")
 @cache
 def program_versions() -> dict[str, str]:
     """Return name and version of Python and of each package that is installed."""
+    from importlib import metadata
+
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:

@@ -13,10 +13,10 @@ from textual.app import App, SystemCommand
 from medusa_chat import paths
 from medusa_chat.engine.process import Engine, EngineProcess
 from medusa_chat.errors import UsageError
+from medusa_chat.log import start_log
 from medusa_chat.tui import words
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, spelled
 from medusa_chat.tui.link import EngineLink
-from medusa_chat.tui.log import start_log
 from medusa_chat.tui.screens.chat import ChatScreen
 from medusa_chat.tui.screens.help import HelpScreen
 from medusa_chat.tui.theme import MEDUSA_DARK

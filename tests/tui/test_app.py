@@ -18,9 +18,9 @@ import pytest
 
 import medusa_chat
 from medusa_chat.errors import UsageError
+from medusa_chat.log import start_log
 from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tui.app import CrashError, run_chat
-from medusa_chat.tui.log import start_log
 
 from .driving import chat
 from .scripted_engine import ScriptedEngine
@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 PROGRAM = """
 import sys
 from medusa_chat.engine import process
+from medusa_chat.log import start_log
 from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tui.app import CrashError, run_chat
-process.COMMAND = (sys.executable, "-c", sys.argv[1])
-process.EngineProcess.__init__.__kwdefaults__["command"] = process.COMMAND
+from medusa_chat.tui.screens.chat import ChatScreen
+process.EngineProcess.__init__.__kwdefaults__["command"] = (sys.executable, "-c", sys.argv[1])
+def fail(screen):
+    raise ZeroDivisionError("of all things")
+ChatScreen.action_toggle_marks = fail
 sys.exit(run_chat(ModelSettings(), DecodeSettings()))
 """
 
@@ -114,6 +118,7 @@ def wait_for_file(path: Path) -> None:
 def test_the_first_frame_needs_neither_model_nor_hub() -> None:
     script = """
 import asyncio, sys
+from medusa_chat.log import start_log
 from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tui.app import ChatApp
 async def main():
@@ -140,6 +145,22 @@ def test_control_q_leaves_the_terminal_and_no_engine(home: Path, tmp_path: Path)
         assert running.process.wait(10) == 0
         wait_for_file(end)
         running.wait_for("\x1b[?1049l")
+
+
+def test_an_error_that_nobody_expected_leaves_one_line_and_no_engine(
+    home: Path, tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    with terminal(home, end) as running:
+        running.wait_for("tuning")
+        running.press(b"\x1bOR")
+        assert running.process.wait(10) == 1
+        running.wait_for("medusa-chat failed (ZeroDivisionError). Details are in")
+        assert b"Traceback" not in running.output
+        wait_for_file(end)
+    log = (home / "medusa-chat.log").read_text()
+    assert "Traceback" in log
+    assert "of all things" in log
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -206,7 +227,7 @@ def test_the_log_takes_what_is_logged(home: Path, root_logger: logging.Logger) -
 def test_a_log_that_grew_long_is_moved_aside(
     home: Path, root_logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medusa_chat.tui.log._MOST_BYTES", 3)
+    monkeypatch.setattr("medusa_chat.log._MOST_BYTES", 3)
     (home / "medusa-chat.log").write_text("long ago")
     path = start_log()
     assert path is not None

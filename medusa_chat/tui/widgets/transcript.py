@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Transcript(VerticalScroll, can_focus=False):
-    """Turns and notices under one another; follows the end until the reader scrolls up."""
+    """Turns and notices under one another; follows the end until the reader scrolls up.
+
+    Anchored to its end, a transcript that does not fill the screen stands at the bottom of it.
+    """
 
     def __init__(self) -> None:
         super().__init__(id="transcript")
@@ -93,6 +96,8 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def page(self, direction: int) -> None:
         """Scroll by a page, up (-1) or down (1); at the end, follow it again."""
+        if self.max_scroll_y == 0:
+            return
         if direction < 0:
             self.scroll_page_up()
         elif self.scroll_target_y + self.size.height < self.max_scroll_y:
