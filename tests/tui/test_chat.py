@@ -242,6 +242,20 @@ async def test_a_reader_who_scrolled_up_is_left_alone() -> None:
         await c.until(lambda: transcript.scroll_y == transcript.max_scroll_y)
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("owner/a-model", "owner/a-model · 4bit · float32"),
+        ("/very/long/path/a-model", "\na-model · 4bit"),
+        ("./models/a-model", "\na-model · 4bit"),
+    ],
+)
+async def test_the_header_names_the_model(model: str, name: str) -> None:
+    loaded = dataclasses.replace(DEMO, model=model, quantization="4bit")
+    async with chat(ScriptedEngine(loaded=loaded)) as c:
+        await c.until(lambda: name in f"\n{c.everything}")
+
+
 @pytest.mark.parametrize(("width", "is_wide"), [(69, False), (70, True)])
 async def test_the_gauges_are_a_panel_or_a_line(width: int, is_wide: bool) -> None:
     async with chat(size=(width, 24)) as c:
@@ -572,9 +586,11 @@ async def test_a_running_engine_is_not_restarted() -> None:
 async def test_an_engine_that_does_not_stop_can_be_restarted() -> None:
     hung, fresh = ScriptedEngine(answer_by_itself=False, deaf=True), ScriptedEngine()
     async with chat(hung, fresh) as c:
-        await begin_reply(c)
+        request = await begin_reply(c)
         await c.pilot.press("escape")
         await c.until_shown("stopping…")
+        hung.write(request, ((" time",),))
+        await c.until_shown("Once upon a time\nstopping…")
         await c.pilot.press("ctrl+r")
         await c.until_shown("182 ms · stopped")
         await c.send("again")

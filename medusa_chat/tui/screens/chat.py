@@ -232,6 +232,8 @@ class ChatScreen(Screen[None]):
                 self._dialogue.extend(event)
                 self._meter.extend(event)
                 self._transcript.extend_reply(pieces)
+                if not self._dialogue.answering.stopping:
+                    self._transcript.show_reply_status("")
             case Finished(stop_reason=stop_reason, figures=figures):
                 self._meter.finish(figures)
                 self._end_reply(stop_reason, figures)
@@ -256,7 +258,8 @@ class ChatScreen(Screen[None]):
         mode = answer.started.mode if answer.started else None
         if figures is not None and mode is not None:
             self._comparison.add(mode, figures)
-        line = answer.figures.line() if answer.figures.tokens or figures else ""
+        was_measured = figures is not None or answer.figures.tokens > 0
+        line = answer.figures.line() if was_measured else ""
         self._transcript.end_reply(words.ending(stop_reason, line, mode))
         self._show_gauges()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal
@@ -26,18 +27,18 @@ class Header(Horizontal):
 
     def show_loading(self, model: str, stage: str) -> None:
         """Say what loading is busy with."""
-        self._show(f"loading {model}: {stage}…")
+        self._show(f"loading {_short(model)}: {stage}…")
 
     def show_model(self, loaded: Loaded) -> None:
         """Name the model in use."""
-        parts = [loaded.model, loaded.dtype, loaded.device]
+        parts = [_short(loaded.model), loaded.dtype, loaded.device]
         if loaded.quantization != "none":
             parts.insert(1, loaded.quantization)
         self._show(" · ".join(parts))
 
     def show_down(self, model: str) -> None:
         """Say that there is no engine."""
-        self._show(f"{model}: not running, Ctrl+R starts it again")
+        self._show(f"{_short(model)}: not running, Ctrl+R starts it again")
 
     def show_medusa(self, *, on: bool) -> None:
         """Say whether the next reply is decoded with Medusa."""
@@ -47,3 +48,9 @@ class Header(Horizontal):
 
     def _show(self, text: str) -> None:
         self.query_one("#header-model", Static).update(Content(printable(text)))
+
+
+def _short(model: str) -> str:
+    """Return a folder's own name; a name on the Hub stays whole."""
+    path = PurePath(model)
+    return path.name if path.is_absolute() or model.startswith((".", "~")) else model

@@ -79,7 +79,6 @@ class Transcript(VerticalScroll, can_focus=False):
     def extend_reply(self, pieces: Iterable[Piece]) -> None:
         """Append to the reply; it is shown by the next ``draw``."""
         if self._reply is not None:
-            self._reply.show_status("")
             self._reply.add(pieces)
 
     def show_reply_status(self, status: str) -> None:
