@@ -58,8 +58,8 @@ def _train(settings: TrainSettings, folder: RunFolder) -> int:
         precision = Precision(precision.base, folder.mixed_precision)
     path = local_folder(settings.base_model, say)
     say(f"Loading {settings.base_model}")
-    tokenizer = load_tokenizer(path)
     model = load_base(path, precision.base, device)
+    tokenizer = load_tokenizer(path)
     max_length = _max_length(settings, model.config.get_text_config())
     chat_format = ChatFormat(
         tokenizer, (settings.base_model,), frozenset({tokenizer.eos_token_id} - {None})

@@ -33,11 +33,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A dialogue's text, the characters where answers begin, and the messages up to each one."""
+    """A dialogue's text, and the characters where its answers begin and their messages end."""
 
     text: str
     starts: tuple[int, ...]
-    upto: tuple[list[Message], ...]
+    ends: tuple[int, ...]
 
 
 class Encoder:
@@ -112,13 +112,13 @@ class Encoder:
             raise BadRecordError("no answer of the assistant")
         whole = self._text(messages, asks=False)
         prompts = [self._text(messages[:at], asks=True) for at in answers]
-        upto = [messages[: at + 1] for at in answers]
-        if all(map(whole.startswith, prompts)):
-            return [_Rendered(whole, tuple(map(len, prompts)), tuple(upto))]
+        ends = [self._text(messages[: at + 1], asks=False) for at in answers]
+        if all(map(whole.startswith, (*prompts, *ends))):
+            return [_Rendered(whole, tuple(map(len, prompts)), tuple(map(len, ends)))]
         split = [
-            _Rendered(text, (len(prompt),), (one,))
-            for prompt, one in zip(prompts, upto, strict=True)
-            if (text := self._text(one, asks=False)).startswith(prompt)
+            _Rendered(end, (len(prompt),), (len(end),))
+            for prompt, end in zip(prompts, ends, strict=True)
+            if end.startswith(prompt)
         ]
         if not split:
             raise BadRecordError(
@@ -162,23 +162,14 @@ class Encoder:
     ) -> Example:
         """Find the answers' tokens among ``ids``, which begin at the characters of ``offsets``."""
         begins = [begin for begin, _ in offsets]
-        bounds = (*rendered.starts[1:], len(rendered.text))
         spans = []
-        for start, bound, upto in zip(rendered.starts, bounds, rendered.upto, strict=True):
+        for start, end in zip(rendered.starts, rendered.ends, strict=True):
             # A token that straddles the prompt's end is not the model's to generate: it begins
             # before the answer, and is left out.
-            first, last = bisect_left(begins, start), bisect_left(begins, bound)
-            turn = next((at for at in range(first, last) if ids[at] in self._format.turn_ids), None)
-            if turn is None:
-                # No end-of-turn token: the answer ends where the template ends its message.
-                text = self._text(upto, asks=False)
-                if not rendered.text.startswith(text):
-                    continue
-                last = bisect_left(begins, len(text))
-            else:
-                # What the template writes behind the end of the turn is not generated either.
-                last = turn + 1
-            last = min(last, self.max_length)
+            first, last = bisect_left(begins, start), bisect_left(begins, end)
+            turn = next((at for at in range(first, last) if ids[at] in self._format.turn_ids), last)
+            # What the template writes behind the end of the turn is not generated either.
+            last = min(turn + 1, last, self.max_length)
             if first < last:
                 spans.append((first, last))
         return Example(

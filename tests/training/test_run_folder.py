@@ -1,0 +1,147 @@
+"""The folder of a training: which run it takes, and what it keeps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden_data import TINY_LLAMA
+
+from medusa_chat.errors import ModelError, UsageError
+from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.training import run_folder as module
+from medusa_chat.training.optimizer import HeadOptimizer
+from medusa_chat.training.run_folder import RunFolder, RunInputs, digest_files
+from training.runs import settings
+
+INPUTS = RunInputs(data_sha256="data", base_sha256="base", mixed_precision=True)
+
+
+def small_optimizer() -> HeadOptimizer:
+    return HeadOptimizer(MedusaHeads(4, 1, 8, 16), 1e-3, 10)
+
+
+def begun(folder: Path, **options: Any) -> RunFolder:
+    """Return a folder of a training that was saved once."""
+    run = RunFolder(settings(folder, **options))
+    run.begin(INPUTS)
+    run.save(small_optimizer())
+    return run
+
+
+def test_goes_on_with_its_own_settings_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(TINY_LLAMA, base)
+    begun(tmp_path, base_model=str(base))
+    monkeypatch.chdir(tmp_path)
+    again = RunFolder(settings(tmp_path, base_model="base", output=Path("heads"), device="cpu"))
+    assert again.mixed_precision is True
+    again.begin(INPUTS)
+    assert again.load(small_optimizer())
+    assert not again.finished
+
+
+def test_refuses_other_settings_other_data_and_another_base(tmp_path: Path) -> None:
+    begun(tmp_path)
+    with pytest.raises(UsageError, match=r"--learning-rate 0\.001, not 0\.5"):
+        RunFolder(settings(tmp_path, learning_rate=0.5))
+    again = RunFolder(settings(tmp_path))
+    with pytest.raises(UsageError, match="--data had another content"):
+        again.begin(replace(INPUTS, data_sha256="changed"))
+    with pytest.raises(UsageError, match="--base-model had another content"):
+        again.begin(replace(INPUTS, base_sha256="changed"))
+
+
+def test_a_run_that_saved_nothing_may_begin_otherwise(tmp_path: Path) -> None:
+    RunFolder(settings(tmp_path)).begin(INPUTS)
+    other = RunFolder(settings(tmp_path, batch_size=1))
+    assert other.mixed_precision is None
+    other.begin(replace(INPUTS, data_sha256="changed"))
+    assert not other.load(small_optimizer())
+
+
+def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
+    other = tmp_path / "model"
+    other.mkdir()
+    RunFolder(settings(tmp_path, output=other))
+    (other / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match="not empty"):
+        RunFolder(settings(tmp_path, output=other))
+    with pytest.raises(UsageError, match="is a file"):
+        RunFolder(settings(tmp_path, output=other / "config.json"))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"settings": {}, "inputs": {"a": 1}}'])
+def test_a_damaged_record_is_told(content: str, tmp_path: Path) -> None:
+    begun(tmp_path)
+    (tmp_path / "heads/training-state.json").write_text(content)
+    with pytest.raises(UsageError, match=r"training-state\.json is damaged"):
+        RunFolder(settings(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", None])
+def test_a_damaged_state_is_told(content: bytes | None, tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    file = tmp_path / "heads/training-state.safetensors"
+    file.write_bytes(file.read_bytes()[:-8] if content is None else content)
+    with pytest.raises(ModelError, match=r"training-state\.safetensors is damaged"):
+        run.load(small_optimizer())
+
+
+def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    run = begun(tmp_path)
+    kept = (tmp_path / "heads/training-state.safetensors").read_bytes()
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(ModelError, match="No space left on device"):
+        run.save(small_optimizer())
+    assert (tmp_path / "heads/training-state.safetensors").read_bytes() == kept
+
+
+def test_finishing_leaves_heads_and_names_the_base(tmp_path: Path) -> None:
+    for where, expected in (
+        (tmp_path, str(TINY_LLAMA.resolve())),
+        (tmp_path / "beside", "../base"),
+    ):
+        where.mkdir(exist_ok=True)
+        options: dict[str, Any] = {}
+        if expected == "../base":
+            shutil.copytree(TINY_LLAMA, where / "base")
+            options["base_model"] = str(where / "base")
+        run = begun(where, **options)
+        run.finish(MedusaHeads(4, 1, 8, 16))
+        config = json.loads((where / "heads/config.json").read_text())
+        assert config["base_model_name_or_path"] == expected
+        assert sorted(path.name for path in (where / "heads").iterdir()) == [
+            "config.json",
+            "medusa_lm_head.safetensors",
+            "training-state.json",
+        ]
+        assert RunFolder(settings(where, **options)).finished
+    with pytest.raises(UsageError, match="--heads 4, not 3"):
+        RunFolder(settings(tmp_path, heads=3))
+
+
+def test_a_hub_id_stays_one(tmp_path: Path) -> None:
+    run = begun(tmp_path, base_model="owner/name")
+    run.finish(MedusaHeads(4, 1, 8, 16))
+    config = json.loads((tmp_path / "heads/config.json").read_text())
+    assert config["base_model_name_or_path"] == "owner/name"
+
+
+def test_the_digest_is_of_contents_in_order(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("a")
+    two.write_text("b")
+    assert digest_files((one, two)) != digest_files((two, one))
+    moved = tmp_path / "moved"
+    shutil.copy(one, moved)
+    assert digest_files((moved, two)) == digest_files((one, two))
