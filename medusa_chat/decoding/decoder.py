@@ -96,8 +96,7 @@ class Decoding:
         self._prompt = prompt
         self._request = request
         self.output = ReplyOutput(request.ending, room, decoder.decode_text, context)
-        # The last token is always run again: the reply begins from its hidden state.
-        self.reused_tokens = min(_common_prefix(decoder.cached, prompt), len(prompt) - 1)
+        self.reused_tokens = self._reusable_tokens()
         exact_sampling = request.typical is None and not request.sampling.greedy
         self._noise = (
             GumbelNoise(request.seed, forward.vocabulary, forward.device)
@@ -160,6 +159,10 @@ class Decoding:
             ),
         )
 
+    def _reusable_tokens(self) -> int:
+        # The last token is always run again: the reply begins from its hidden state.
+        return min(_common_prefix(self._decoder.cached, self._prompt), len(self._prompt) - 1)
+
     def _prefill(self, cancelled: Callable[[], bool]) -> StepOutput | None:
         """Run the prompt's new part in chunks; return the last token's output.
 
@@ -167,6 +170,8 @@ class Decoding:
         """
         started = time.perf_counter()
         decoder, output = self._decoder, None
+        # Looked up again: another reply may have been decoded since this one was started.
+        self.reused_tokens = self._reusable_tokens()
         self._forward.truncate(self.reused_tokens)
         del decoder.cached[self.reused_tokens :]
         while len(decoder.cached) < len(self._prompt):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# A character has at most four bytes, one token each at the worst; more undecodable tokens than this
-# are not the beginning of one.
+# The beginning of a character has at most three bytes, one token each at the worst.
+_LONGEST_BEGINNING = 3
 _LONGEST_WAIT = 8
 
 
@@ -28,10 +28,15 @@ class Detokenizer:
         self._pending.append(token)
         known = self._decode(self._known)
         text = self._decode(self._known + self._pending)
-        if text.endswith(_REPLACEMENT) and len(self._pending) < _LONGEST_WAIT:
-            return ""
+        settled = len(self._pending)
+        if text.endswith(_REPLACEMENT):
+            if settled < _LONGEST_WAIT:
+                return ""
+            # Bytes that make no character, but for the last ones, which may begin one.
+            settled -= _LONGEST_BEGINNING
+            text = self._decode(self._known + self._pending[:settled])
         if text != known:
-            self._known, self._pending = self._pending, []
+            self._known, self._pending = self._pending[:settled], self._pending[settled:]
         return text[len(known) :]
 
     def finish(self) -> str:

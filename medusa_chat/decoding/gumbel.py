@@ -24,13 +24,15 @@ class GumbelNoise:
     def __init__(self, seed: int, vocabulary: int, device: torch.device) -> None:
         tokens = torch.arange(vocabulary, device=device)
         self._tokens = (tokens * _GOLDEN_RATIO + _GOLDEN_RATIO) & _LOW_32
-        self._seed_low = seed & _LOW_32
-        self._seed_high = seed >> 32
+        # Scrambled before a position is mixed in: seeds must not share rows.
+        low = _mix(torch.tensor(seed & _LOW_32, device=device))
+        self._seed = _mix(low ^ (seed >> 32))
 
     def rows(self, positions: Tensor) -> Tensor:
         """Return the noise [R, V] in float32 of ``positions`` [R], absolute in the sequence."""
-        key = _mix(_mix(positions.long() ^ self._seed_low) ^ self._seed_high)
-        second_key = _mix(key ^ _GOLDEN_RATIO)
+        key = _mix(positions.long() ^ self._seed)
+        # Scrambled twice: once more than any token's, so that none of them can cancel it.
+        second_key = _mix(_mix(key) ^ _GOLDEN_RATIO)
         return gumbel(_mix(_mix(self._tokens ^ key[:, None]) ^ second_key[:, None]))
 
 

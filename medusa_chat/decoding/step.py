@@ -72,8 +72,7 @@ class StockForward:
                 f"{type(model).__name__} has no output matrix: it cannot be chatted with."
             )
         self.vocabulary: int = output.out_features
-        self._caught: list[Tensor] = []
-        output.register_forward_pre_hook(lambda _module, inputs: self._caught.append(inputs[0]))
+        self._output = output
         self._trims_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         layers: int = model.config.get_text_config().num_hidden_layers
         self._cache = TreeCache(layers, context_tokens + tree_room)
@@ -116,14 +115,16 @@ class StockForward:
             clamped = positions.clamp(max=self.context_tokens - 1)
             arguments["position_ids"] = clamped[None]
             arguments["attention_mask"] = self._float_mask(sees)
-        self._caught.clear()
-        logits = self._model(
-            input_ids=tokens[None],
-            past_key_values=self._cache.for_transformers,
-            use_cache=True,
-            **arguments,
-        ).logits
-        return StepOutput(self._caught[-1][0, -rows:], logits[0, -rows:].float())
+        caught: list[Tensor] = []
+        # For this run only: a forward that is given up must not go on listening.
+        with self._output.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0])):
+            logits = self._model(
+                input_ids=tokens[None],
+                past_key_values=self._cache.for_transformers,
+                use_cache=True,
+                **arguments,
+            ).logits
+        return StepOutput(caught[-1][0, -rows:], logits[0, -rows:].float())
 
     def _float_mask(self, sees: Tensor) -> Tensor:
         """Return the additive mask [1, 1, n, S]: the prefix is seen by all.

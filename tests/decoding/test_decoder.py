@@ -271,9 +271,6 @@ class TestPrefill:
             assert afresh.reused_tokens == 0
             assert reused.output.token_ids == afresh.output.token_ids
 
-    @pytest.mark.xfail(
-        strict=True, reason="what can be reused is looked up before run, when it may change yet"
-    )
     def test_a_decoding_may_start_before_another_one_runs(self) -> None:
         forward = ScriptedForward([*PROMPT, 68, 69, *b"abc"])
         decoder = Decoder(forward, ScriptedHeads(forward), text_of)
