@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.widgets import Static
 
+from medusa_chat.conversation.store import FILE_NAME, Store
 from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tui.app import ChatApp
 from medusa_chat.tui.screens.chat import ChatScreen
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.pilot import Pilot
 
+    from medusa_chat.engine.protocol import Generate
+
 SIZES = ((80, 24), (120, 40))
+
+FIGURES = "100 tok/s · 1.33 accepted/step · 4 tokens · 0.0 s · first token 182 ms"
+
+LINES = tuple((f"line {n}\n",) for n in range(200))
 
 
 @dataclass
@@ -104,3 +111,29 @@ async def chat(
     )
     async with app.run_test(size=size) as pilot:
         yield Chat(app, pilot, given)
+
+
+def contents(request: Generate) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in request.messages]
+
+
+def saved(home: Path) -> list[tuple[str, str, str | None]]:
+    """Return role, text and stop reason of every turn of the latest chat on disk."""
+    with Store(home / FILE_NAME) as store:
+        turns = store.load(store.recent(1)[0].id).turns
+    return [
+        (turn.role, turn.content, turn.outcome.stop_reason if turn.outcome else None)
+        for turn in turns
+    ]
+
+
+async def begin_reply(chat: Chat, text: str = "Hello") -> Generate:
+    """Send a prompt to an engine that waits for the test, and let it write the first burst."""
+    await chat.until_shown("builtin · float32 · cpu")
+    await chat.send(text)
+    await chat.until(lambda: chat.engine.generates)
+    request = chat.engine.generates[-1]
+    chat.engine.start(request)
+    chat.engine.write(request, (("Once", " upon"), (" a",)))
+    await chat.until_shown("Once upon a")
+    return request
