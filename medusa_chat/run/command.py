@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -60,6 +61,9 @@ def run(
     from medusa_chat.engine.local import Engine
 
     check_tree(decode)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where a terminal or a locale has no UTF-8, an answer with question marks beats none.
+        sys.stdout.reconfigure(errors="replace")
     engine = Engine()
     loaded = engine.load(model, _report)
     engine.choose_tree(decode)

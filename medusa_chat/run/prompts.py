@@ -73,10 +73,10 @@ def _parse(line: bytes, number: int) -> Prompt:
         return Prompt(prompt_id, _messages(fields, number))
     except UnicodeDecodeError as error:
         return Prompt(prompt_id, error=f"line {number} is not UTF-8 (byte {error.start + 1}).")
-    except json.JSONDecodeError as error:
-        return Prompt(prompt_id, error=f"line {number} is not JSON: {error}.")
     except UsageError as error:
         return Prompt(prompt_id, error=str(error))
+    except (ValueError, RecursionError) as error:  # too many digits, too many brackets as well
+        return Prompt(prompt_id, error=f"line {number} is not JSON: {error}.")
 
 
 def _messages(fields: dict[str, object], number: int) -> tuple[ChatMessage, ...]:

@@ -1,0 +1,185 @@
+"""The command line itself: what it answers without loading anything, and how options are read."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import COMMAND, HEADS, Call, calling, environment
+
+from medusa_chat import __version__
+from medusa_chat.errors import EngineError
+from medusa_chat.run.prompts import Prompt
+from medusa_chat.settings import DecodeSettings, ModelSettings
+
+
+@pytest.fixture
+def call(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Call:
+    return calling(capsys, monkeypatch, tmp_path)
+
+
+class Asked:
+    """Takes the place of the command that would load a model."""
+
+    def __init__(self) -> None:
+        self.model = ModelSettings()
+        self.decode = DecodeSettings()
+        self.prompts: list[Prompt] = []
+        self.options: dict[str, Any] = {}
+        self.error: Exception | None = None
+
+    def __call__(
+        self,
+        model: ModelSettings,
+        decode: DecodeSettings,
+        prompts: Iterable[Prompt],
+        **options: Any,
+    ) -> int:
+        self.model, self.decode, self.options = model, decode, options
+        self.prompts = list(prompts)
+        if self.error is not None:
+            raise self.error
+        return 0
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    from medusa_chat.run import command
+
+    asked = Asked()
+    monkeypatch.setattr(command, "run", asked)
+    return asked
+
+
+def test_version(call: Call) -> None:
+    outcome = call("--version")
+    assert (outcome.status, outcome.out) == (0, f"medusa-chat {__version__}\n")
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("train",)], ids=str)
+def test_help(command: tuple[str, ...], call: Call) -> None:
+    outcome = call(*command, "--help")
+    assert outcome.status == 0
+    assert outcome.out.startswith("usage: medusa-chat")
+    assert outcome.err == ""
+
+
+def test_help_names_every_option_of_run(call: Call) -> None:
+    named = call("run", "--help").out
+    for option in shlex.split(
+        "prompts json model base-model load-in-8bit load-in-4bit dtype device no-medusa tree "
+        "tree-size acceptance posterior-threshold posterior-alpha temperature top-p top-k seed "
+        "max-new-tokens stop ignore-eos raw system"
+    ):
+        assert f"--{option}" in named
+
+
+@pytest.mark.parametrize("command", ["nonsense", "Run", "chat"])
+def test_unknown_command(command: str, call: Call) -> None:
+    assert command in call(command).said(2)
+
+
+def test_defaults(call: Call, asked: Asked) -> None:
+    assert call("run", "Hello").status == 0
+    assert asked.model == ModelSettings()
+    assert asked.decode == DecodeSettings()
+    assert asked.model.model == "builtin"
+    assert asked.decode.temperature == 0.7
+    assert asked.decode.max_new_tokens == 512
+    assert [prompt.messages[0].content for prompt in asked.prompts] == ["Hello"]
+    assert asked.options == {"as_json": False, "many": False}
+
+
+def test_every_option(call: Call, asked: Asked) -> None:
+    arguments = shlex.split(
+        "--json --model M --base-model B --load-in-4bit --dtype float16 --device cuda:1 "
+        "--no-medusa --tree chain --tree-size 5 --acceptance typical --posterior-threshold 0.1 "
+        "--posterior-alpha 0.2 --temperature 0.3 --top-p 0.4 --top-k 50 --seed 6 "
+        "--max-new-tokens 7 --stop one --stop two --ignore-eos --raw --system S"
+    )
+    assert call("run", "Hello", *arguments).status == 0
+    assert asked.model == ModelSettings("M", "B", "4bit", "float16", "cuda:1", heads_required=False)
+    assert asked.decode == DecodeSettings(
+        medusa=False,
+        tree="chain",
+        tree_size=5,
+        acceptance="typical",
+        posterior_threshold=0.1,
+        posterior_alpha=0.2,
+        temperature=0.3,
+        top_p=0.4,
+        top_k=50,
+        seed=6,
+        max_new_tokens=7,
+        stop=("one", "two"),
+        ignore_eos=True,
+        raw=True,
+        system="S",
+    )
+    assert asked.options["as_json"]
+
+
+def test_options_before_the_command_are_kept(call: Call, asked: Asked) -> None:
+    before = ("--model", "X", "--no-medusa", "--temperature", "0.1", "--load-in-8bit")
+    assert call(*before, "run", "--temperature", "0.2", "Hello").status == 0
+    assert asked.model == ModelSettings("X", quantization="8bit", heads_required=False)
+    assert asked.decode == DecodeSettings(medusa=False, temperature=0.2)
+
+
+@pytest.mark.parametrize("prompt", ["-5 + 3 = ?", "-5", "run", "train", "--", "two\nlines"])
+def test_prompts_that_look_like_something_else(prompt: str, call: Call, asked: Asked) -> None:
+    escape = ("--",) if prompt == "--" else ()
+    assert call("run", *escape, prompt).status == 0
+    assert asked.prompts[0].messages[0].content == prompt
+
+
+def test_prompts_come_in_one_way(call: Call, asked: Asked, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "a"}\n')
+    assert call("run", "--prompts", str(file)).status == 0
+    assert asked.options == {"as_json": False, "many": True}
+    assert "not both" in call("run", "Hello", "--prompts", str(file)).said(2)
+
+
+def test_chat_needs_a_terminal(call: Call) -> None:
+    assert "medusa-chat run" in call("--model", HEADS).said(2)
+
+
+def test_failures_are_said_without_a_traceback(call: Call, asked: Asked, tmp_path: Path) -> None:
+    asked.error = EngineError("The engine is gone.")
+    assert call("run", "Hello").said(1) == "medusa-chat: The engine is gone.\n"
+    asked.error = ZeroDivisionError("a bug")
+    outcome = call("run", "Hello")
+    assert outcome.status == 1
+    log = tmp_path / "medusa-chat.log"
+    assert outcome.err == (
+        f"medusa-chat: an unexpected ZeroDivisionError: a bug\nThe log has the details: {log}\n"
+    )
+    assert "Traceback" in log.read_text("utf-8")
+    asked.error = KeyboardInterrupt()  # type: ignore[assignment]
+    assert call("run", "Hello").status == 130
+
+
+def test_nothing_heavy_is_imported_for_a_typing_error() -> None:
+    script = (
+        "import sys\nfrom medusa_chat.cli import main\ntry: main(['run', 'x', '--top-p', '3'])\n"
+        "finally: print(sorted({'torch', 'transformers', 'huggingface_hub', 'textual', 'numpy'} "
+        "& sys.modules.keys()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, env=environment(), check=True
+    )
+    assert ended.stdout.decode().strip() == "[]"
+    assert b"--top-p 3.0 is out of range" in ended.stderr
+
+
+def test_module_is_the_command() -> None:
+    ended = subprocess.run([*COMMAND, "--version"], capture_output=True, env=environment())
+    assert ended.stdout.decode().strip() == f"medusa-chat {__version__}"
