@@ -1,0 +1,135 @@
+"""Who may import whom (DESIGN, section 5), what stays light, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import REPOSITORY, environment
+
+PACKAGE = REPOSITORY / "medusa_chat"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Lower layers first; each with what it may import of the package, and of other people's.
+FOUNDATION = ("errors", "paths", "settings")
+LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "errors": ((), ()),
+    "paths": ((), ("platformdirs",)),
+    "settings": (("errors",), ()),
+    "log": (("paths",), ()),
+    "conversation": (("errors",), ()),
+    "decoding.kv_cache": ((), ("torch", "transformers")),
+    "decoding": (FOUNDATION, ("torch",)),
+    "models.registry": (("paths",), ()),
+    "models.hub": (("errors",), ("huggingface_hub", "tqdm")),
+    "models": ((*FOUNDATION, "decoding"), ("torch", "transformers", "safetensors")),
+    "engine.protocol": (("errors", "settings", "decoding.stats"), ()),
+    "engine.process": (("errors", "engine.protocol"), ()),
+    "engine": ((*FOUNDATION, "decoding", "models"), ()),
+    "training.arguments": (("settings", "training.settings"), ()),
+    "training.settings": (("errors", "settings"), ()),
+    "training": (
+        (*FOUNDATION, "decoding", "models"),
+        ("torch", "transformers", "safetensors", "rich"),
+    ),
+    "tui": (
+        (*FOUNDATION, "log", "conversation", "engine.protocol", "engine.process", "decoding.stats"),
+        ("textual", "rich", "platformdirs"),
+    ),
+    # The terminal needs the same protection from a model's text in both.
+    "run": ((*FOUNDATION, "decoding", "engine", "tui.printable"), ()),
+    "cli": (("errors", "settings", "log", "run", "training", "tui.app"), ()),
+}
+HEAVY = {"torch", "transformers", "huggingface_hub", "numpy", "safetensors", "tokenizers"}
+
+
+def name_of(file: Path) -> str:
+    """Return a module's name inside the package, as ``engine.local``."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def is_within(name: str, layer: str) -> bool:
+    return name == layer or name.startswith(layer + ".")
+
+
+def layer_of(name: str) -> str:
+    """Return the most special layer that a module belongs to."""
+    return max((layer for layer in LAYERS if is_within(name, layer)), key=len, default="")
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield the full name of everything that ``file`` imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} has a relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                path = REPOSITORY.joinpath(*full.split("."))
+                is_module = path.is_dir() or path.with_suffix(".py").is_file()
+                yield full if is_module else str(node.module)
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_imports_of(file: Path) -> None:
+    name = name_of(file)
+    layer = layer_of(name)
+    assert layer or name == "", f"{name} belongs to no layer: give it one in this test"
+    ours, others = LAYERS.get(layer, ((), ()))
+    # A layer may use itself; its special modules are as free as what they are part of.
+    own = name.partition(".")[0] if layer == name.partition(".")[0] else layer
+    for imported in imports(file):
+        top = imported.partition(".")[0]
+        if top in sys.stdlib_module_names:
+            continue
+        if top != "medusa_chat":
+            assert top in others, f"{name} may not import {imported}"
+            continue
+        inner = imported.partition(".")[2]
+        allowed = not inner or is_within(inner, own) or any(is_within(inner, one) for one in ours)
+        assert allowed, f"{name} may not import {imported}"
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_are_there(layer: str) -> None:
+    assert any(is_within(name_of(file), layer) for file in MODULES)
+
+
+@pytest.mark.parametrize(
+    ("module", "light_of"),
+    [
+        ("medusa_chat.cli", HEAVY | {"textual", "rich", "platformdirs", "sqlite3"}),
+        ("medusa_chat.tui.app", HEAVY),
+        ("medusa_chat.engine.protocol", HEAVY | {"textual"}),
+        ("medusa_chat.engine.process", HEAVY | {"textual"}),
+        ("medusa_chat.models.registry", HEAVY | {"textual"}),
+        ("medusa_chat.training.arguments", HEAVY | {"textual"}),
+    ],
+)
+def test_import_is_light(module: str, light_of: set[str]) -> None:
+    script = f"import sys, {module}\nprint(*sorted({light_of!r} & sys.modules.keys()))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, env=environment(), check=True
+    )
+    assert ended.stdout.decode().strip() == ""
+
+
+def test_files_are_short_and_named_by_a_concept() -> None:
+    files = [
+        file
+        for folder in (PACKAGE, REPOSITORY / "tests", REPOSITORY / "assets")
+        for file in folder.rglob("*.py")
+    ]
+    too_long = {
+        str(file): lines
+        for file in files
+        if (lines := len(file.read_text("utf-8").splitlines())) > 400
+    }
+    assert too_long == {}
+    assert not {file.stem for file in files} & {"utils", "util", "common", "helpers", "misc"}
