@@ -21,6 +21,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "paths": ((), ("platformdirs",)),
     "settings": (("errors",), ()),
     "log": (("paths",), ()),
+    "printable": ((), ()),
     "conversation": (("errors",), ()),
     "decoding.kv_cache": ((), ("torch", "transformers")),
     "decoding": (FOUNDATION, ("torch",)),
@@ -37,11 +38,18 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("torch", "transformers", "safetensors", "rich"),
     ),
     "tui": (
-        (*FOUNDATION, "log", "conversation", "engine.protocol", "engine.process", "decoding.stats"),
+        (
+            *FOUNDATION,
+            "log",
+            "printable",
+            "conversation",
+            "engine.protocol",
+            "engine.process",
+            "decoding.stats",
+        ),
         ("textual", "rich", "platformdirs"),
     ),
-    # The terminal needs the same protection from a model's text in both.
-    "run": ((*FOUNDATION, "decoding", "engine", "tui.printable"), ()),
+    "run": ((*FOUNDATION, "printable", "decoding", "engine"), ()),
     "cli": (("errors", "settings", "log", "run", "training", "tui.app"), ()),
 }
 HEAVY = {"torch", "transformers", "huggingface_hub", "numpy", "safetensors", "tokenizers"}

@@ -13,9 +13,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from medusa_chat.errors import MedusaChatError
+from medusa_chat.printable import printable
 from medusa_chat.run.prompts import Prompt
 from medusa_chat.settings import DecodeSettings, ModelSettings
-from medusa_chat.tui.printable import printable
 
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Answer

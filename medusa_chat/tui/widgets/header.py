@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from medusa_chat.tui.printable import printable
+from medusa_chat.printable import printable
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

@@ -7,7 +7,7 @@ from typing import Literal
 from textual.content import Content
 from textual.widgets import Static
 
-from medusa_chat.tui.printable import printable
+from medusa_chat.printable import printable
 
 Kind = Literal["note", "error"]
 

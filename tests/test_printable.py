@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_chat.tui.printable import printable
+from medusa_chat.printable import printable
 
 TEXTS = st.text(st.characters(exclude_categories=()))
 
