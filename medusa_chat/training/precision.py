@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -36,16 +37,20 @@ def choose_precision(name: DType, device: torch.device) -> Precision:
 
 
 def _bfloat16_is_faster() -> bool:
-    """Time both: CPUs with bfloat16 products win by 4 (AVX-512) and more, others lose as much."""
-    return _product_seconds(torch.bfloat16) < 0.8 * _product_seconds(torch.float32)
+    """Time both: CPUs with bfloat16 products win by 4 (AVX-512) and more, others lose as much.
 
-
-def _product_seconds(dtype: torch.dtype) -> float:
-    square = torch.ones(512, 512, dtype=dtype)
-    seconds = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        square @ square
-        seconds.append(time.perf_counter() - begun)
-    # The first includes what is done once only.
-    return min(seconds[1:])
+    On one thread, by turns and often, so that a busy machine does not decide it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    seconds = {torch.bfloat16: math.inf, torch.float32: math.inf}
+    squares = {dtype: torch.ones(512, 512, dtype=dtype) for dtype in seconds}
+    try:
+        for _ in range(20):
+            for dtype, square in squares.items():
+                begun = time.perf_counter()
+                torch.mm(square, square)
+                seconds[dtype] = min(seconds[dtype], time.perf_counter() - begun)
+    finally:
+        torch.set_num_threads(threads)
+    return seconds[torch.bfloat16] < 0.8 * seconds[torch.float32]
