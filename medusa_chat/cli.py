@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from medusa_chat import __version__, log
@@ -39,6 +40,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status; what fails is said in a line or two."""
+    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, stream) is None:  # started without it
+            setattr(sys, stream, Path(os.devnull).open(mode))  # noqa: SIM115
     try:
         return _dispatch(_parser().parse_args(argv))
     except MedusaChatError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -183,3 +184,13 @@ def test_nothing_heavy_is_imported_for_a_typing_error() -> None:
 def test_module_is_the_command() -> None:
     ended = subprocess.run([*COMMAND, "--version"], capture_output=True, env=environment())
     assert ended.stdout.decode().strip() == f"medusa-chat {__version__}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+def test_streams_that_are_closed() -> None:
+    command = shlex.join([*COMMAND, "run"])
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{command} <&- >&-"], stderr=subprocess.PIPE, env=environment()
+    )
+    assert ended.returncode == 2
+    assert b"The prompt is empty" in ended.stderr

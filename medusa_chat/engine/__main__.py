@@ -72,12 +72,17 @@ class Server:
                 self._send(Failed(reply_id, _unexpected(error)))
 
     def _read(self) -> None:
-        for line in self._requests:
-            request: Request | Event = decode(line)
-            if isinstance(request, Cancel):
-                self._cancelled.add(request.reply_id)
-            elif isinstance(request, Load | Generate):
-                self._queue.put(request)
+        try:
+            for line in self._requests:
+                request: Request | Event = decode(line)
+                if isinstance(request, Cancel):
+                    self._cancelled.add(request.reply_id)
+                elif isinstance(request, Load | Generate):
+                    self._queue.put(request)
+        except MedusaChatError:
+            # Without this thread nothing would notice that stdin has ended.
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
 
     def _send(self, event: Event) -> None:

@@ -82,9 +82,13 @@ class Client:
 
 
 @contextmanager
-def serving(*command: str) -> Iterator[Client]:
+def serving(*command: str, stderr: int | None = None) -> Iterator[Client]:
     with subprocess.Popen(
-        command or SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+        command or SERVER,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=environment(),
     ) as process:
         # Nothing that goes wrong may hang the tests.
         watchdog = threading.Timer(60, process.kill)
@@ -225,6 +229,24 @@ def test_end_of_input_while_loading() -> None:
         client.send(Load(ModelSettings(HEADS)))
         client.requests.close()
         assert ended(client) < 10
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"nonsense\n",
+        b'{"type": "Wish"}\n',
+        encode(Load(ModelSettings())).replace(b'"auto"', b'"tpu"'),
+    ],
+    ids=["no JSON", "no request", "no settings"],
+)
+def test_request_that_cannot_be_read_ends_it(line: bytes) -> None:
+    with serving(stderr=subprocess.PIPE) as client:
+        client.requests.write(line)
+        client.requests.flush()
+        assert client.process.wait(30) == 1
+        assert client.process.stderr is not None
+        assert b"Error" in client.process.stderr.read()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -26,7 +26,11 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("devices", "name", "words"),
-    [(0, "cuda", "no CUDA device"), (1, "cuda:1", "1 CUDA device."), (2, "cuda:2", "2 CUDA dev")],
+    [
+        (0, "cuda", "no CUDA device"),
+        (1, "cuda:1", "1 CUDA device."),
+        (2, "cuda:99999999999999999999", "2 CUDA"),
+    ],
 )
 def test_cuda_that_is_not_there(
     devices: int, name: str, words: str, monkeypatch: pytest.MonkeyPatch

@@ -142,33 +142,7 @@ def test_empty_folder(tmp_path: Path) -> None:
     assert "no model" in refusal(tmp_path, heads_required=False)
 
 
-def test_cuda_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for device in ("cuda", "cuda:3", "cuda:99999999999999999999"):
-        message = refusal(V01, device=device)
-        assert device in message
-        assert "--device cpu" in message
-
-
-bits = pytest.mark.parametrize("quantization", ["8bit", "4bit"])
-
-
-@bits
-def test_quantization_without_bitsandbytes(
-    quantization: Quantization, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *rest: None if name == "bitsandbytes" else find_spec(name, *rest),
-    )
-    message = refusal(V01, quantization=quantization)
-    assert f"--load-in-{quantization}" in message
-    assert "pip install bitsandbytes" in message
-
-
-@bits
+@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
 @pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
 )
