@@ -1,26 +1,11 @@
-"""``medusa-chat train``: from the settings to a folder that ``--model`` takes."""
+"""``medusa-chat train``: its exit status, and what it says when it is stopped or out of memory."""
 
 from __future__ import annotations
 
-import torch
-from rich.console import Console
+import os
 
-from medusa_chat.errors import ModelError, UsageError
-from medusa_chat.models.chat_format import ChatFormat
-from medusa_chat.models.device import resolve_device
-from medusa_chat.models.hub import local_folder
-from medusa_chat.models.loader import load_base, load_tokenizer
-from medusa_chat.training.base import FrozenBase
-from medusa_chat.training.batches import plan_training
-from medusa_chat.training.data import Dataset, read_dataset
-from medusa_chat.training.examples import Encoder
-from medusa_chat.training.optimizer import HeadOptimizer
-from medusa_chat.training.precision import Precision, choose_precision
-from medusa_chat.training.progress import results_table, say
-from medusa_chat.training.records import check_files
-from medusa_chat.training.run_folder import RunFolder, RunInputs, digest_files
-from medusa_chat.training.settings import DEFAULT_MAX_LENGTH, TrainSettings
-from medusa_chat.training.trainer import Outcome, Trainer, is_out_of_memory
+from medusa_chat.errors import ModelError
+from medusa_chat.training.settings import TrainSettings
 
 _INTERRUPTED = 130
 
@@ -31,16 +16,24 @@ def run(settings: TrainSettings) -> int:
     The same settings on the same folder go on where it was stopped. Raises MedusaChatError, in
     words, for whatever a user can cause or meet.
     """
+    # Before torch is imported: threads that spin while they wait make a busy machine crawl.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from medusa_chat.training.progress import say
+    from medusa_chat.training.run_folder import RunFolder
+    from medusa_chat.training.session import train
+    from medusa_chat.training.trainer import Outcome, is_out_of_memory
+
     folder = RunFolder(settings)
     if folder.finished:
         say(f"{settings.output} is finished: --model {settings.output} chats with it.")
         return 0
     try:
-        return _train(settings, folder)
+        return 0 if train(settings, folder) is Outcome.DONE else _INTERRUPTED
     except KeyboardInterrupt:
         say("Stopped. The same command goes on from what was last saved, if anything was.")
         return _INTERRUPTED
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:
+        # torch's own OutOfMemoryError is a RuntimeError.
         if not is_out_of_memory(error):
             raise
         raise ModelError(
@@ -48,79 +41,3 @@ def run(settings: TrainSettings) -> int:
             "and give the same command again, or begin anew in another --output with a smaller "
             "--batch-size or --max-length."
         ) from error
-
-
-def _train(settings: TrainSettings, folder: RunFolder) -> int:
-    check_files(settings.data)
-    device = resolve_device(settings.device)
-    precision = choose_precision(settings.dtype, device)
-    if folder.mixed_precision is not None:
-        precision = Precision(precision.base, folder.mixed_precision)
-    path = local_folder(settings.base_model, say)
-    say(f"Loading {settings.base_model}")
-    model = load_base(path, precision.base, device)
-    tokenizer = load_tokenizer(path)
-    max_length = _max_length(settings, model.config.get_text_config())
-    chat_format = ChatFormat(
-        tokenizer, (settings.base_model,), frozenset({tokenizer.eos_token_id} - {None})
-    )
-    if chat_format.notice:
-        say(chat_format.notice)
-    data = read_dataset(settings.data, Encoder(tokenizer, chat_format, max_length), say)
-    for notice in data.notices:
-        say(notice)
-    base = FrozenBase(model)
-    folder.begin(RunInputs(digest_files(settings.data), base.digest(), precision.mixed))
-    return _train_on(data, base, settings, precision, folder, room=settings.batch_size * max_length)
-
-
-def _train_on(
-    data: Dataset,
-    base: FrozenBase,
-    settings: TrainSettings,
-    precision: Precision,
-    folder: RunFolder,
-    *,
-    room: int,
-) -> int:
-    plan = plan_training(
-        [len(example.ids) for example in data.training],
-        room=room,
-        epochs=settings.epochs,
-        seed=settings.seed,
-        max_steps=settings.max_steps,
-    )
-    heads = base.new_heads(settings.heads, settings.layers, settings.layout)
-    optimizer = HeadOptimizer(heads, settings.learning_rate, len(plan))
-    begun = f"Training {settings.heads} heads on {data.tokens:,} tokens"
-    if folder.load(optimizer):
-        begun = f"Going on from step {optimizer.step_count} of {len(plan)}"
-    say(f"{begun}, {'in mixed precision, ' if precision.mixed else ''}on {base.device}")
-    trainer = Trainer(base, heads, optimizer, precision, plan, folder)
-    if trainer.run(data.training) is Outcome.INTERRUPTED:
-        say(
-            f"Stopped after step {optimizer.step_count} of {len(plan)}, which is saved in "
-            f"{settings.output}: the same command goes on from there."
-        )
-        return _INTERRUPTED
-    if data.held_out:
-        table = results_table(trainer.evaluate(data.held_out, room), len(data.held_out))
-        Console().print(table)
-    else:
-        say("There are too few lines to hold any out, so the heads are not tested.")
-    folder.finish(heads)
-    say(f"The heads are in {settings.output}: --model {settings.output} chats with them.")
-    return 0
-
-
-def _max_length(settings: TrainSettings, config: object) -> int:
-    """Return the tokens of the longest example. Raises UsageError for more than the base takes."""
-    context: int | None = getattr(config, "max_position_embeddings", None)
-    if settings.max_length is None:
-        return min(DEFAULT_MAX_LENGTH, context or DEFAULT_MAX_LENGTH)
-    if context is not None and settings.max_length > context:
-        raise UsageError(
-            f"--max-length {settings.max_length} is more than the {context} tokens of the base "
-            "model's context."
-        )
-    return settings.max_length

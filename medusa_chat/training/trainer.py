@@ -57,7 +57,7 @@ class Trainer:
                 batch = collate([examples[index] for index in indices], self.base.device)
                 try:
                     scores = self._learn(batch, weights, judge=step % _JUDGE_STEPS == 0)
-                except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                except (MemoryError, RuntimeError) as error:
                     if step > begun and is_out_of_memory(error):
                         self.folder.save(self.optimizer)
                     raise

@@ -156,7 +156,7 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen = settings(tmp_path, dtype="auto", max_steps=4)
-    command = "medusa_chat.training.command.choose_precision"
+    command = "medusa_chat.training.session.choose_precision"
     with monkeypatch.context() as patch:
         patch.setattr(command, lambda *_: Precision(torch.float32, mixed=True))
         at_pass(patch, 2, lambda: signal.raise_signal(signal.SIGINT))
