@@ -6,10 +6,12 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Call
 
+from medusa_chat.decoding.decoder import Decoder, Decoding
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.run.prompts import from_file, from_stdin, single
@@ -141,10 +143,22 @@ def test_bad_lines_without_json_go_to_stderr(run: Call, file: Path) -> None:
     assert outcome.err.startswith("prompt 1: line 1 is not JSON")
 
 
-def test_each_prompt_starts_from_nothing(run: Call, file: Path) -> None:
+def test_each_prompt_starts_from_nothing(
+    run: Call, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reused: list[int] = []
+    start = Decoder.start
+
+    def recorded_start(self: Decoder, *arguments: Any, **options: Any) -> Decoding:
+        decoding = start(self, *arguments, **options)
+        reused.append(decoding.reused_tokens)
+        return decoding
+
+    monkeypatch.setattr(Decoder, "start", recorded_start)
     path = write(file, *({"prompt": text} for text in ("Hello", "Hello there", "Hello")))
     outcome = run("--prompts", path, *SHORT)
     assert outcome.status == 0
+    assert reused == [0, 0, 0]
     first, _, last = outcome.records
     for name in ("token_ids", "bursts", "prompt_tokens"):
         assert first[name] == last[name]
