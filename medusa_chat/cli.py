@@ -117,7 +117,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[ModelSettings, DecodeSetti
         ),
         DecodeSettings(
             medusa=not plain,
-            stop=tuple(given.get("stop", ())),
+            stop=(*given.get("stop", ()), *given.get("run_stop", ())),
             **{name: given[name] for name in _DECODE_FIELDS if name in given},
         ),
     )
@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
-    _add_options(parser)
+    _add_options(parser, stop="stop")
     commands = parser.add_subparsers(dest="command", metavar="[run | train]")
     run = commands.add_parser(
         "run",
@@ -145,7 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         help='a line each of {"prompt": ...} or {"messages": [...]}, with an "id" if you like',
     )
     run.add_argument("--json", action="store_true", help="one JSON object an answer")
-    _add_options(run)
+    # A command's list would replace the one from before it, so it has a name of its own.
+    _add_options(run, stop="run_stop")
     train = commands.add_parser("train", help="train Medusa heads for a model")
     from medusa_chat.training.arguments import add_arguments
 
@@ -153,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model", metavar="ID|PATH", help=f"a Hub id or a folder (default: {BUILTIN})"
@@ -187,7 +188,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     decoding.add_argument("--seed", type=int, metavar="N", help="default: fresh for each reply")
     decoding.add_argument("--max-new-tokens", type=int, metavar="N", help="default: 512")
     decoding.add_argument(
-        "--stop", action="append", metavar="TEXT", help="ends a reply; repeatable"
+        "--stop", dest=stop, action="append", metavar="TEXT", help="ends a reply; repeatable"
     )
     decoding.add_argument("--ignore-eos", action="store_true", help="go on after an end of text")
     decoding.add_argument("--raw", action="store_true", help="continue the prompt, no template")

@@ -37,7 +37,7 @@ class ModelSettings:
         _one_of("--dtype", self.dtype, get_args(DType))
         if self.device not in ("auto", "cpu", "cuda"):
             kind, _, index = self.device.partition(":")
-            if kind != "cuda" or not index.isdigit():
+            if kind != "cuda" or not (index.isascii() and index.isdigit()):
                 raise UsageError(
                     f"--device {self.device!r} is not known: use auto, cpu, cuda or cuda:N."
                 )

@@ -129,9 +129,10 @@ def test_every_option(call: Call, asked: Asked) -> None:
 
 def test_options_before_the_command_are_kept(call: Call, asked: Asked) -> None:
     before = ("--model", "X", "--no-medusa", "--temperature", "0.1", "--load-in-8bit")
-    assert call(*before, "run", "--temperature", "0.2", "Hello").status == 0
+    stops = ("--stop", "a"), ("--stop", "b")
+    assert call(*before, *stops[0], "run", "--temperature", "0.2", *stops[1], "Hello").status == 0
     assert asked.model == ModelSettings("X", quantization="8bit", heads_required=False)
-    assert asked.decode == DecodeSettings(medusa=False, temperature=0.2)
+    assert asked.decode == DecodeSettings(medusa=False, temperature=0.2, stop=("a", "b"))
 
 
 @pytest.mark.parametrize("prompt", ["-5 + 3 = ?", "-5", "run", "train", "--", "two\nlines"])

@@ -67,7 +67,10 @@ def test_devices(device: str) -> None:
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("device", ("", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "cuda:0:0")),
+        (
+            "device",
+            ("", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:²", "cpu:0", "cuda:0:0"),
+        ),
         ("dtype", ("", "int8", "fp16")),
         ("model", ("", "  ")),
         ("base_model", ("", "\n")),

@@ -8,6 +8,7 @@ from medusa_chat.errors import ModelError
 from medusa_chat.settings import DType
 
 _ONE_THREAD_PARAMETERS = 50_000_000
+_USUAL_THREADS = torch.get_num_threads()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -43,10 +44,10 @@ def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:
 
 
 def use_threads_for(parameters: int, device: torch.device) -> None:
-    """Let torch use one thread for a model too small to gain by more; leave it alone otherwise.
+    """Let torch use one thread for a model too small to gain by more, the usual number otherwise.
 
     Below some 50M parameters a step is over before a second thread has begun to help, and waiting
     for that thread costs more than it does.
     """
-    if device.type == "cpu" and parameters < _ONE_THREAD_PARAMETERS:
-        torch.set_num_threads(1)
+    small = device.type == "cpu" and parameters < _ONE_THREAD_PARAMETERS
+    torch.set_num_threads(1 if small else _USUAL_THREADS)

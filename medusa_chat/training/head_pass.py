@@ -1,8 +1,8 @@
 """One pass of the heads over a batch: their losses, their hits and, in training, their gradients.
 
 The logits are the bulk: 4 heads x 4,000 positions x 32,000 tokens would be 2 GB in float32, several
-times over. So only positions with something to guess are computed, a head at a time, in pieces, and
-each piece's gradient is taken before the next one's logits are made.
+times over. So only positions with something to guess are computed, a head at a time, in pieces, and each
+piece's gradient is taken before the next one's logits are made.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.training.losses import IGNORED, TOP, head_targets, top_hits
 from medusa_chat.training.precision import Precision
 
-_LOGITS_AT_ONCE = 2**25
-"""Of one piece: 128 MB in float32."""
+_ROWS_ON_CPU = 512
+"""Rows of a piece: with a vocabulary of 4,096 its logits stay in the cache; twice as fast as 4,096
+rows at once."""
+_ROWS_ON_GPU = 2048
+_STEP = 128
+"""Pieces have a multiple of so many rows: memory of ever other sizes would be torn to shreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,14 @@ def head_pass(
     have none of their own, and is given no gradient. With ``judge``, hits are counted, which takes
     a fifth of a training pass.
     """
+    learning = weights is not None
     targets = head_targets(labels, heads.count).flatten(1)
     wanted = (targets != IGNORED).any(dim=0).nonzero()[:, 0]
-    targets = targets[:, wanted]
-    with torch.set_grad_enabled(weights is not None), precision.autocast(hidden.device):
+    with torch.set_grad_enabled(learning), precision.autocast(hidden.device):
         inputs = heads.blocks(hidden.flatten(0, 1)[wanted], heads.count)
+    targets = targets[:, wanted]
     scores = HeadScores.none(heads.count)
+    size = _ROWS_ON_CPU if hidden.device.type == "cpu" else _ROWS_ON_GPU
     ends: list[Tensor] = []
     gradients: list[Tensor] = []
     for head in range(heads.count):
@@ -112,33 +118,39 @@ def head_pass(
         count = rows.numel()
         if not count:
             continue
-        goals = targets[head].index_select(0, rows)
-        end = inputs[head].index_select(0, rows)
-        leaf = end.detach()
-        scale = None
-        if weights is not None:
-            scale = weights[head] / count
-            leaf.requires_grad_()
-        matrix, bias = _output_of(heads, output, head, precision, learning=weights is not None)
         scores.guesses[head] = count
         scores.judged[head] = count if judge else 0
-        size = max(_LOGITS_AT_ONCE // matrix.shape[0], 1)
-        for at in range(0, count, size):
-            goal = goals[at : at + size]
-            with torch.set_grad_enabled(scale is not None), precision.autocast(hidden.device):
-                logits = functional.linear(leaf[at : at + size], matrix, bias)
-                loss = functional.cross_entropy(logits, goal, reduction="sum")
-            if scale is not None:
-                torch.autograd.backward(loss * scale)
+        matrix, bias = _output_of(heads, output, head, precision, learning=learning)
+        selected, goals_of_head = _padded(rows, targets[head].index_select(0, rows))
+        for end, goals in zip(
+            inputs[head].index_select(0, selected).split(size),
+            goals_of_head.split(size),
+            strict=True,
+        ):
+            piece = end.detach().requires_grad_(learning)
+            with torch.set_grad_enabled(learning), precision.autocast(hidden.device):
+                logits = functional.linear(piece, matrix, bias)
+                loss = functional.cross_entropy(logits, goals, reduction="sum")
+            if weights is not None:
+                torch.autograd.backward(loss * (weights[head] / count))
+                assert piece.grad is not None, "the backward pass has just set it"
+                ends.append(end)
+                gradients.append(piece.grad)
             scores.losses[head] += float(loss.detach())
             if judge:
-                scores.hits[head] += top_hits(logits.detach(), goal).cpu()
-        if leaf.grad is not None:
-            ends.append(end)
-            gradients.append(leaf.grad)
+                scores.hits[head] += top_hits(logits.detach(), goals).cpu()
     if ends:
         torch.autograd.backward(ends, gradients)
     return scores
+
+
+def _padded(rows: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
+    """Repeat the first of ``rows`` [n], with nothing to guess, up to a multiple of _STEP rows."""
+    missing = -rows.numel() % _STEP
+    return (
+        torch.cat([rows, rows[:1].expand(missing)]),
+        functional.pad(goals, (0, missing), value=IGNORED),
+    )
 
 
 def _output_of(

@@ -89,7 +89,7 @@ def test_a_batch_in_pieces_is_the_same_batch(
     weights = (0.8, 0.64, 0.512, 0.4096)
     expected = passed(whole, base, weights)
     # Seven positions at once.
-    monkeypatch.setattr(module, "_LOGITS_AT_ONCE", 7 * 512)
+    monkeypatch.setattr(module, "_ROWS_ON_CPU", 7)
     found = passed(pieces, base, weights)
     assert found.mean_losses == pytest.approx(expected.mean_losses, rel=1e-6)
     assert found.hits.equal(expected.hits)
