@@ -19,6 +19,9 @@ from medusa_chat.training.losses import IGNORED
 Plan = tuple[tuple[int, ...], ...]
 """The examples' indices, a batch each."""
 
+_STEP = 16
+"""Batches are a multiple of so many tokens long: memory of ever other sizes would be torn to
+shreds."""
 _POOL_BATCHES = 32
 """Batches' worth of examples that are sorted by length together."""
 
@@ -73,6 +76,7 @@ def plan_by_length(indices: Sequence[int], lengths: Sequence[int], *, room: int)
 def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     """Return ``examples`` as one batch on ``device``."""
     longest = max(len(example.ids) for example in examples)
+    longest += -longest % _STEP
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     labels = torch.full_like(ids, IGNORED)
     for row, example in enumerate(examples):

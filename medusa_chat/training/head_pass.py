@@ -1,8 +1,8 @@
 """One pass of the heads over a batch: their losses, their hits and, in training, their gradients.
 
 The logits are the bulk: 4 heads x 4,000 positions x 32,000 tokens would be 2 GB in float32, several
-times over. So only positions with something to guess are computed, a head at a time, in pieces, and each
-piece's gradient is taken before the next one's logits are made.
+times over. So only positions with something to guess are computed, a head at a time, in pieces, and
+the gradient of one piece is taken before the logits of the next one are made.
 """
 
 from __future__ import annotations
@@ -105,52 +105,51 @@ def head_pass(
     """
     learning = weights is not None
     targets = head_targets(labels, heads.count).flatten(1)
-    wanted = (targets != IGNORED).any(dim=0).nonzero()[:, 0]
+    # Nothing follows the last position, so that no head has anything to guess there.
+    filler = labels.shape[1] - 1
+    wanted = _padded((targets != IGNORED).any(dim=0).nonzero()[:, 0], filler)
+    targets = targets[:, wanted]
     with torch.set_grad_enabled(learning), precision.autocast(hidden.device):
         inputs = heads.blocks(hidden.flatten(0, 1)[wanted], heads.count)
-    targets = targets[:, wanted]
     scores = HeadScores.none(heads.count)
     size = _ROWS_ON_CPU if hidden.device.type == "cpu" else _ROWS_ON_GPU
     ends: list[Tensor] = []
     gradients: list[Tensor] = []
-    for head in range(heads.count):
+    for head, own in enumerate(inputs.unbind()):
         rows = (targets[head] != IGNORED).nonzero()[:, 0]
         count = rows.numel()
         if not count:
             continue
         scores.guesses[head] = count
         scores.judged[head] = count if judge else 0
+        rows = _padded(rows, filler=wanted.numel() - 1)
+        goals = targets[head].index_select(0, rows)
+        end = own.index_select(0, rows)
+        gradient = torch.empty_like(end)
         matrix, bias = _output_of(heads, output, head, precision, learning=learning)
-        selected, goals_of_head = _padded(rows, targets[head].index_select(0, rows))
-        for end, goals in zip(
-            inputs[head].index_select(0, selected).split(size),
-            goals_of_head.split(size),
-            strict=True,
-        ):
-            piece = end.detach().requires_grad_(learning)
+        for at in range(0, rows.numel(), size):
+            piece = end[at : at + size].detach().requires_grad_(learning)
+            goal = goals[at : at + size]
             with torch.set_grad_enabled(learning), precision.autocast(hidden.device):
                 logits = functional.linear(piece, matrix, bias)
-                loss = functional.cross_entropy(logits, goals, reduction="sum")
+                loss = functional.cross_entropy(logits, goal, ignore_index=IGNORED, reduction="sum")
             if weights is not None:
                 torch.autograd.backward(loss * (weights[head] / count))
                 assert piece.grad is not None, "the backward pass has just set it"
-                ends.append(end)
-                gradients.append(piece.grad)
+                gradient[at : at + size] = piece.grad
             scores.losses[head] += float(loss.detach())
             if judge:
-                scores.hits[head] += top_hits(logits.detach(), goals).cpu()
-    if ends:
+                scores.hits[head] += top_hits(logits.detach(), goal).cpu()
+        ends.append(end)
+        gradients.append(gradient)
+    if learning and ends:
         torch.autograd.backward(ends, gradients)
     return scores
 
 
-def _padded(rows: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
-    """Repeat the first of ``rows`` [n], with nothing to guess, up to a multiple of _STEP rows."""
-    missing = -rows.numel() % _STEP
-    return (
-        torch.cat([rows, rows[:1].expand(missing)]),
-        functional.pad(goals, (0, missing), value=IGNORED),
-    )
+def _padded(rows: Tensor, filler: int) -> Tensor:
+    """Return ``rows`` [n] and then ``filler``, once or more, up to a multiple of _STEP."""
+    return functional.pad(rows, (0, _STEP - rows.numel() % _STEP), value=filler)
 
 
 def _output_of(

@@ -57,6 +57,9 @@ def test_a_batch_is_padded_at_the_right_and_labels_what_is_learnt() -> None:
         [Example((5, 6, 7, 8), ((1, 2), (3, 4))), Example((9, 4), ((0, 2),))],
         torch.device("cpu"),
     )
-    assert batch.ids.tolist() == [[5, 6, 7, 8], [9, 4, 0, 0]]
-    assert batch.labels.tolist() == [[IGNORED, 6, IGNORED, 8], [9, 4, IGNORED, IGNORED]]
+    assert batch.ids.shape == (2, 16)
+    assert batch.ids[:, :5].tolist() == [[5, 6, 7, 8, 0], [9, 4, 0, 0, 0]]
+    assert batch.labels[:, :4].tolist() == [[IGNORED, 6, IGNORED, 8], [9, 4, IGNORED, IGNORED]]
+    assert not batch.ids[:, 5:].any()
+    assert (batch.labels[:, 4:] == IGNORED).all()
     assert batch.tokens == 6

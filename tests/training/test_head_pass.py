@@ -88,7 +88,7 @@ def test_a_batch_in_pieces_is_the_same_batch(
     whole, pieces = own_heads(), own_heads()
     weights = (0.8, 0.64, 0.512, 0.4096)
     expected = passed(whole, base, weights)
-    # Seven positions at once.
+
     monkeypatch.setattr(module, "_ROWS_ON_CPU", 7)
     found = passed(pieces, base, weights)
     assert found.mean_losses == pytest.approx(expected.mean_losses, rel=1e-6)
