@@ -80,7 +80,7 @@ def collate(examples: Sequence[Example], device: torch.device) -> Batch:
     ids = torch.zeros(len(examples), longest, dtype=torch.long)
     labels = torch.full_like(ids, IGNORED)
     for row, example in enumerate(examples):
-        ids[row, : len(example.ids)] = torch.tensor(example.ids)
+        ids[row, : len(example.ids)] = torch.frombuffer(example.ids, dtype=torch.int32)
         for start, end in example.spans:
             labels[row, start:end] = ids[row, start:end]
     tokens = sum(len(example.ids) for example in examples)

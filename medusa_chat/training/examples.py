@@ -9,6 +9,7 @@ answer begins behind it. The whole is tokenized once; character offsets lead to 
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,12 @@ _ROLE = "assistant"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sequence to learn from: ``spans`` are the ranges [start, end) of ``ids`` to be guessed."""
+    """A sequence to learn from: ``spans`` are the ranges [start, end) of ``ids`` to be guessed.
 
-    ids: tuple[int, ...]
+    All examples are kept in memory: an array takes 4 bytes a token, where a list takes 36.
+    """
+
+    ids: array[int]
     spans: tuple[tuple[int, int], ...]
     cut: int = 0
     """Tokens that did not fit and were left out."""
@@ -95,7 +99,7 @@ class Encoder:
         room = self.max_length - len(begin)
         pieces = [ids[at : at + room] for at in range(0, len(ids), room)]
         return [
-            Example(tuple(begin + piece), ((len(begin), len(begin) + len(piece)),))
+            Example(array("i", begin + piece), ((len(begin), len(begin) + len(piece)),))
             for piece in pieces
             if len(piece) > 1
         ]
@@ -173,5 +177,5 @@ class Encoder:
             if first < last:
                 spans.append((first, last))
         return Example(
-            tuple(ids[: self.max_length]), tuple(spans), max(len(ids) - self.max_length, 0)
+            array("i", ids[: self.max_length]), tuple(spans), max(len(ids) - self.max_length, 0)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import Counter
 
 import torch
@@ -54,7 +55,10 @@ def test_by_length_goes_from_short_to_long() -> None:
 
 def test_a_batch_is_padded_at_the_right_and_labels_what_is_learnt() -> None:
     batch = collate(
-        [Example((5, 6, 7, 8), ((1, 2), (3, 4))), Example((9, 4), ((0, 2),))],
+        [
+            Example(array("i", [5, 6, 7, 8]), ((1, 2), (3, 4))),
+            Example(array("i", [9, 4]), ((0, 2),)),
+        ],
         torch.device("cpu"),
     )
     assert batch.ids.shape == (2, 16)
