@@ -43,11 +43,12 @@ def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:
     )
 
 
-def use_threads_for(parameters: int, device: torch.device) -> None:
-    """Let torch use one thread for a model too small to gain by more, the usual number otherwise.
+def use_threads_for(parameters: int) -> int:
+    """Set, and return, how many threads torch uses: one for a small model, else the usual number.
 
     Below some 50M parameters a step is over before a second thread has begun to help, and waiting
     for that thread costs more than it does.
     """
-    small = device.type == "cpu" and parameters < _ONE_THREAD_PARAMETERS
-    torch.set_num_threads(1 if small else _USUAL_THREADS)
+    threads = 1 if parameters < _ONE_THREAD_PARAMETERS else _USUAL_THREADS
+    torch.set_num_threads(threads)
+    return threads

@@ -42,6 +42,11 @@ class MedusaHeads(nn.Module):
         """Width of the hidden state that the heads read."""
         return self.block_weight.shape[-1]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return self.block_weight.dtype
+
     def blocks(self, hidden: Tensor, heads: int) -> Tensor:
         """Return what enters the output matrices, [heads, n, H], for ``hidden`` [n, H]."""
         x = hidden.expand(heads, *hidden.shape)

@@ -20,8 +20,10 @@ from medusa_chat.errors import ModelError
 from medusa_chat.models import checkpoint, registry
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.device import resolve_device, resolve_dtype, use_threads_for
+from medusa_chat.models.draft_precision import place_heads
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.hub import Report, local_folder
+from medusa_chat.models.packed_linear import pack_linears
 from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings, Quantization
 
 _DEFAULT_CONTEXT = 2048
@@ -159,7 +161,8 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
         )
     report(f"Loading {files.base_name}")
     model = load_base(files.base, dtype, device, settings.quantization)
-    use_threads_for(model.num_parameters(), device)
+    if device.type == "cpu" and use_threads_for(model.num_parameters()) == 1:
+        pack_linears(model)
     tokenizer = load_tokenizer(files.base)
     context, notices = _context(model.config.get_text_config())
     report("Checking that it decodes trees")
@@ -174,7 +177,7 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
         reason = "the model has no Medusa heads"
     if heads is not None:
         _check_fit(heads, model, files)
-        heads = heads.to(device=forward.device, dtype=dtype)
+        heads = place_heads(heads, forward.device, dtype)
     names = (settings.model, files.base_name, str(model.config.name_or_path))
     chat_format = ChatFormat(tokenizer, names, _eos_ids(model, tokenizer))
     if chat_format.notice:
@@ -285,7 +288,7 @@ def _head_logits(heads: MedusaHeads | None, model: Any) -> HeadLogits:
     @torch.inference_mode()
     def head_logits(hidden: Tensor, depth: int) -> Tensor:
         assert heads is not None, "without heads nothing is drafted"
-        logits: Tensor = heads(hidden, output, depth)
+        logits: Tensor = heads(hidden.to(heads.dtype), output, depth)
         return logits[:, 0]
 
     return head_logits

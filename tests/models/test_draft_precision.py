@@ -1,0 +1,44 @@
+"""Heads are rounded only where it pays, and what is rounded is a copy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from medusa_chat.models import draft_precision
+from medusa_chat.models.draft_precision import place_heads
+from medusa_chat.models.heads import MedusaHeads
+
+CPU = torch.device("cpu")
+
+
+def large_heads() -> MedusaHeads:
+    heads = MedusaHeads(2, 1, 256, 4096)
+    with torch.no_grad():
+        assert heads.output_weight is not None
+        heads.output_weight.normal_()
+    return heads
+
+
+@pytest.mark.parametrize("faster", [torch.float32, torch.bfloat16])
+def test_the_faster_precision(faster: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        draft_precision, "_seconds", lambda heads: 1.0 if heads.dtype == faster else 2.0
+    )
+    heads = large_heads()
+    assert heads.output_weight is not None
+    before = heads.output_weight.detach().clone()
+    placed = place_heads(heads, CPU, torch.float32)
+    assert placed.dtype == faster
+    assert placed.output_weight is not None
+    assert torch.equal(placed.output_weight, before.to(faster))
+
+
+def test_it_is_measured() -> None:
+    assert place_heads(large_heads(), CPU, torch.float32).dtype in (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("vocabulary", [None, 512])
+def test_small_and_shared_heads_follow_the_base(dtype: torch.dtype, vocabulary: int | None) -> None:
+    assert place_heads(MedusaHeads(2, 1, 96, vocabulary), CPU, dtype).dtype == dtype
