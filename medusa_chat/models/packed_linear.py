@@ -53,6 +53,7 @@ def pack_linears(model: nn.Module) -> bool:
         return False
     for layer in layers:
         layer.__class__ = PackedLinear
+        assert isinstance(layer, PackedLinear)
         layer.pack()
     return True
 
