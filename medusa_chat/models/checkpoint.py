@@ -57,6 +57,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def stored_dtype(folder: Path) -> torch.dtype:
+    """Return the precision a model was published in, by its config; float32 if that is silent."""
+    config = read_config(folder)
+    name = config.get("dtype") or config.get("torch_dtype")
+    dtype = getattr(torch, name, None) if isinstance(name, str) else None
+    return dtype if isinstance(dtype, torch.dtype) else torch.float32
+
+
 def read_heads(folder: Path) -> MedusaHeads | None:
     """Return the heads that ``folder`` holds in any layout, or None when it holds none.
 

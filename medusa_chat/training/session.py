@@ -6,7 +6,9 @@ from rich.console import Console
 
 from medusa_chat.errors import UsageError
 from medusa_chat.models.chat_format import ChatFormat
+from medusa_chat.models.checkpoint import stored_dtype
 from medusa_chat.models.device import resolve_device
+from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.hub import local_folder
 from medusa_chat.models.loader import load_base, load_tokenizer
 from medusa_chat.training.base import FrozenBase
@@ -44,7 +46,15 @@ def train(settings: TrainSettings, folder: RunFolder) -> Outcome:
         say(notice)
     base = FrozenBase(model)
     folder.begin(RunInputs(digest_files(settings.data), base.digest(), precision.mixed))
-    return _train_on(data, base, settings, precision, folder, room=settings.batch_size * max_length)
+    heads = _train_on(
+        data, base, settings, precision, folder, room=settings.batch_size * max_length
+    )
+    if heads is None:
+        return Outcome.INTERRUPTED
+    # Trained in float32, written like the base that they go with.
+    folder.finish(heads.to(stored_dtype(path)))
+    say(f"The heads are in {settings.output}: --model {settings.output} chats with them.")
+    return Outcome.DONE
 
 
 def _train_on(
@@ -55,7 +65,8 @@ def _train_on(
     folder: RunFolder,
     *,
     room: int,
-) -> Outcome:
+) -> MedusaHeads | None:
+    """Return the trained heads, or None when the training was interrupted."""
     plan = plan_training(
         [len(example.ids) for example in data.training],
         room=room,
@@ -75,15 +86,13 @@ def _train_on(
             f"Stopped after step {optimizer.step_count} of {len(plan)}, which is saved in "
             f"{settings.output}: the same command goes on from there."
         )
-        return Outcome.INTERRUPTED
+        return None
     if data.held_out:
         table = results_table(trainer.evaluate(data.held_out, room), len(data.held_out))
         Console().print(table)
     else:
         say("There are too few lines to hold any out, so the heads are not tested.")
-    folder.finish(heads)
-    say(f"The heads are in {settings.output}: --model {settings.output} chats with them.")
-    return Outcome.DONE
+    return heads
 
 
 def _max_length(settings: TrainSettings, config: object) -> int:

@@ -12,7 +12,7 @@ from tiny_models import by_name, random_heads, save_heads, save_weights
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medusa_chat.models.checkpoint import is_heads_only, read_heads, write_heads
+from medusa_chat.models.checkpoint import is_heads_only, read_heads, stored_dtype, write_heads
 from medusa_chat.models.heads import MedusaHeads
 
 V01 = GOLDEN / "medusa/models/tiny-llama-heads-v01"
@@ -169,3 +169,21 @@ def test_fresh_heads_repeat_the_output_matrix() -> None:
     hidden = torch.randn(3, 96, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         torch.testing.assert_close(heads(hidden, output)[1], output(hidden))
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"dtype": "bfloat16"}, torch.bfloat16),
+        ({"torch_dtype": "float16"}, torch.float16),
+        ({"dtype": "float32", "torch_dtype": "float16"}, torch.float32),
+        ({"torch_dtype": None}, torch.float32),
+        ({"dtype": "nn"}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_precision_of_a_published_model(
+    config: dict[str, object], expected: torch.dtype, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert stored_dtype(tmp_path) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from golden_data import read, tiny_llama_tokenizer
+from golden_data import TINY_LLAMA, read, tiny_llama_tokenizer
 
 from medusa_chat.decoding.decoder import Request
 from medusa_chat.decoding.drafting import TreeShape
@@ -235,3 +236,14 @@ def test_no_state_file_holds_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert files == ["training-state.json", "training-state.safetensors"]
     record = json.loads((chosen.output / "training-state.json").read_text())
     assert record["finished"] is False
+
+
+def test_heads_are_written_in_the_precision_of_their_base(tmp_path: Path) -> None:
+    base = shutil.copytree(TINY_LLAMA, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | {"torch_dtype": "bfloat16"}))
+    chosen = settings(tmp_path, base_model=str(base), max_steps=1)
+    assert run(chosen) == 0
+    heads = read_heads(chosen.output)
+    assert heads is not None
+    assert heads.dtype == torch.bfloat16
