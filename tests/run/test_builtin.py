@@ -6,9 +6,6 @@ import pytest
 from command_line import REPOSITORY, Call
 
 FOLDER = REPOSITORY / "assets/builtin"
-pytestmark = pytest.mark.skipif(
-    not (FOLDER / "medusa").is_dir(), reason="the built-in model is not made yet"
-)
 
 
 @pytest.mark.parametrize(
