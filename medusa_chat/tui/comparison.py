@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medusa_chat.decoding.stats import Figures, Mode
 
+_ENOUGH_TOKENS = 50
+"""Of each kind: a reply of a few words is over before its speed means anything."""
+
 
 class Comparison:
-    """Collects the speeds of one model's finished replies."""
+    """Adds up the finished replies of one model, those with Medusa and those without."""
 
     def __init__(self) -> None:
-        self._speeds: dict[Mode, list[float]] = {"medusa": [], "plain": []}
+        self._tokens: dict[Mode, int] = {"medusa": 0, "plain": 0}
+        self._seconds: dict[Mode, float] = {"medusa": 0.0, "plain": 0.0}
 
     def add(self, mode: Mode, figures: Figures) -> None:
         """Count a finished reply; one too short to have a speed is left out."""
         if figures.tokens_per_second is not None:
-            self._speeds[mode].append(figures.tokens_per_second)
+            # As in tokens per second, the first token's time is prefill's.
+            self._tokens[mode] += figures.tokens - 1
+            self._seconds[mode] += figures.decode_seconds
 
     @property
     def speed_up(self) -> float | None:
-        """Median tokens per second with Medusa over that without; None until both are known."""
-        with_medusa, plain = self._speeds["medusa"], self._speeds["plain"]
-        return median(with_medusa) / median(plain) if with_medusa and plain else None
+        """Tokens per second of all replies with Medusa over those without; None until known."""
+        if min(self._tokens.values()) < _ENOUGH_TOKENS:
+            return None
+        medusa, plain = (self._tokens[mode] / self._seconds[mode] for mode in ("medusa", "plain"))
+        return medusa / plain

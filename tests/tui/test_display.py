@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import pytest
 from textual.events import MouseScrollDown
@@ -15,9 +14,6 @@ from medusa_chat.tui.widgets.transcript import Transcript
 
 from .driving import FIGURES, LINES, SIZES, chat
 from .scripted_engine import DEMO, ScriptedEngine
-
-if TYPE_CHECKING:
-    pass
 
 
 async def test_bursts_have_colours_and_drafts_are_underlined() -> None:
@@ -124,9 +120,9 @@ async def test_every_part_keeps_its_place_at_every_size(size: tuple[int, int]) -
 
 
 async def test_the_speed_up_is_shown_once_both_kinds_were_measured() -> None:
-    async with chat() as c:
+    async with chat(ScriptedEngine(bursts=(("word ", "and "),) * 30)) as c:
         await c.send("with")
-        await c.until_shown(FIGURES)
+        await c.until_shown("60 tokens")
         await c.until_shown("send a reply with Medusa")
         await c.pilot.press("f2")
         await c.send("without")

@@ -110,12 +110,20 @@ def test_the_meter_keeps_the_latest_bursts() -> None:
     assert recent == tuple(range(500 - RECENT_BURSTS, 500))
 
 
-def test_a_speed_up_is_the_ratio_of_medians() -> None:
+def test_a_speed_up_is_of_all_tokens_over_all_time() -> None:
     comparison = Comparison()
-    for speed in (90.0, 120.0, 1000.0):
-        comparison.add("medusa", figures_of((("a", "b"),), speed))
+    # 101 tokens in 1 s and 201 in 1 s after the first ones: 300 in 2.
+    for tokens in (101, 201):
+        comparison.add("medusa", Figures(tokens=tokens, decode_seconds=1.0))
     assert comparison.speed_up is None
     comparison.add("plain", Figures(tokens=1))
     assert comparison.speed_up is None
-    comparison.add("plain", figures_of((("a", "b"),), 60.0))
-    assert comparison.speed_up == pytest.approx(2.0)
+    comparison.add("plain", Figures(tokens=101, decode_seconds=2.0))
+    assert comparison.speed_up == pytest.approx(3.0)
+
+
+def test_a_few_words_are_not_enough_for_a_speed_up() -> None:
+    comparison = Comparison()
+    comparison.add("medusa", Figures(tokens=301, decode_seconds=1.0))
+    comparison.add("plain", Figures(tokens=9, decode_seconds=0.1))
+    assert comparison.speed_up is None
