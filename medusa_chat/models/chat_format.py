@@ -106,19 +106,35 @@ class ChatFormat:
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Return the prompt's token ids, up to where the assistant's answer begins.
 
+        Raises ModelError as ``render`` does.
+        """
+        text = self.render(messages, asks=True)
+        # A template writes its own special tokens: the tokenizer must not add them again.
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def render(self, messages: Sequence[Message], *, asks: bool) -> str:
+        """Return the template's text; with ``asks`` up to where the assistant would answer.
+
         A template that knows no system message gets it before the first user message. Raises
         ModelError, with the template's own words, when it refuses the conversation.
         """
         try:
-            return self._apply(list(messages))
+            text: str = self._tokenizer.apply_chat_template(
+                list(messages),
+                chat_template=self._template,
+                add_generation_prompt=asks,
+                tokenize=False,
+            )
         except Exception as error:  # a template is the model's own program
             if len(messages) > 1 and messages[0]["role"] == "system":
                 system, first, *rest = messages
                 joined = f"{system['content']}\n\n{first['content']}"
-                return self.encode([{"role": first["role"], "content": joined}, *rest])
+                return self.render([{"role": first["role"], "content": joined}, *rest], asks=asks)
             raise ModelError(
                 f"The model's chat template refuses this conversation: {error}."
             ) from error
+        return text
 
     def encode_raw(self, text: str) -> list[int]:
         """Return the ids of ``text`` as it stands, with the tokenizer's own special tokens."""
@@ -133,16 +149,6 @@ class ChatFormat:
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text
-
-    def _apply(self, messages: list[Message]) -> list[int]:
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages,
-            chat_template=self._template,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
-        return ids
 
 
 def _by_family(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import shutil
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -100,10 +101,12 @@ def write_heads(heads: MedusaHeads, folder: Path, base_model: str) -> None:
     part = folder / f"{HEADS_ONLY_FILES[0]}.part"
     # Cloned: slices of one storage would each be written whole.
     save_file({name: tensor.clone() for name, tensor in tensors.items()}, part)
+    config_part = folder / "config.json.part"
+    config_part.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    # safetensors keeps its files from all other users of the machine, for no reason of ours.
+    shutil.copymode(config_part, part)
     part.replace(folder / HEADS_ONLY_FILES[0])
-    part = folder / "config.json.part"
-    part.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    part.replace(folder / "config.json")
+    config_part.replace(folder / "config.json")
 
 
 def _head_tensors(folder: Path) -> dict[str, Tensor]:

@@ -105,8 +105,8 @@ def load_base(
         )
     except torch.OutOfMemoryError as error:
         raise ModelError(
-            f"{folder.name} does not fit in the memory of {device}: "
-            "try --load-in-8bit, --load-in-4bit, or a smaller model."
+            f"{folder.name} does not fit in the memory of {device}: take a smaller model, or, "
+            "to chat, --load-in-8bit or --load-in-4bit."
         ) from error
     except pickle.UnpicklingError as error:
         raise ModelError(

@@ -133,24 +133,12 @@ class Encoder:
         return split
 
     def _text(self, messages: list[Message], *, asks: bool) -> str:
-        """Return the template's text; with ``asks`` up to where the assistant would answer.
-
-        As in the chat, a template that knows no system message gets it before the first question.
-        """
         try:
-            text: str = self._tokenizer.apply_chat_template(
-                messages,
-                chat_template=self._format._template,
-                add_generation_prompt=asks,
-                tokenize=False,
-            )
-        except Exception as error:
-            if len(messages) > 1 and messages[0]["role"] == "system":
-                system, first, *rest = messages
-                joined = f"{system['content']}\n\n{first['content']}"
-                return self._text([{"role": first["role"], "content": joined}, *rest], asks=asks)
-            raise BadRecordError(f"the chat template refuses the dialogue ({error})") from error
-        return text
+            return self._format.render(messages, asks=asks)
+        except ModelError as error:
+            raise BadRecordError(
+                f"the chat template refuses the dialogue ({error.__cause__})"
+            ) from error
 
     def _tokenize(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         if not texts:
