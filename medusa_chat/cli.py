@@ -78,10 +78,6 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             as_json=hasattr(arguments, "json"),
             many=hasattr(arguments, "prompts"),
         )
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "The chat needs a terminal; for pipes and scripts there is medusa-chat run."
-        )
     from medusa_chat.tui.app import run_chat
 
     return run_chat(model, decode)

@@ -36,7 +36,10 @@ def named_paths(name: str) -> PathList:
     try:
         loaded = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"The tree file {file} cannot be read as JSON: {error}.") from error
+        raise UsageError(
+            f"The tree file {file} cannot be read as JSON ({error}): "
+            "mend it, or use --tree dynamic."
+        ) from error
     if not _is_path_list(loaded):
         raise UsageError(
             f"The tree file {file} does not hold a list of paths such as [[0], [0, 0], [1]]."

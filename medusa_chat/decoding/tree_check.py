@@ -30,6 +30,7 @@ def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
     Logits are compared after a step and again after its compaction.
     """
     tree = Tree.from_paths([] if plain else _TREE).to(forward.device)
+    step = f"a step of {tree.size} node{'' if plain else 's'}"
     vocabulary = forward.vocabulary
     # Any ids do, as long as they differ; spread over the vocabulary.
     ids = (torch.arange(1, _PREFIX + tree.size + 1, device=forward.device) * 7919) % vocabulary
@@ -47,13 +48,13 @@ def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
         AttributeError,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"{type(model).__name__} cannot run a step of {tree.size} nodes ({reason[:120]})"
+        return f"{type(model).__name__} cannot run {step} ({reason[:120]})"
     finally:
         forward.truncate(0)
     if worst <= tolerance:
         return None
     return (
-        f"{type(model).__name__} gives other logits in a step of {tree.size} nodes than over "
+        f"{type(model).__name__} gives other logits in {step} than over "
         f"plain text (relative error {worst:.2g}, at most {tolerance:g} allowed)"
     )
 

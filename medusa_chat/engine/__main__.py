@@ -65,6 +65,7 @@ class Server:
                 else:
                     self._reply(engine, request)
             except MedusaChatError as error:
+                traceback.print_exception(error)
                 full = isinstance(error, ContextFullError)
                 self._send(Failed(reply_id, str(error), context_full=full))
             except Exception as error:  # noqa: BLE001  # whatever it is, the chat goes on

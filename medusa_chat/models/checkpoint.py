@@ -14,6 +14,7 @@ import json
 import pickle
 import re
 import shutil
+import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -173,9 +174,11 @@ def _load(file: Path, names: Iterable[str]) -> dict[str, Tensor]:
 def _unpickle(file: Path) -> dict[str, Tensor]:
     """Read a ``.pt`` or ``.bin`` file as tensors alone: a pickle that holds code is refused."""
     try:
-        loaded = torch.load(
-            file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with the file is said below
+            loaded = torch.load(
+                file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
+            )
     except pickle.UnpicklingError as error:
         # weights_only says this both of code and of a file that is no pickle at all.
         raise ModelError(

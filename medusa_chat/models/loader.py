@@ -172,7 +172,12 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
         forward = StockForward(model, context, MAX_TREE_SIZE, own_mask=False)
         plain_defect = defect(model, forward, plain=True)
         if plain_defect is not None:
-            raise ModelError(f"{settings.model} cannot be decoded here: {plain_defect}.")
+            remedy = "take another model"
+            if settings.quantization != "none":
+                remedy = f"leave out --load-in-{settings.quantization}, or {remedy}"
+            raise ModelError(
+                f"{settings.model} cannot be decoded here: {plain_defect}. To go on, {remedy}."
+            )
     elif heads is None:
         reason = "the model has no Medusa heads"
     if heads is not None:

@@ -55,7 +55,8 @@ def from_file(path: str) -> Iterator[Prompt]:
         lines = file.read_bytes().splitlines()
     except OSError as error:
         raise MedusaChatError(
-            f"The prompts file {file} cannot be read: {error.strerror or error}."
+            f"--prompts {file} cannot be read ({error.strerror or error}): "
+            "name a file of JSON lines."
         ) from error
     return (_parse(line, number) for number, line in enumerate(lines, start=1) if line.strip())
 

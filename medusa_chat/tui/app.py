@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+import signal
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -61,6 +64,9 @@ class ChatApp(App[None]):
         """Put on the colours."""
         self.register_theme(MEDUSA_DARK)
         self.theme = MEDUSA_DARK.name
+        # Asked to end from outside, as by a logout, leave the terminal as it was found.
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the chat."""

@@ -239,3 +239,13 @@ def test_without_a_log_the_chat_goes_on(home: Path, root_logger: logging.Logger)
     (home / "medusa-chat.log").mkdir()
     assert start_log() is None
     logging.getLogger("anything").error("goes nowhere")
+
+
+def test_asked_to_end_it_leaves_the_terminal_as_it_was(home: Path, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    with terminal(home, end) as running:
+        running.wait_for("tuning")
+        running.process.send_signal(signal.SIGTERM)
+        running.wait_for("\x1b[?1049l")  # back from the alternate screen
+        running.process.wait(10)
+        wait_for_file(end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from medusa_chat.tui.messages import PromptSubmitted
 
 # A frame in which the transcript scrolls composes the whole screen: 15 ms on a small machine.
+_LOG = logging.getLogger(__name__)
+
 _FRAME_SECONDS = 1 / 20
 # Figures that change faster than they can be read only make the screen restless.
 _GAUGE_SECONDS = 1 / 5
@@ -241,10 +244,13 @@ class ChatScreen(Screen[None]):
                     self._transcript.say_after_reply(words.CONTEXT_FULL, "note")
             case Failed(message=message, context_full=context_full):
                 self._end_reply("failed")
-                advice = words.CONTEXT_FULL if context_full else words.details(self._log_file)
-                self._transcript.say_after_reply(f"{message} {advice}", "error")
+                _LOG.error("a reply failed: %s", message)
+                # A prompt that does not fit says what to do itself.
+                details = "" if context_full else f" {words.details(self._log_file)}"
+                self._transcript.say_after_reply(message + details, "error")
 
     def _on_down(self, message: str) -> None:
+        _LOG.error("no engine: %s", message)
         failure = words.engine_down(message, self._log_file)
         if self.is_answering:
             self._end_reply("failed")
@@ -289,6 +295,7 @@ class ChatScreen(Screen[None]):
         self._transcript.show(journal.conversation)
 
     def _say_error(self, message: str) -> None:
+        _LOG.error("%s", message)
         self._transcript.say(f"{message} {words.details(self._log_file)}", "error")
 
     def _show_state(self) -> None:
