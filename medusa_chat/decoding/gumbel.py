@@ -42,8 +42,8 @@ def gumbel(hashed: Tensor) -> Tensor:
     23 bits, centred in their cells: with all 32, float32 would round the highest to 1 and the noise
     to infinity about once in a thousand positions of a 32k vocabulary, and an arbitrary token wins.
     """
-    uniform = ((hashed >> 9).to(torch.float32) + 0.5) * 2.0**-23
-    return -torch.log(-torch.log(uniform))
+    uniform = (hashed >> 9).to(torch.float32).add_(0.5).mul_(2.0**-23)
+    return uniform.log_().neg_().log_().neg_()
 
 
 def _mix(x: Tensor) -> Tensor:
@@ -52,6 +52,12 @@ def _mix(x: Tensor) -> Tensor:
     The products overflow 64 bits; their low 32 bits, all that is kept, are right nevertheless.
     """
     x = x & _LOW_32
-    x = ((x ^ (x >> 16)) * 0x7FEB352D) & _LOW_32
-    x = ((x ^ (x >> 15)) * 0x846CA68B) & _LOW_32
-    return x ^ (x >> 16)
+    # In place: at a vocabulary of 150,000 most of the time would go into new tensors.
+    x ^= x >> 16
+    x *= 0x7FEB352D
+    x &= _LOW_32
+    x ^= x >> 15
+    x *= 0x846CA68B
+    x &= _LOW_32
+    x ^= x >> 16
+    return x
