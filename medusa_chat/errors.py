@@ -3,11 +3,31 @@
     MedusaChatError         exit status 1
     ├── UsageError          exit status 2: an option, an argument or a prompt is wrong
     ├── ModelError          a model, its heads or its files cannot be used
+    │   └── HubError        the Hub does not give a model; ``kind`` says why
     ├── ContextFullError    a prompt does not fit the model's context
     └── EngineError         the process that runs the model failed
 
 A message says what happened, with the value received, and what to do next, in one or two lines.
 """
+
+from __future__ import annotations
+
+from typing import Literal
+
+HubErrorKind = Literal[
+    "not_found",  # no such repository, or a private one and no token
+    "no_revision",
+    "no_weights",  # a repository without any file of a model
+    "gated",  # its licence has to be accepted first
+    "unauthorized",  # the token is wrong, or does not reach this repository
+    "offline",  # offline mode is on
+    "unreachable",  # no network, or the Hub does not answer
+    "rate_limited",
+    "server",  # the Hub failed, or answers what cannot be
+    "damaged",  # what came is not what was promised
+    "no_space",
+    "missing",  # not in the cache, and nobody has asked to fetch it
+]
 
 
 class MedusaChatError(Exception):
@@ -24,6 +44,15 @@ class UsageError(MedusaChatError):
 
 class ModelError(MedusaChatError):
     """A model, its heads or its files cannot be used."""
+
+
+class HubError(ModelError):
+    """The Hub does not give a model. ``repository`` is the one that it concerns."""
+
+    def __init__(self, message: str, kind: HubErrorKind, repository: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.repository = repository
 
 
 class ContextFullError(MedusaChatError):

@@ -11,6 +11,7 @@ from medusa_chat.errors import UsageError
 Acceptance = Literal["exact", "typical"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["none", "8bit", "4bit"]
+HeadPrecision = Literal["full", "8bit"]
 
 BUILTIN = "builtin"
 """The name of the model that ships with the program."""
@@ -29,18 +30,40 @@ class ModelSettings:
     device: str = "auto"
     heads_required: bool = True
     """False after ``--no-medusa``: a base model alone will do."""
+    head_precision: HeadPrecision = "full"
+    """The precision of the heads' weights, whatever the base's is."""
+    context_tokens: int | None = None
+    """The most tokens that a prompt and its reply have together; None is the model's own number."""
+    template: str | None = None
+    """The family whose chat template is used for a model that has none of its own; None looks for
+    it in the model's name."""
 
     def __post_init__(self) -> None:
         for option, value in (("--model", self.model), ("--base-model", self.base_model)):
             if value is not None and not value.strip():
                 raise UsageError(f"{option} is empty: give a Hub id (owner/name) or a folder.")
         _one_of("--dtype", self.dtype, get_args(DType))
+        if self.context_tokens is not None and self.context_tokens < 1:
+            raise UsageError(f"--context {self.context_tokens} is out of range: 1 token or more.")
         if self.device not in ("auto", "cpu", "cuda"):
             kind, _, index = self.device.partition(":")
             if kind != "cuda" or not (index.isascii() and index.isdigit()):
                 raise UsageError(
                     f"--device {self.device!r} is not known: use auto, cpu, cuda or cuda:N."
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingDefaults:
+    """How a model's authors would have its tokens drawn (``generation_config.json``).
+
+    None where they say nothing.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +84,7 @@ class DecodeSettings:
     temperature: float = 0.7
     top_p: float = 1.0
     top_k: int = 0
+    repetition_penalty: float = 1.0
     seed: int | None = None
     max_new_tokens: int = 512
     stop: tuple[str, ...] = ()
@@ -77,6 +101,11 @@ class DecodeSettings:
             raise UsageError(f"--top-p {self.top_p} is out of range: above 0, up to 1 (1 is off).")
         if self.top_k < 0:
             raise UsageError(f"--top-k {self.top_k} is out of range: 0 (off) or more.")
+        if not 0 < self.repetition_penalty < math.inf:
+            raise UsageError(
+                f"--repetition-penalty {self.repetition_penalty} is out of range: above 0 (1 is "
+                "off)."
+            )
         if self.max_new_tokens < 1:
             raise UsageError(f"--max-new-tokens {self.max_new_tokens} is out of range: 1 or more.")
         if self.tree_size is not None and not 1 <= self.tree_size <= MAX_TREE_SIZE:

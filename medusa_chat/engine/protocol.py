@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from medusa_chat.decoding.stats import Figures, Mode, StopReason
 from medusa_chat.errors import EngineError
-from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.settings import DecodeSettings, ModelSettings, SamplingDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Loading:
     """A stage of loading has begun, in words."""
 
     stage: str
+    fraction: float | None = None
+    """How much of it is done, 0 to 1; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,13 @@ class Loaded:
     """Why Medusa cannot be switched on, or None when it can."""
     notices: tuple[str, ...] = ()
     """What the user should know: an alias that was followed, a context that was capped."""
+    template: str = "own"
+    """Where the chat template comes from: ``own`` (the model's), a family's name, or ``unknown``:
+    a plain one is used, and the user may know a better one."""
+    defaults: SamplingDefaults = SamplingDefaults()
+    """How the model's authors would have its tokens drawn."""
+    memory_bytes: int | None = None
+    """Measured: what the model takes on its device, cache and heads included."""
 
 
 @dataclass(frozen=True, slots=True)
