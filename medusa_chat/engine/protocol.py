@@ -10,7 +10,7 @@ import dataclasses
 import json
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from medusa_chat.decoding.stats import Figures, Mode, StopReason
@@ -85,7 +85,7 @@ class Loaded:
     template: str = "own"
     """Where the chat template comes from: ``own`` (the model's), a family's name, or ``unknown``:
     a plain one is used, and the user may know a better one."""
-    defaults: SamplingDefaults = SamplingDefaults()
+    defaults: SamplingDefaults = field(default_factory=SamplingDefaults)
     """How the model's authors would have its tokens drawn."""
     memory_bytes: int | None = None
     """Measured: what the model takes on its device, cache and heads included."""
