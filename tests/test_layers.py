@@ -22,6 +22,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "settings": (("errors",), ()),
     "log": (("paths",), ()),
     "printable": ((), ()),
+    "quantities": ((), ()),
     "conversation": (("errors",), ()),
     "decoding.kv_cache": ((), ("torch", "transformers")),
     "decoding": (FOUNDATION, ("torch",)),
