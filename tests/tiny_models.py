@@ -75,6 +75,19 @@ def by_name(heads: MedusaHeads) -> dict[str, Tensor]:
     return tensors
 
 
+def by_vllm_name(heads: MedusaHeads) -> dict[str, Tensor]:
+    """Return the heads' tensors by vLLM's names."""
+    tensors = {}
+    for head in range(heads.count):
+        for layer in range(heads.layers):
+            name = f"blocks.{head}.layers.{layer}"
+            tensors[f"{name}.weight"] = heads.block_weight[layer, head].clone()
+            tensors[f"{name}.bias"] = heads.block_bias[layer, head].clone()
+        if heads.output_weight is not None:
+            tensors[f"lm_heads.{head}.weight"] = heads.output_weight[head].clone()
+    return tensors
+
+
 def save_heads(folder: Path, heads: MedusaHeads, **config: Any) -> Path:
     """Save heads alone, with whatever ``config`` says, and return their folder."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,4 @@
-"""Reading and writing Medusa heads. The layouts are told apart by tensor names, never by config.
-
-- v0.1, heads only: ``{i}.{j}.linear.weight`` [H, H], ``{i}.{j}.linear.bias`` [H] and an output
-  matrix ``{i}.{layers}.weight`` [V, H] a head;
-- version 2 (here "shared"), heads only: the blocks alone; the base's output matrix serves;
-- v1.0, merged: the whole model, and either of the above under the prefix ``medusa_head.``.
+"""Reading and writing Medusa heads, in every layout that ``layout`` tells.
 
 Published configs are often wrong about the number of heads, so that is counted from the tensors.
 """
@@ -12,13 +7,11 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
 import shutil
 import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,37 +19,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from medusa_chat.errors import ModelError
+from medusa_chat.models import vllm_layout
 from medusa_chat.models.heads import MedusaHeads
-
-HEADS_ONLY_FILES = ("medusa_lm_head.safetensors", "medusa_lm_head.pt")
-_MERGED_FILES = (
-    "model.safetensors.index.json",
-    "model.safetensors",
-    "pytorch_model.bin.index.json",
-    "pytorch_model.bin",
+from medusa_chat.models.layout import (
+    BLOCK,
+    HEADS_ONLY_FILES,
+    MERGED_PREFIX,
+    OUTPUT,
+    VOCABULARY_MAP,
+    WEIGHT_FILES,
+    are_vllm_heads,
+    damaged,
+    is_head,
+    read_config,
+    shards,
 )
-_PREFIX = "medusa_head."
-_BLOCK = re.compile(r"(\d+)\.(\d+)\.linear\.(weight|bias)")
-_OUTPUT = re.compile(r"(\d+)\.(\d+)\.weight")
-
-
-def is_heads_only(folder: Path) -> bool:
-    """Return whether ``folder`` holds heads whose base model lies elsewhere."""
-    return any((folder / name).is_file() for name in HEADS_ONLY_FILES)
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the folder's ``config.json``, empty when there is none. ModelError if broken."""
-    file = folder / "config.json"
-    if not file.is_file():
-        return {}
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error}): download it again.") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{file} does not hold a JSON object: download it again.")
-    return config
 
 
 def stored_dtype(folder: Path) -> torch.dtype:
@@ -112,13 +89,19 @@ def write_heads(heads: MedusaHeads, folder: Path, base_model: str) -> None:
 
 def _head_tensors(folder: Path) -> dict[str, Tensor]:
     """Return the heads' tensors by their heads-only names, from the first file that holds any."""
-    for name in (*HEADS_ONLY_FILES, *_MERGED_FILES):
+    for name in (*HEADS_ONLY_FILES, *WEIGHT_FILES):
         if not (folder / name).is_file():
             continue
+        files = _tensor_files(folder / name)
+        if are_vllm_heads([tensor for _, names in files for tensor in names]):
+            return vllm_layout.renamed(
+                {key: value for file, names in files for key, value in _load(file, names).items()},
+                folder,
+            )
         found: dict[str, Tensor] = {}
-        for file, names in _tensor_files(folder / name):
-            wanted = {tensor: tensor.removeprefix(_PREFIX) for tensor in names}
-            wanted = {tensor: own for tensor, own in wanted.items() if _is_head(own)}
+        for file, names in files:
+            wanted = {tensor: tensor.removeprefix(MERGED_PREFIX) for tensor in names}
+            wanted = {tensor: own for tensor, own in wanted.items() if is_head(own)}
             if wanted:
                 loaded = _load(file, wanted)
                 found |= {own: loaded[tensor] for tensor, own in wanted.items()}
@@ -129,25 +112,11 @@ def _head_tensors(folder: Path) -> dict[str, Tensor]:
     return {}
 
 
-def _is_head(name: str) -> bool:
-    return bool(_BLOCK.fullmatch(name) or _OUTPUT.fullmatch(name))
-
-
 def _tensor_files(file: Path) -> list[tuple[Path, list[str]]]:
     """Return the files that ``file`` stands for (itself, or an index's shards) and their names."""
     if file.suffix != ".json":
         return [(file, _names(file))]
-    try:
-        weight_map: dict[str, str] = json.loads(file.read_text("utf-8"))["weight_map"]
-        shards: dict[str, list[str]] = {}
-        for tensor, shard in weight_map.items():
-            shards.setdefault(shard, []).append(tensor)
-        outside = any(Path(shard).name != shard for shard in shards)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{file} is not an index of weights: download it again.") from error
-    if outside:
-        raise ModelError(f"{file} names files outside its folder: it is not to be trusted.")
-    return [(file.parent / shard, names) for shard, names in shards.items()]
+    return [(file.parent / shard, names) for shard, names in shards(file).items()]
 
 
 def _names(file: Path) -> list[str]:
@@ -156,7 +125,7 @@ def _names(file: Path) -> list[str]:
             with safe_open(file, framework="pt") as opened:
                 return list(opened.keys())
         except (SafetensorError, OSError) as error:
-            raise _damaged(file, error) from error
+            raise damaged(file, error) from error
     return list(_unpickle(file))
 
 
@@ -168,7 +137,7 @@ def _load(file: Path, names: Iterable[str]) -> dict[str, Tensor]:
         tensors = _unpickle(file)
         return {name: tensors[name] for name in names}
     except (SafetensorError, OSError, KeyError) as error:
-        raise _damaged(file, error) from error
+        raise damaged(file, error) from error
 
 
 def _unpickle(file: Path) -> dict[str, Tensor]:
@@ -186,38 +155,37 @@ def _unpickle(file: Path) -> dict[str, Tensor]:
             "Download it again, or use .safetensors."
         ) from error
     except Exception as error:  # a damaged pickle raises anything at all
-        raise _damaged(file, error) from error
+        raise damaged(file, error) from error
     if not isinstance(loaded, dict):
         raise ModelError(f"{file} holds no tensors by name: it is not a checkpoint of heads.")
     return {name: value for name, value in loaded.items() if isinstance(value, Tensor)}
 
 
-def _damaged(file: Path, error: Exception) -> ModelError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return ModelError(f"{file} is damaged or cut short ({reason[:120]}): download it again.")
-
-
 def _assemble(tensors: dict[str, Tensor], folder: Path) -> MedusaHeads:
-    blocks = [match.groups() for match in map(_BLOCK.fullmatch, tensors) if match]
+    blocks = [match.groups() for match in map(BLOCK.fullmatch, tensors) if match]
     count = 1 + max((int(head) for head, _, _ in blocks), default=-1)
     layers = 1 + max((int(layer) for _, layer, _ in blocks), default=-1)
     try:
         if not blocks:
             raise KeyError("0.0.linear.weight")
-        weight = [
-            torch.stack([tensors[f"{head}.{layer}.linear.weight"] for head in range(count)])
-            for layer in range(layers)
-        ]
-        bias = [
-            torch.stack([tensors[f"{head}.{layer}.linear.bias"] for head in range(count)])
-            for layer in range(layers)
-        ]
-        outputs = [name for name in tensors if _OUTPUT.fullmatch(name)]
-        output = (
-            torch.stack([tensors[f"{head}.{layers}.weight"] for head in range(count)])
-            if outputs
-            else None
+        weight, bias = (
+            torch.stack(
+                [
+                    torch.stack([tensors[f"{head}.{layer}.linear.{kind}"] for head in range(count)])
+                    for layer in range(layers)
+                ]
+            )
+            for kind in ("weight", "bias")
         )
+        state = {"block_weight": weight, "block_bias": bias}
+        if vllm_layout.ONE_OUTPUT in tensors:
+            state["output_weight"] = tensors[vllm_layout.ONE_OUTPUT][None]
+        elif any(OUTPUT.fullmatch(name) for name in tensors):
+            state["output_weight"] = torch.stack(
+                [tensors[f"{head}.{layers}.weight"] for head in range(count)]
+            )
+        if VOCABULARY_MAP in tensors:
+            state["token_map"] = tensors[VOCABULARY_MAP]
     except KeyError as error:
         raise ModelError(
             f"The heads in {folder} are incomplete: tensor {error} is missing."
@@ -225,19 +193,9 @@ def _assemble(tensors: dict[str, Tensor], folder: Path) -> MedusaHeads:
     except RuntimeError as error:
         raise ModelError(f"The heads in {folder} differ in shape: {error}.") from error
     try:
-        hidden = weight[0].shape[-1]
-        heads = MedusaHeads(count, layers, hidden, None if output is None else output.shape[1])
-        heads.load_state_dict(
-            {
-                "block_weight": torch.stack(weight),
-                "block_bias": torch.stack(bias),
-                **({} if output is None else {"output_weight": output}),
-            },
-            assign=True,
-        )
+        return MedusaHeads.of(state)
     except (RuntimeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"The heads in {folder} have shapes that make no heads: {reason}."
         ) from error
-    return heads.requires_grad_(False)

@@ -6,6 +6,8 @@ and head 0 guesses the one after that. Shapes: K heads, H hidden, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,8 +18,12 @@ class MedusaHeads(nn.Module):
 
     All heads are held together, so that one batched product serves them all:
     ``block_weight`` [layers, K, H, H], ``block_bias`` [layers, K, H] and ``output_weight``
-    [K, V, H], or None when the heads share the base's output matrix (Medusa, section 2.1.1).
+    [K, V, H], [1, V, H] when they have one in common, or None when they share the base's output
+    matrix (Medusa, section 2.1.1). Where the heads' vocabulary is cut down, ``token_map`` [V] holds
+    the base's token id of each row.
     """
+
+    token_map: Tensor | None
 
     def __init__(self, heads: int, layers: int, hidden: int, vocabulary: int | None) -> None:
         super().__init__()
@@ -26,6 +32,27 @@ class MedusaHeads(nn.Module):
         self.output_weight = (
             None if vocabulary is None else nn.Parameter(torch.zeros(heads, vocabulary, hidden))
         )
+        self.register_buffer("token_map", None)
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> MedusaHeads:
+        """Return heads of these tensors, by the attributes' names; they do not learn.
+
+        Raises RuntimeError or IndexError for shapes that make no heads.
+        """
+        blocks = tensors["block_weight"]
+        (layers, count), hidden = blocks.shape[:2], blocks.shape[-1]
+        output = tensors.get("output_weight")
+        with torch.device("meta"):
+            heads = cls(count, layers, hidden, None if output is None else output.shape[1])
+        if output is not None and len(output) == 1:
+            heads.output_weight = nn.Parameter(torch.empty_like(output, device="meta"))
+        if "token_map" in tensors:
+            heads.token_map = tensors["token_map"].new_empty(
+                0 if output is None else output.shape[1]
+            )
+        heads.load_state_dict(dict(tensors), assign=True)
+        return heads.requires_grad_(False)
 
     @property
     def count(self) -> int:
@@ -41,6 +68,11 @@ class MedusaHeads(nn.Module):
     def hidden_size(self) -> int:
         """Width of the hidden state that the heads read."""
         return self.block_weight.shape[-1]
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Rows of an output matrix of their own."""
+        return None if self.output_weight is None else self.output_weight.shape[1]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -65,4 +97,12 @@ class MedusaHeads(nn.Module):
         if self.output_weight is None:
             logits: Tensor = output(x)
             return logits
+        if self.output_weight.shape[0] == 1:
+            return functional.linear(x, self.output_weight[0])
         return torch.bmm(x, self.output_weight[: x.shape[0]].transpose(1, 2))
+
+
+def spread(logits: Tensor, token_map: Tensor, vocabulary: int) -> Tensor:
+    """Return logits [..., V] over the base's whole vocabulary: minus infinity for other tokens."""
+    whole = logits.new_full((*logits.shape[:-1], vocabulary), float("-inf"))
+    return whole.index_copy_(-1, token_map, logits)

@@ -17,7 +17,7 @@ from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.step import StockForward
 from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
-from medusa_chat.models import checkpoint, registry
+from medusa_chat.models import checkpoint, layout, registry
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.device import resolve_device, resolve_dtype, use_threads_for
 from medusa_chat.models.draft_precision import place_heads
@@ -74,7 +74,7 @@ def find_files(settings: ModelSettings, report: Report) -> ModelFiles:
     base_name = settings.base_model
     if base_name is not None:
         base = local_folder(base_name, report)
-    elif checkpoint.is_heads_only(folder):
+    elif layout.is_heads_only(folder):
         base_name = _base_of(folder)
         base = _base_folder(folder, base_name, report)
     else:
@@ -90,7 +90,7 @@ def load_base(
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    if "model_type" not in checkpoint.read_config(folder):
+    if "model_type" not in layout.read_config(folder):
         raise ModelError(f"{folder} holds no model: its config.json names no model_type.")
     arguments: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if quantization != "none":
@@ -201,7 +201,7 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
 
 
 def _base_of(heads_folder: Path) -> str:
-    base = checkpoint.read_config(heads_folder).get("base_model_name_or_path")
+    base = layout.read_config(heads_folder).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ModelError(
             f"The heads in {heads_folder} do not say which model they belong to: "

@@ -12,8 +12,9 @@ from tiny_models import by_name, random_heads, save_heads, save_weights
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medusa_chat.models.checkpoint import is_heads_only, read_heads, stored_dtype, write_heads
+from medusa_chat.models.checkpoint import read_heads, stored_dtype, write_heads
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.models.layout import is_heads_only
 
 V01 = GOLDEN / "medusa/models/tiny-llama-heads-v01"
 SHARED = GOLDEN / "medusa/models/tiny-llama-heads-v2shared"

@@ -15,7 +15,8 @@ from tiny_models import Trap, by_name, random_heads, save_weights
 from torch import Tensor
 
 from medusa_chat.errors import ModelError
-from medusa_chat.models.checkpoint import read_config, read_heads
+from medusa_chat.models.checkpoint import read_heads
+from medusa_chat.models.layout import read_config
 
 SHARED = GOLDEN / "medusa/models/tiny-llama-heads-v2shared"
 HEADS_FILES = ("medusa_lm_head.pt", "medusa_lm_head.safetensors")
