@@ -26,6 +26,11 @@ def data_dir() -> Path:
     return _made(_home("data"))
 
 
+def config_dir() -> Path:
+    """Return the folder of the user's own ``models.toml``; it need not be there."""
+    return _home("config")
+
+
 def log_file() -> Path:
     """Return the path of the log that error messages name; its folder is made if need be."""
     return _made(_home("log")) / "medusa-chat.log"
@@ -39,6 +44,8 @@ def _home(kind: str) -> Path:
 
     if kind == "log":
         return platformdirs.user_log_path("medusa-chat", appauthor=False)
+    if kind == "config":
+        return platformdirs.user_config_path("medusa-chat", appauthor=False)
     return platformdirs.user_data_path("medusa-chat", appauthor=False)
 
 

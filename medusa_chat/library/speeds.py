@@ -1,0 +1,93 @@
+"""The speed-up that was last measured with each model on this machine.
+
+Kept in one small file. What is unreadable in it counts as not measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medusa_chat import paths
+
+_FILE = "speeds.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """One measurement: the same prompts, decoded plainly and with Medusa."""
+
+    model: str
+    quantization: str
+    dtype: str
+    device: str
+    plain_tokens_per_second: float
+    medusa_tokens_per_second: float
+    measured_at: str
+    """ISO 8601, UTC."""
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast Medusa was."""
+        return self.medusa_tokens_per_second / self.plain_tokens_per_second
+
+
+def record(speed: Speed) -> None:
+    """Keep ``speed``, instead of an older one of the same model, quantisation, dtype and device.
+
+    Raises OSError where nothing can be written.
+    """
+    kept = [*(one for one in _read() if _key(one) != _key(speed)), speed]
+    file = _file()
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps([dataclasses.asdict(one) for one in kept], indent=1), "utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def speed_of(model: str) -> Speed | None:
+    """Return the latest measurement of ``model``, however it was loaded; None without one."""
+    return speeds().get(model)
+
+
+def speeds() -> dict[str, Speed]:
+    """Return the latest measurement of each model by its name."""
+    latest: dict[str, Speed] = {}
+    for speed in sorted(_read(), key=lambda one: one.measured_at):
+        latest[speed.model] = speed
+    return latest
+
+
+def _key(speed: Speed) -> tuple[str, ...]:
+    return speed.model, speed.quantization, speed.dtype, speed.device
+
+
+def _read() -> list[Speed]:
+    try:
+        loaded = json.loads(_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    entries = loaded if isinstance(loaded, list) else []
+    return [speed for entry in entries if (speed := _speed(entry)) is not None]
+
+
+def _speed(entry: Any) -> Speed | None:
+    try:
+        speed = Speed(**entry)
+        texts = (speed.model, speed.quantization, speed.dtype, speed.device, speed.measured_at)
+        rates = (speed.plain_tokens_per_second, speed.medusa_tokens_per_second)
+        if all(isinstance(text, str) for text in texts) and all(rate > 0 for rate in rates):
+            return speed
+    except TypeError:
+        pass
+    return None
+
+
+def _file() -> Path:
+    return paths.data_dir() / _FILE
