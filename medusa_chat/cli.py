@@ -66,6 +66,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from medusa_chat.training.command import run as train
 
         return train(from_namespace(arguments))
+    if command == "doctor":
+        from medusa_chat.doctor.command import run as doctor
+
+        return doctor(as_json=arguments.json, offline=arguments.offline)
     model, decode = _settings(arguments)
     if command == "run":
         from medusa_chat.run.command import run
@@ -128,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
     _add_options(parser, stop="stop")
-    commands = parser.add_subparsers(dest="command", metavar="[run | train]")
+    commands = parser.add_subparsers(dest="command", metavar="[run | train | doctor]")
     run = commands.add_parser(
         "run",
         help="answer a prompt on stdout, for pipes and scripts",
@@ -147,6 +151,10 @@ def _parser() -> argparse.ArgumentParser:
     from medusa_chat.training.arguments import add_arguments
 
     add_arguments(train)
+    doctor = commands.add_parser("doctor", help="say what works on this machine, and what to mend")
+    from medusa_chat.doctor.arguments import add_arguments as add_doctor_arguments
+
+    add_doctor_arguments(doctor)
     return parser
 
 

@@ -46,6 +46,11 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*FOUNDATION, "decoding", "models"),
         ("torch", "transformers", "safetensors", "rich"),
     ),
+    "doctor.probe": (("settings", "doctor.facts", "engine"), ("torch", "bitsandbytes")),
+    "doctor": (
+        (*FOUNDATION, "printable", "quantities", "conversation.store"),
+        ("huggingface_hub", "packaging", "psutil"),
+    ),
     "tui": (
         (
             *FOUNDATION,
@@ -59,7 +64,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("textual", "rich", "platformdirs"),
     ),
     "run": ((*FOUNDATION, "printable", "decoding", "engine"), ()),
-    "cli": (("errors", "settings", "log", "run", "training", "tui.app"), ()),
+    "cli": (("errors", "settings", "log", "run", "training", "tui.app", "doctor"), ()),
 }
 HEAVY = {"torch", "transformers", "huggingface_hub", "numpy", "safetensors", "tokenizers"}
 
@@ -127,6 +132,8 @@ def test_layers_are_there(layer: str) -> None:
         ("medusa_chat.engine.process", HEAVY | {"textual"}),
         ("medusa_chat.models.registry", HEAVY | {"textual"}),
         ("medusa_chat.training.arguments", HEAVY | {"textual"}),
+        ("medusa_chat.doctor.checks", HEAVY | {"textual"}),
+        ("medusa_chat.doctor.arguments", HEAVY | {"textual"}),
     ],
 )
 def test_import_is_light(module: str, light_of: set[str]) -> None:
