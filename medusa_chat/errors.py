@@ -26,6 +26,7 @@ HubErrorKind = Literal[
     "server",  # the Hub failed, or answers what cannot be
     "damaged",  # what came is not what was promised
     "no_space",
+    "unwritable",  # the cache's folder
     "missing",  # not in the cache, and nobody has asked to fetch it
 ]
 
