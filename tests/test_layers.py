@@ -29,9 +29,20 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models.shape": ((), ()),
     "models.registry": (("errors", "paths", "models.shape", "models.hub.reference"), ()),
     "models.memory": (("settings", "models.shape"), ()),
+    "models.device_memory": (("models.memory",), ("psutil",)),
     "library": (
-        (*FOUNDATION, "models.registry", "models.shape", "models.memory"),
-        (),
+        (
+            *FOUNDATION,
+            "printable",
+            "quantities",
+            "models.registry",
+            "models.shape",
+            "models.memory",
+            "models.device_memory",
+            "models.hub",
+            "models.files",
+        ),
+        ("rich",),
     ),
     "models.hub": (("errors",), ("huggingface_hub", "tqdm")),
     "models.layout": (("errors",), ()),
@@ -48,7 +59,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "doctor.probe": (("settings", "doctor.facts", "engine"), ("torch", "bitsandbytes")),
     "doctor": (
-        (*FOUNDATION, "printable", "quantities", "conversation.store"),
+        (*FOUNDATION, "printable", "quantities", "conversation.store", "models.registry"),
         ("huggingface_hub", "packaging", "psutil"),
     ),
     "tui": (

@@ -24,6 +24,8 @@ _FIRST_ALLOTMENT = 256
 """Rows of the cache to begin with; it grows by doubling (``decoding.kv_cache``)."""
 _PACKED_PARAMETERS = 50_000_000
 """On a CPU the linear layers of smaller float32 models are kept twice (``packed_linear``)."""
+_ROUNDED_PARAMETERS = 1_000_000
+"""Of output matrices, from which on heads draft in half precision (``draft_precision``)."""
 _PREFILL_ROWS = 512
 _RUNTIME_BYTES = {"cpu": 450_000_000, "cuda": 600_000_000}
 """Python and torch on a CPU; the driver's context and the workspaces of its libraries on CUDA."""
@@ -184,7 +186,9 @@ def _weights(shape: ModelShape, plan: LoadPlan) -> int:
 
 def _heads(shape: ModelShape, heads: HeadShape, plan: LoadPlan) -> int:
     if plan.head_precision == "full":
-        return heads.parameters(shape) * plan.dtype_bytes
+        # On a CPU the larger ones are rounded to bfloat16 wherever that is faster: nearly anywhere.
+        rounded = heads.output_parameters(shape) >= _ROUNDED_PARAMETERS
+        return heads.parameters(shape) * (2 if rounded else plan.dtype_bytes)
     rows = heads.count * (heads.layers * shape.hidden + heads.own_output * shape.vocabulary)
     return heads.parameters(shape) + _ROW_SCALE_BYTES * rows
 
@@ -206,4 +210,8 @@ def _overhead(shape: ModelShape, heads: HeadShape | None, plan: LoadPlan) -> int
     while 2 * allotment < plan.cache_rows:
         allotment *= 2
     growth = 0 if plan.cache_rows <= allotment else allotment * _cache_row(shape, plan) // 2
-    return _RUNTIME_BYTES[plan.device] + max(prefill, step) + growth
+    # Before they are rounded, float32 heads are there as well.
+    rounding = 0
+    if heads is not None and plan.dtype_bytes == 4:
+        rounding = heads.parameters(shape) * 4
+    return _RUNTIME_BYTES[plan.device] + max(prefill, step, rounding) + growth

@@ -160,8 +160,8 @@ def _shipped() -> tuple[KnownModel, ...]:
 
 
 @lru_cache(maxsize=1)
-def _with_own(file: Path, changed: int) -> Registry:
-    """``changed`` is when the file was, so that an edited one is read again."""
+def _with_own(file: Path, _changed: int) -> Registry:
+    """Return all models; an edited file, which is another one by its time, is read again."""
     try:
         return Registry(read(file, _shipped()))
     except MedusaChatError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 # Transformers leaves out of a config.json what is the family's default.
 _TIED = {"gemma", "gemma2", "gemma3_text", "gpt2", "opt", "falcon", "starcoder2", "bloom", "mpt"}
@@ -175,10 +175,11 @@ def context_of(config: Mapping[str, Any]) -> int | None:
 
 def _number(config: Mapping[str, Any], field: str) -> int | None:
     for name in _ALIASES[field]:
-        if _is_number(value := config.get(name)):
-            return int(value)
+        value = config.get(name)
+        if _is_number(value):
+            return value
     return None
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int]:
     return type(value) is int and value > 0
