@@ -1,0 +1,152 @@
+"""The thinking in a reply, told from its answer: what stands between ``<think>`` and ``</think>``.
+
+Works on the text so far, as it comes, and on a whole one. What a reader would take for an example
+is text: a tag inside a line, inside a code fence. Nothing is lost: the segments' texts join to the
+reply's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["thinking", "answer"]
+
+OPENING = "<think>"
+CLOSING = "</think>"
+TAGS = (OPENING, CLOSING)
+
+_OPENING_LINE = re.compile(r"(?:^|(?<=\n)|(?<=</think>))[ \t]*<think>[ \t]*\n*")
+# A run of newlines is tried from its beginning alone: linear in the length of any text.
+_CLOSING_TAG = re.compile(r"(?:(?<!\n)\n+)?</think>[ \t]*\n*")
+# A fence is closed by one of the same kind, at least as long, on a line of its own (CommonMark).
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of one kind. ``text`` is all of it; ``body`` is what is to be read, without the tags.
+
+    ``open`` is true of thinking that has not come to its end.
+    """
+
+    kind: Kind
+    opening: str
+    body: str
+    closing: str
+    open: bool = False
+
+    @property
+    def text(self) -> str:
+        """The segment as it was written."""
+        return self.opening + self.body + self.closing
+
+
+def segments(
+    text: str, *, starts_thinking: bool = False, streaming: bool = False
+) -> tuple[Segment, ...]:
+    """Split a reply's ``text`` into thinking and answer, in order; an empty text has no segment.
+
+    ``starts_thinking`` is for a template that ends with ``<think>`` itself: the reply has the
+    closing tag alone. Where it has that and no earlier opening one, this is seen without being
+    told. With ``streaming`` more text is to come: an end that may be half a tag is no ``body`` yet.
+    """
+    return tuple(_split(text, starts_thinking, streaming))
+
+
+def answer(text: str) -> str:
+    """Return a whole reply's text without its thinking; the reply itself where it has none."""
+    parts = segments(text)
+    if all(part.kind == "answer" for part in parts):
+        return text
+    return "".join(part.body for part in parts if part.kind == "answer").strip()
+
+
+def starts_thinking(prompt: str) -> bool:
+    """Return whether a templated ``prompt`` ends in an opening tag, so that the reply has none."""
+    return prompt.rstrip().endswith(OPENING)
+
+
+def _split(text: str, thinking: bool, streaming: bool) -> Iterator[Segment]:
+    at = 0
+    fences = _fences(text)
+    opening = _first(_OPENING_LINE, text, at, fences)
+    if not thinking:
+        closing = _first(_CLOSING_TAG, text, at, [span for span in fences if span[1] <= len(text)])
+        thinking = (
+            closing is not None
+            and _begins_line(closing)
+            and (opening is None or closing.start() < opening.start())
+        )
+    tag = ""
+    while at < len(text) or tag:
+        if thinking:
+            start = at
+            closing = _end_of_thinking(text, start, fences)
+            if closing is None:
+                body, rest = _held(text[start:], CLOSING, streaming, whole_line=False)
+                yield Segment("thinking", tag, body, rest, open=True)
+                return
+            yield Segment("thinking", tag, text[start : closing.start()], closing[0])
+            at, tag, thinking = closing.end(), "", False
+            # Fences that thinking left open do not reach into the answer.
+            fences = _fences(text, at)
+            continue
+        opening = _first(_OPENING_LINE, text, at, fences)
+        if opening is None:
+            inside = any(begin < len(text) <= end for begin, end in fences)
+            body, rest = _held(text[at:], OPENING, streaming and not inside, whole_line=True)
+            yield Segment("answer", "", body, rest)
+            return
+        if opening.start() > at:
+            yield Segment("answer", "", text[at : opening.start()], "")
+        at, tag, thinking = opening.end(), opening[0], True
+
+
+def _first(
+    pattern: re.Pattern[str], text: str, at: int, fences: list[tuple[int, int]]
+) -> re.Match[str] | None:
+    """Return the first match from ``at`` on that lies in none of the ``fences``."""
+    for match in pattern.finditer(text, at):
+        if not any(begin <= match.start() < end for begin, end in fences):
+            return match
+    return None
+
+
+def _end_of_thinking(text: str, at: int, fences: list[tuple[int, int]]) -> re.Match[str] | None:
+    # A fence that thinking left open must not hide the answer: without another, its tag counts.
+    return _first(_CLOSING_TAG, text, at, fences) or _first(_CLOSING_TAG, text, at, [])
+
+
+def _begins_line(closing: re.Match[str]) -> bool:
+    return closing.start() == 0 or closing[0].startswith("\n")
+
+
+def _fences(text: str, at: int = 0) -> list[tuple[int, int]]:
+    """Return where code blocks begin and end, from ``at`` on; one left open ends with the text."""
+    spans: list[tuple[int, int]] = []
+    opened: tuple[int, str] | None = None
+    for line in _FENCE.finditer(text, at):
+        marks, info = line[1], line[2]
+        if opened is None:
+            if marks[0] == "~" or "`" not in info:
+                opened = line.start(), marks
+        elif marks.startswith(opened[1]) and not info.strip():
+            spans.append((opened[0], line.end()))
+            opened = None
+    if opened is not None:
+        spans.append((opened[0], len(text) + 1))
+    return spans
+
+
+def _held(text: str, tag: str, streaming: bool, *, whole_line: bool) -> tuple[str, str]:
+    """Return ``text`` in two: what is certain, and an end that may be the beginning of ``tag``."""
+    if streaming:
+        for length in range(min(len(tag) - 1, len(text)), 0, -1):
+            before = text[: len(text) - length]
+            at_line = not whole_line or not before.rpartition("\n")[2].strip(" \t")
+            if at_line and tag.startswith(text[-length:]):
+                return before, text[-length:]
+    return text, ""

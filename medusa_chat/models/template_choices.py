@@ -1,0 +1,50 @@
+"""The families that the user chose for models without a chat template. Standard library only.
+
+Kept in one small file of the data folder: ``{"model": "family"}``. What is unreadable in it counts
+as not chosen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from medusa_chat import paths
+from medusa_chat.models.templates import FAMILIES
+
+_FILE = "templates.json"
+
+
+def remember(model: str, family: str) -> None:
+    """Keep ``family`` for ``model``, in place of an earlier choice.
+
+    Raises OSError where nothing can be written; what was kept before is then left as it was.
+    """
+    choices = _read() | {model: family}
+    file = _file()
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(choices, indent=1), "utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def recall(model: str) -> str | None:
+    """Return the family chosen for ``model``; None if none was."""
+    return _read().get(model)
+
+
+def _read() -> dict[str, str]:
+    try:
+        choices = json.loads(_file().read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(choices, dict):
+        return {}
+    return {model: family for model, family in choices.items() if family in FAMILIES}
+
+
+def _file() -> Path:
+    return paths.data_dir() / _FILE

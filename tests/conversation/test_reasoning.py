@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medusa_chat.conversation.reasoning import answer, segments, starts_thinking
+
+PIECES = st.sampled_from(
+    ["<think>", "</think>", "<thi", "</", "nk>", "\n", "\n\n", "```", "~~~", "`", " ", "Well", "é"]
+)
+TEXTS = st.lists(PIECES, max_size=14).map("".join)
+
+
+def split(text: str, *, starts: bool = False, streaming: bool = False) -> list[tuple[str, str]]:
+    """Return what is to be read, each with its kind; thinking that goes on has a ``+``."""
+    found = segments(text, starts_thinking=starts, streaming=streaming)
+    assert "".join(segment.text for segment in found) == text
+    return [(segment.kind + "+" * segment.open, segment.body) for segment in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("Hello.", [("answer", "Hello.")]),
+        ("<think>\nHm.\n</think>\n\nYes.", [("thinking", "Hm."), ("answer", "Yes.")]),
+        ("<think>\n\n</think>\n\nYes.", [("thinking", ""), ("answer", "Yes.")]),
+        ("<think>a</think>b", [("thinking", "a"), ("answer", "b")]),
+        ("\n <think>a</think>b", [("answer", "\n"), ("thinking", "a"), ("answer", "b")]),
+        (
+            "<think>a</think>b\n<think>c</think>d",
+            [("thinking", "a"), ("answer", "b\n"), ("thinking", "c"), ("answer", "d")],
+        ),
+        ("<think>a</think><think>b</think>", [("thinking", "a"), ("thinking", "b")]),
+        ("<think>going on", [("thinking+", "going on")]),
+        ("<think>", [("thinking+", "")]),
+        # The template has written the opening tag.
+        ("Hm.\n</think>\n\nYes.", [("thinking", "Hm."), ("answer", "Yes.")]),
+        ("</think>\n\nYes.", [("thinking", ""), ("answer", "Yes.")]),
+    ],
+)
+def test_thinking_and_answer(text: str, expected: list[tuple[str, str]]) -> None:
+    assert split(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The tag <think> opens it, </think> closes it.",
+        "Write `<think>` first.",
+        "```\n<think>\na\n</think>\n```\nSo.",
+        "~~~~ xml\n<think>\n~~~\n</think>\n~~~~\n",
+        "```\n<think>\nnot closed",
+        "  ```\n</think>\n  ```",
+        "<Think>no</Think>",
+    ],
+)
+def test_tags_that_are_text(text: str) -> None:
+    assert split(text) == [("answer", text)]
+    assert split(text, streaming=True) == [("answer", text)]
+    assert answer(text) == text
+
+
+def test_code_in_thinking() -> None:
+    quoted = "<think>\n```\n</think>\n```\nThat was code.\n</think>\nDone."
+    assert split(quoted) == [
+        ("thinking", "```\n</think>\n```\nThat was code."),
+        ("answer", "Done."),
+    ]
+    # Thinking that forgets to close its block must not hide the answer.
+    left_open = "<think>\n```\ncode\n</think>\nSo:\n```\nmore\n```\n"
+    assert split(left_open) == [("thinking", "```\ncode"), ("answer", "So:\n```\nmore\n```\n")]
+
+
+def test_a_reply_that_starts_inside_its_thinking() -> None:
+    assert split("Hm.", starts=True) == [("thinking+", "Hm.")]
+    assert split("Hm.\n</think>\nYes.", starts=True) == [("thinking", "Hm."), ("answer", "Yes.")]
+    assert split("a</think>b", starts=True) == [("thinking", "a"), ("answer", "b")]
+    assert starts_thinking("<|im_start|>assistant\n<think>\n")
+    assert not starts_thinking("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+
+
+def test_half_a_tag_waits_while_more_is_to_come() -> None:
+    assert split("<thi", streaming=True) == [("answer", "")]
+    assert split("<thi") == [("answer", "<thi")]
+    assert split("<think>Hm.</th", streaming=True) == [("thinking+", "Hm.")]
+    assert split("<think>Hm.</th") == [("thinking+", "Hm.</th")]
+    # In the middle of a line no tag can begin.
+    assert split("a <", streaming=True) == [("answer", "a <")]
+
+
+def test_no_character_of_a_stream_is_shown_that_turns_out_to_be_a_tag() -> None:
+    whole = "<think>\nOne < two.\n</think>\n\nThree < four.\n"
+    for end in range(len(whole) + 1):
+        for _, body in split(whole[:end], streaming=True):
+            assert "think" not in body
+            assert not body.endswith(("</", "\n<"))
+
+
+@given(TEXTS, st.booleans(), st.booleans())
+def test_no_character_is_lost(text: str, starts: bool, streaming: bool) -> None:
+    found = segments(text, starts_thinking=starts, streaming=streaming)
+    assert "".join(segment.text for segment in found) == text
+    assert all(segment.text for segment in found)
+    assert not any(segment.open for segment in found[:-1])
+    if starts and text:
+        assert found[0].kind == "thinking"
+
+
+@given(TEXTS)
+def test_an_answer_has_no_thinking(text: str) -> None:
+    shown = answer(text)
+    thought = [part for part in segments(text) if part.kind == "thinking"]
+    assert shown == text if not thought else len(shown) < len(text)
+
+
+def test_many_newlines_take_no_time_to_speak_of() -> None:
+    text = "<think>" + "a" + "\n" * 200_000
+    assert split(text) == [("thinking+", text.removeprefix("<think>"))]
