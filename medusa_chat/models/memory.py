@@ -189,8 +189,10 @@ def _heads(shape: ModelShape, heads: HeadShape, plan: LoadPlan) -> int:
         # On a CPU the larger ones are rounded to bfloat16 wherever that is faster: nearly anywhere.
         rounded = heads.output_parameters(shape) >= _ROUNDED_PARAMETERS
         return heads.parameters(shape) * (2 if rounded else plan.dtype_bytes)
-    rows = heads.count * (heads.layers * shape.hidden + heads.own_output * shape.vocabulary)
-    return heads.parameters(shape) + _ROW_SCALE_BYTES * rows
+    # A byte a weight; the scale of each row, and the biases, in half precision.
+    biases = heads.count * heads.layers * shape.hidden
+    scales = biases + heads.own_output * heads.count * shape.vocabulary
+    return heads.parameters(shape) - biases + 2 * (scales + biases)
 
 
 def _cache_row(shape: ModelShape, plan: LoadPlan) -> int:

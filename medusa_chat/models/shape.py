@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 # Transformers leaves out of a config.json what is the family's default.
-_TIED = {"gemma", "gemma2", "gemma3_text", "gpt2", "opt", "falcon", "starcoder2", "bloom", "mpt"}
-_TWO_MATRICES = {"gpt2", "gpt_neox", "opt", "phi", "falcon", "starcoder2", "bloom", "mpt"}
-_BIASED = _TWO_MATRICES - {"falcon", "mpt"}
+_TIED = {"gemma", "gemma2", "gemma3_text", "gpt2", "opt", "starcoder2", "bloom", "mpt"}
+_TWO_MATRICES = {"gpt2", "gpt_neox", "opt", "phi", "starcoder2", "bloom", "mpt"}
+_BIASED = _TWO_MATRICES - {"mpt"}
 _THREE_MATRICES = {
     *("llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3"),
     *("olmo", "olmo2", "stablelm", "granite", "cohere", "smollm3", "ministral"),
@@ -130,15 +130,13 @@ def shape_of(config: Mapping[str, Any]) -> ModelShape | None:
     if isinstance(text, Mapping):
         config = {"model_type": config.get("model_type"), **text}
     family = config.get("model_type")
-    if family not in _TWO_MATRICES | _THREE_MATRICES:
+    if not isinstance(family, str) or family not in _TWO_MATRICES | _THREE_MATRICES:
         return None
     hidden, layers = _number(config, "hidden"), _number(config, "layers")
     heads, vocabulary = _number(config, "attention_heads"), _number(config, "vocabulary")
     if not (hidden and layers and heads and vocabulary):
         return None
     kv_heads = config.get("num_key_value_heads")
-    if family == "falcon" and not config.get("new_decoder_architecture"):
-        kv_heads = 1 if config.get("multi_query", True) else heads
     tied = config.get("tie_word_embeddings")
     experts = config.get("num_local_experts") if family == "mixtral" else 1
     return ModelShape(
