@@ -13,7 +13,16 @@ from medusa_chat import __version__, log
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.settings import BUILTIN, Acceptance, DecodeSettings, DType, ModelSettings
 
-_MODEL_FIELDS = ("model", "base_model", "quantization", "dtype", "device")
+_MODEL_FIELDS = (
+    "model",
+    "base_model",
+    "quantization",
+    "dtype",
+    "device",
+    "head_precision",
+    "context_tokens",
+    "template",
+)
 _DECODE_FIELDS = (
     "tree",
     "tree_size",
@@ -23,6 +32,7 @@ _DECODE_FIELDS = (
     "temperature",
     "top_p",
     "top_k",
+    "repetition_penalty",
     "seed",
     "max_new_tokens",
     "ignore_eos",
@@ -109,14 +119,10 @@ def _prompts(arguments: argparse.Namespace, *, raw: bool) -> Iterable[Any]:
 
 def _settings(arguments: argparse.Namespace) -> tuple[ModelSettings, DecodeSettings]:
     given = vars(arguments)
-    plain = "no_medusa" in given
     return (
-        ModelSettings(
-            heads_required=not plain,
-            **{name: given[name] for name in _MODEL_FIELDS if name in given},
-        ),
+        ModelSettings(**{name: given[name] for name in _MODEL_FIELDS if name in given}),
         DecodeSettings(
-            medusa=not plain,
+            medusa="no_medusa" not in given,
             stop=(*given.get("stop", ()), *given.get("run_stop", ())),
             **{name: given[name] for name in _DECODE_FIELDS if name in given},
         ),
@@ -173,8 +179,25 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
             const=bits,
             help=f"load the weights in {bits[0]} bits, by bitsandbytes",
         )
+    model.add_argument(
+        "--heads-in-8bit",
+        dest="head_precision",
+        action="store_const",
+        const="8bit",
+        help="keep the heads in 8 bits: less memory, the same text",
+    )
     model.add_argument("--dtype", choices=get_args(DType), help="default: auto")
     model.add_argument("--device", metavar="auto|cpu|cuda[:N]", help="default: auto")
+    model.add_argument(
+        "--context",
+        dest="context_tokens",
+        type=int,
+        metavar="N",
+        help="most tokens of a conversation (default: as many as the model has)",
+    )
+    model.add_argument(
+        "--template", metavar="FAMILY", help="the chat template of a model that has none"
+    )
     decoding = parser.add_argument_group("decoding")
     decoding.add_argument("--no-medusa", action="store_true", help="decode plainly")
     decoding.add_argument(
@@ -189,6 +212,12 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
     decoding.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
     decoding.add_argument("--top-p", type=float, metavar="P")
     decoding.add_argument("--top-k", type=int, metavar="K")
+    decoding.add_argument(
+        "--repetition-penalty",
+        type=float,
+        metavar="R",
+        help="above 1: tokens that were used are less likely",
+    )
     decoding.add_argument("--seed", type=int, metavar="N", help="default: fresh for each reply")
     decoding.add_argument("--max-new-tokens", type=int, metavar="N", help="default: 512")
     decoding.add_argument(

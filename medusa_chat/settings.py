@@ -28,8 +28,6 @@ class ModelSettings:
     quantization: Quantization = "none"
     dtype: DType = "auto"
     device: str = "auto"
-    heads_required: bool = True
-    """False after ``--no-medusa``: a base model alone will do."""
     head_precision: HeadPrecision = "full"
     """The precision of the heads' weights, whatever the base's is."""
     context_tokens: int | None = None

@@ -75,9 +75,9 @@ def test_help(command: tuple[str, ...], call: Call) -> None:
 def test_help_names_every_option_of_run(call: Call) -> None:
     named = call("run", "--help").out
     for option in shlex.split(
-        "prompts json model base-model load-in-8bit load-in-4bit dtype device no-medusa tree "
-        "tree-size acceptance posterior-threshold posterior-alpha temperature top-p top-k seed "
-        "max-new-tokens stop ignore-eos raw system"
+        "prompts json model base-model load-in-8bit load-in-4bit heads-in-8bit dtype device "
+        "context template no-medusa tree tree-size acceptance posterior-threshold posterior-alpha "
+        "temperature top-p top-k repetition-penalty seed max-new-tokens stop ignore-eos raw system"
     ):
         assert f"--{option}" in named
 
@@ -101,12 +101,22 @@ def test_defaults(call: Call, asked: Asked) -> None:
 def test_every_option(call: Call, asked: Asked) -> None:
     arguments = shlex.split(
         "--json --model M --base-model B --load-in-4bit --dtype float16 --device cuda:1 "
+        "--heads-in-8bit --context 100 --template vicuna --repetition-penalty 1.1 "
         "--no-medusa --tree chain --tree-size 5 --acceptance typical --posterior-threshold 0.1 "
         "--posterior-alpha 0.2 --temperature 0.3 --top-p 0.4 --top-k 50 --seed 6 "
         "--max-new-tokens 7 --stop one --stop two --ignore-eos --raw --system S"
     )
     assert call("run", "Hello", *arguments).status == 0
-    assert asked.model == ModelSettings("M", "B", "4bit", "float16", "cuda:1", heads_required=False)
+    assert asked.model == ModelSettings(
+        "M",
+        "B",
+        "4bit",
+        "float16",
+        "cuda:1",
+        head_precision="8bit",
+        context_tokens=100,
+        template="vicuna",
+    )
     assert asked.decode == DecodeSettings(
         medusa=False,
         tree="chain",
@@ -117,6 +127,7 @@ def test_every_option(call: Call, asked: Asked) -> None:
         temperature=0.3,
         top_p=0.4,
         top_k=50,
+        repetition_penalty=1.1,
         seed=6,
         max_new_tokens=7,
         stop=("one", "two"),
@@ -131,7 +142,7 @@ def test_options_before_the_command_are_kept(call: Call, asked: Asked) -> None:
     before = ("--model", "X", "--no-medusa", "--temperature", "0.1", "--load-in-8bit")
     stops = ("--stop", "a"), ("--stop", "b")
     assert call(*before, *stops[0], "run", "--temperature", "0.2", *stops[1], "Hello").status == 0
-    assert asked.model == ModelSettings("X", quantization="8bit", heads_required=False)
+    assert asked.model == ModelSettings("X", quantization="8bit")
     assert asked.decode == DecodeSettings(medusa=False, temperature=0.2, stop=("a", "b"))
 
 

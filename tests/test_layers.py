@@ -51,9 +51,13 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models.templates": (("errors",), ()),
     "models.template_choices": (("paths", "models.templates"), ()),
     "models.sampling_defaults": (("settings",), ()),
+    "models.files": (
+        ("errors", "settings", "models.registry", "models.hub", "models.layout"),
+        (),
+    ),
     "models": (
-        (*FOUNDATION, "conversation.reasoning", "decoding"),
-        ("torch", "transformers", "safetensors"),
+        (*FOUNDATION, "quantities", "conversation.reasoning", "decoding"),
+        ("torch", "transformers", "safetensors", "psutil"),
     ),
     "engine.protocol": (("errors", "settings", "decoding.stats"), ()),
     "engine.process": (("errors", "engine.protocol"), ()),
@@ -61,7 +65,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "training.arguments": (("settings", "training.settings"), ()),
     "training.settings": (("errors", "settings"), ()),
     "training": (
-        (*FOUNDATION, "decoding", "models"),
+        (*FOUNDATION, "decoding", "models", "library.fetching"),
         ("torch", "transformers", "safetensors", "rich"),
     ),
     "doctor.probe": (("settings", "doctor.facts", "engine"), ("torch", "bitsandbytes")),
@@ -81,7 +85,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("textual", "rich", "platformdirs"),
     ),
-    "run": ((*FOUNDATION, "printable", "status_line", "decoding", "engine"), ()),
+    "run": (
+        (*FOUNDATION, "printable", "status_line", "decoding", "engine", "library.fetching"),
+        (),
+    ),
     "cli": (("errors", "settings", "log", "run", "training", "tui.app", "doctor"), ()),
 }
 HEAVY = {"torch", "transformers", "huggingface_hub", "numpy", "safetensors", "tokenizers"}

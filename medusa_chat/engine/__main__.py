@@ -61,7 +61,7 @@ class Server:
             reply_id = request.reply_id if isinstance(request, Generate) else None
             try:
                 if isinstance(request, Load):
-                    self._send(engine.load(request.settings, lambda s: self._send(Loading(s))))
+                    self._send(engine.load(request.settings, self._tell))
                 else:
                     self._reply(engine, request)
             except MedusaChatError as error:
@@ -92,6 +92,9 @@ class Server:
             self._events.flush()
         except BrokenPipeError:
             os._exit(0)
+
+    def _tell(self, stage: str, fraction: float | None) -> None:
+        self._send(Loading(stage, fraction))
 
     def _reply(self, engine: Engine, request: Generate) -> None:
         reply_id = request.reply_id

@@ -14,8 +14,9 @@ from medusa_chat.decoding.stats import Mode
 from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
 from medusa_chat.engine.protocol import ChatMessage, Loaded
 from medusa_chat.errors import EngineError, UsageError
-from medusa_chat.models.hub import Report
 from medusa_chat.models.loader import LoadedModel, load
+from medusa_chat.models.memory_growth import release_memory
+from medusa_chat.models.stages import Report
 from medusa_chat.settings import DecodeSettings, ModelSettings
 
 
@@ -52,8 +53,13 @@ class Engine:
         return self._model
 
     def load(self, settings: ModelSettings, report: Report) -> Loaded:
-        """Load a model in place of the one in use, and describe it. Raises ModelError."""
+        """Load a model in place of the one in use, and describe it. Raises ModelError.
+
+        The old one goes first, so that the two never need room together. Only the end of the
+        process returns every byte of it to the system.
+        """
         self._model = self._tree = None
+        release_memory()
         model = self._model = load(settings, report)
         return Loaded(
             model=settings.model,
@@ -65,6 +71,7 @@ class Engine:
             heads=model.heads,
             plain_reason=model.plain_reason,
             notices=model.notices,
+            memory_bytes=model.memory_bytes,
         )
 
     def choose_tree(self, settings: DecodeSettings) -> ChosenTree:

@@ -8,18 +8,32 @@ import time
 import torch
 
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.models.int8_heads import Int8Heads
+from medusa_chat.settings import HeadPrecision
 
 _WORTHWHILE_ELEMENTS = 1_000_000
 """Smaller output matrices stay in a processor's cache, where there is nothing to gain."""
 _REPEATS = 5
 
 
-def place_heads(heads: MedusaHeads, device: torch.device, dtype: torch.dtype) -> MedusaHeads:
-    """Return ``heads`` on ``device``, in the base's ``dtype`` or, where that is faster, bfloat16.
+Heads = MedusaHeads | Int8Heads
+"""What drafts, in whatever precision."""
 
-    On a CPU the output matrices of float32 heads cost as much as the step they guess for; whether
-    half the bytes are read in less time depends on the processor, so it is tried.
+
+def place_heads(
+    heads: MedusaHeads,
+    device: torch.device,
+    dtype: torch.dtype,
+    precision: HeadPrecision = "full",
+) -> Heads:
+    """Return ``heads`` on ``device``, in 8 bits if asked for, else in the base's ``dtype``.
+
+    Or in bfloat16, where that is faster: on a CPU the output matrices of float32 heads cost as much
+    as the step they guess for; whether half the bytes are read in less time depends on the
+    processor, so it is tried.
     """
+    if precision == "8bit":
+        return Int8Heads(heads, device, dtype)
     placed = heads.to(device=device, dtype=dtype)
     output = placed.output_weight
     if (

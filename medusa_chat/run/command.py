@@ -16,6 +16,7 @@ from medusa_chat.errors import MedusaChatError
 from medusa_chat.printable import printable
 from medusa_chat.run.prompts import Prompt
 from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.status_line import StatusLine
 
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Answer
@@ -65,7 +66,9 @@ def run(
         # Where a terminal or a locale has no UTF-8, an answer with question marks beats none.
         sys.stdout.reconfigure(errors="replace")
     engine = Engine()
-    loaded = engine.load(model, _report)
+    status_line = StatusLine()
+    with status_line:
+        loaded = engine.load(model, status_line.show)
     engine.choose_tree(decode)
     for notice in loaded.notices:
         _tell(notice)
@@ -142,12 +145,6 @@ def _record(
         "dtype": loaded.dtype,
         "device": loaded.device,
     }
-
-
-def _report(stage: str) -> None:
-    # Stages that pass in a moment are for a person; a download is worth a line in any log.
-    if sys.stderr.isatty() or stage.startswith("Downloading"):
-        _tell(stage)
 
 
 def _tell(line: str) -> None:

@@ -18,10 +18,11 @@ def run(settings: TrainSettings) -> int:
     """
     # Before torch is imported: threads that spin while they wait make a busy machine crawl.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from medusa_chat.models.out_of_memory import is_out_of_memory
     from medusa_chat.training.progress import say
     from medusa_chat.training.run_folder import RunFolder
     from medusa_chat.training.session import train
-    from medusa_chat.training.trainer import Outcome, is_out_of_memory
+    from medusa_chat.training.trainer import Outcome
 
     folder = RunFolder(settings)
     if folder.finished:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 
 from medusa_chat.errors import UsageError
+from medusa_chat.models.base_model import load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.checkpoint import stored_dtype
-from medusa_chat.models.device import resolve_device
+from medusa_chat.models.device import Placement, resolve_device
+from medusa_chat.models.files import find_files
 from medusa_chat.models.heads import MedusaHeads
-from medusa_chat.models.hub import local_folder
-from medusa_chat.models.loader import load_base, load_tokenizer
+from medusa_chat.settings import ModelSettings
 from medusa_chat.training.base import FrozenBase
 from medusa_chat.training.batches import plan_training
 from medusa_chat.training.data import Dataset, read_dataset
@@ -31,9 +32,9 @@ def train(settings: TrainSettings, folder: RunFolder) -> Outcome:
     precision = choose_precision(settings.dtype, device)
     if folder.mixed_precision is not None:
         precision = Precision(precision.base, folder.mixed_precision)
-    path = local_folder(settings.base_model, say)
+    path = find_files(ModelSettings(settings.base_model)).base
     say(f"Loading {settings.base_model}")
-    model = load_base(path, precision.base, device)
+    model = load_base(path, precision.base, Placement(device))
     tokenizer = load_tokenizer(path)
     max_length = _max_length(settings, model.config.get_text_config())
     chat_format = ChatFormat(

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-import torch
-
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.models.out_of_memory import is_out_of_memory
 from medusa_chat.training.base import FrozenBase
 from medusa_chat.training.batches import Batch, Plan, collate, plan_by_length
 from medusa_chat.training.examples import Example
@@ -99,11 +98,3 @@ class Trainer:
             weights=weights,
             judge=judge,
         )
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether ``error`` says that memory ran out, on a GPU or a CPU."""
-    # On a CPU torch raises a plain RuntimeError, from its DefaultCPUAllocator.
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    )

@@ -17,7 +17,7 @@ HEADS = str(GOLDEN / "medusa/models/tiny-llama-heads-v01")
 GREEDY = DecodeSettings(temperature=0, max_new_tokens=16, ignore_eos=True)
 
 
-def quiet(_stage: str) -> None:
+def quiet(_stage: str, _fraction: float | None) -> None:
     """Report nothing."""
 
 
@@ -58,7 +58,7 @@ def test_loaded_says_what_is_used() -> None:
 
 def test_base_alone() -> None:
     engine = Engine()
-    loaded = engine.load(ModelSettings(str(TINY_LLAMA), heads_required=False), quiet)
+    loaded = engine.load(ModelSettings(str(TINY_LLAMA)), quiet)
     assert loaded.heads == 0
     assert loaded.plain_reason == "the model has no Medusa heads"
     answer = engine.answer([user("Hello")], GREEDY)

@@ -20,7 +20,7 @@ PROMPT = [1, 300, 20, 401, 77]
 
 
 def loaded(model: Path | str, **settings: object) -> LoadedModel:
-    return load(ModelSettings(str(model), **settings), lambda _stage: None)  # type: ignore[arg-type]
+    return load(ModelSettings(str(model), **settings), lambda _stage, _fraction: None)  # type: ignore[arg-type]
 
 
 def refusal(model: Path | str, **settings: object) -> str:

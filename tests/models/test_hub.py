@@ -101,7 +101,7 @@ def test_pickles_are_taken_where_there_is_nothing_else(hub: Hub, pickled_base: P
     folder = pulled("somebody/pickled")
     assert len(list(folder.glob("*.bin"))) == 2
     hub.requests.clear()
-    model = load(ModelSettings("somebody/pickled", heads_required=False), lambda _stage: None)
+    model = load(ModelSettings("somebody/pickled"), lambda _stage: None)
     assert model.plain_reason == "the model has no Medusa heads"
     assert hub.requests == []
 

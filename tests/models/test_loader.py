@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tiny_models import by_name, copy_tokenizer, random_heads, save_base, save_heads, save_weights
 from torch import Tensor
 
-from medusa_chat.models import loader
+from medusa_chat.models import weight_progress
 from medusa_chat.models.loader import LoadedModel, load
 from medusa_chat.settings import ModelSettings
 
@@ -131,10 +131,7 @@ def test_merged_model(
 
 
 def test_base_without_heads(tmp_path: Path) -> None:
-    message = refusal(TINY_LLAMA)
-    assert str(TINY_LLAMA) in message
-    assert "--no-medusa" in message
-    model = loaded(TINY_LLAMA, heads_required=False)
+    model = loaded(TINY_LLAMA)
     assert model.heads == 0
     assert model.plain_reason == "the model has no Medusa heads"
     assert len(reply(model, [])) == 16
@@ -157,26 +154,18 @@ def test_heads_of_another_base(
     assert "--base-model" in message
 
 
-def test_alias_is_followed_with_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def local_folder(name: str, _report: object) -> Path:
-        asked.append(name)
-        return V01
-
-    monkeypatch.setattr(loader, "local_folder", local_folder)
-    alias = "FasterDecoding/medusa-1.0-vicuna-7b-v1.5"
-    files = loader.find_files(ModelSettings(alias), lambda _stage: None)
-    assert asked == ["FasterDecoding/medusa-v1.0-vicuna-7b-v1.5"]
-    (notice,) = files.notices
-    assert alias in notice
-    assert asked[0] in notice
-
-
-def test_stages_are_reported() -> None:
-    stages: list[str] = []
-    load(ModelSettings(str(V01)), stages.append)
-    assert any("tiny-llama" in stage for stage in stages)
+def test_stages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_progress, "_REPORT_SECONDS", 0)
+    stages: list[tuple[str, float | None]] = []
+    load(ModelSettings(str(V01)), lambda *stage: stages.append(stage))
+    weights = "Loading the weights of ../tiny-llama"
+    fractions = [done for stage, done in stages if stage == weights]
+    assert fractions[0] is None
+    assert fractions[1] == 0
+    assert fractions[-1] == 1
+    assert len(fractions) > 10
+    assert fractions[1:] == sorted(done for done in fractions if done is not None)
+    assert stages[-1] == ("Checking that it decodes trees", None)
 
 
 def test_dtype(tmp_path: Path) -> None:
@@ -189,4 +178,4 @@ def test_ends_of_text_come_from_every_configuration(tmp_path: Path) -> None:
     folder = tmp_path / "base"
     shutil.copytree(TINY_LLAMA, folder)
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [7, 9]}))
-    assert loaded(folder, heads_required=False).format.eos_ids == {2, 7, 9}
+    assert loaded(folder).format.eos_ids == {2, 7, 9}

@@ -128,10 +128,6 @@ def test_model_that_is_not_on_this_machine(call: Call) -> None:
     assert "network" in message
 
 
-def test_folder_without_heads(call: Call) -> None:
-    assert "--no-medusa" in call("run", "Hello", "--model", str(TINY_LLAMA)).said(1)
-
-
 @pytest.mark.parametrize("name", ["medusa_lm_head.pt", "medusa_lm_head.safetensors"])
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
 def test_damaged_heads(name: str, damage: str, call: Call, tmp_path: Path) -> None:

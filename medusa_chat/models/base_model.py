@@ -1,0 +1,100 @@
+"""A base model and its tokenizer, by transformers, from a folder on this machine."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medusa_chat.errors import ModelError
+from medusa_chat.models.device import Placement
+from medusa_chat.models.layout import read_config
+from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
+from medusa_chat.models.quantization import quantization_config
+from medusa_chat.settings import Quantization
+
+_LONGEST_REASON = 160
+
+
+def load_base(
+    folder: Path,
+    dtype: torch.dtype,
+    placement: Placement,
+    quantization: Quantization = "none",
+) -> Any:
+    """Load the base model alone, in evaluation mode. Raises ModelError with the cause."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    if "model_type" not in read_config(folder):
+        raise ModelError(f"{folder} holds no model: its config.json names no model_type.")
+    try:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            # Said at every door: unsaid, transformers would ask at the terminal.
+            trust_remote_code=False,
+            weights_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, in words of our own
+            dtype=dtype,
+            quantization_config=quantization_config(quantization, dtype),
+            **placement.arguments,
+        )
+    except ModelError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"The model in {folder} was refused: a file is damaged, or holds code instead of "
+            "tensors alone. Download it again, or take one with .safetensors files."
+        ) from error
+    except Exception as error:  # over broken files these libraries raise anything
+        if is_out_of_memory(error):
+            raise does_not_fit(folder, placement.device, quantization) from error
+        if "trust_remote_code" in str(error):
+            raise ModelError(
+                f"The model in {folder} comes with a program of its own, and such are never run: "
+                "take one of an architecture that transformers knows."
+            ) from error
+        raise ModelError(
+            f"The model in {folder} cannot be loaded ({_reason(error)}): "
+            "download it again, or take another."
+        ) from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        count = "a tensor is" if len(missing) == 1 else f"{len(missing)} tensors are"
+        raise ModelError(
+            f"The model in {folder} is incomplete: {count} missing ({missing[0]}). "
+            "Download it again."
+        )
+    for name, stored, needed in sorted(info["mismatched_keys"]):
+        raise ModelError(
+            f"The model in {folder} contradicts its config.json: {name} is {list(stored)}, "
+            f"not {list(needed)}. Download it again."
+        )
+    if {"cpu", "disk"} & set(placement.devices_of(model)) and placement.device.type != "cpu":
+        raise does_not_fit(folder, placement.device, quantization)
+    return model.eval()
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer that lies beside a base model. Raises ModelError with the cause."""
+    import transformers
+
+    try:
+        return transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # tokenizers raises that very class
+        raise ModelError(
+            f"The tokenizer in {folder} cannot be loaded ({_reason(error)}): download it again."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what a library says, in one line."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= _LONGEST_REASON else words[:_LONGEST_REASON] + "…"

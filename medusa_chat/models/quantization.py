@@ -1,0 +1,48 @@
+"""Weights in 8 and 4 bits, by bitsandbytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from typing import Any
+
+import torch
+
+from medusa_chat.errors import ModelError
+from medusa_chat.settings import Quantization
+
+_CPU_BLOCK = 64
+"""Its 4-bit product on a CPU takes only widths that are multiples of this."""
+
+
+def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
+    """Return what transformers takes, None for no quantisation. ModelError without bitsandbytes."""
+    import transformers
+
+    if quantization == "none":
+        return None
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"--load-in-{quantization} needs bitsandbytes, which is not installed: "
+            "pip install bitsandbytes, or leave the option out."
+        )
+    # It says at every product that it casts its input, and which kernels it does without.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    if quantization == "8bit":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def unfit_width(model: Any) -> int | None:
+    """Return a width of ``model`` that 4 bits on a CPU cannot have, or None when there is none."""
+    for layer in model.modules():
+        if type(layer).__name__ == "Linear4bit" and layer.weight.device.type == "cpu":
+            for width in (layer.in_features, layer.out_features):
+                if width % _CPU_BLOCK:
+                    return int(width)
+    return None

@@ -1,0 +1,48 @@
+"""One line on stderr that says what is going on: rewritten on a terminal, and not there in pipes.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from types import TracebackType
+from typing import Self
+
+from medusa_chat.printable import printable
+from medusa_chat.quantities import percent
+
+
+class StatusLine:
+    """Shows the last thing that it was told, while its block runs; afterwards the line is empty."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+
+    def show(self, stage: str, fraction: float | None = None) -> None:
+        """Replace the line by ``stage`` and how much of it is done."""
+        if not self._terminal:
+            return
+        done = "" if fraction is None else f" {percent(fraction, 1)}"
+        # Cut, since a line that wraps could not be taken back.
+        room = shutil.get_terminal_size().columns - len(done) - 1
+        self._write(printable(stage)[:room] + done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._terminal:
+            self._write("")
+
+    @staticmethod
+    def _write(line: str) -> None:
+        # Back to the first column, then what is left of the old line is erased.
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
