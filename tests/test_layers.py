@@ -45,6 +45,18 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("rich",),
     ),
+    "library.fetching": (
+        (
+            "errors",
+            "settings",
+            "printable",
+            "quantities",
+            "status_line",
+            "models.files",
+            "models.hub",
+        ),
+        (),
+    ),
     "models.hub": (("errors", "printable", "quantities"), ("huggingface_hub", "tqdm")),
     "models.layout": (("errors",), ()),
     "models.stages": ((), ()),

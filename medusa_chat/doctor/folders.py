@@ -14,6 +14,8 @@ from medusa_chat import paths
 from medusa_chat.conversation.store import FILE_NAME, MIGRATIONS
 from medusa_chat.doctor.finding import Finding, Status
 from medusa_chat.doctor.machine import disk, existing
+from medusa_chat.errors import MedusaChatError
+from medusa_chat.models.registry import FILE, registry
 from medusa_chat.quantities import size
 
 _LOCK_SECONDS = 2.0
@@ -39,9 +41,10 @@ def look() -> Iterator[Finding]:
     except OSError:
         pass  # said above
     else:
-        yield disk("disk, chats", data)
+        yield disk("disk, chats", data, for_models=False)
         yield conversations(data / FILE_NAME)
-    yield disk("disk, models", hub_cache())
+    yield disk("disk, models", hub_cache(), for_models=True)
+    yield known_models()
 
 
 def hub_cache() -> Path:
@@ -51,10 +54,23 @@ def hub_cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
+def known_models() -> Finding:
+    """Return whether the lists of models can be read, the shipped one and the user's own."""
+    name, own = "known models", paths.config_dir() / FILE
+    try:
+        known = registry()
+    except (MedusaChatError, OSError) as error:
+        return Finding(name, "broken", str(error), "Install medusa-chat again.")
+    for notice in known.notices:
+        return Finding(name, "warning", notice, f"Mend {own}, or move it aside.")
+    also = f"also from {own}" if own.exists() else f"{own} would add to them"
+    return Finding(name, "ok", f"{len(known.models)}, {also}")
+
+
 def conversations(file: Path) -> Finding:
-    """Return whether the file of the conversations can be read and is sound; writes nothing."""
+    """Return whether the file of the conversations is sound; nothing in it is changed."""
     name = "conversations"
-    aside = f"Move {file} aside (keep it): a new one is made at the next start."
+    aside = f"Move {file}* aside, and keep them: a new file is made at the next start."
     if not file.exists():
         return Finding(name, "ok", "none yet")
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from medusa_chat import __version__
 from medusa_chat.doctor.finding import Finding
 
 _TIMEOUT_SECONDS = 8.0
@@ -56,7 +57,7 @@ def token_source(file: Path) -> str | None:
 
 def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
     from huggingface_hub import get_token
-    from huggingface_hub.utils import build_hf_headers, get_session
+    from huggingface_hub.utils import get_session
 
     token: str | None = None
     try:
@@ -64,7 +65,7 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
         # Answered with 401 when there is no token, which is an answer too.
         response: Any = get_session().get(
             f"{endpoint}/api/whoami-v2",
-            headers=build_hf_headers(token=token or False),
+            headers=_headers(token),
             timeout=_TIMEOUT_SECONDS,
         )
     except Exception as error:  # noqa: BLE001  # its HTTP library has many, some outside its tree
@@ -106,6 +107,12 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
         yield Finding("Hub token", "ok", f"of {account}, from {source or 'its vault'}")
     else:
         yield _unchecked_token(source)
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    # The library's own headers cost it a request more, for what it counts its users by.
+    headers = {"User-Agent": f"medusa-chat/{__version__}"}
+    return headers | {"Authorization": f"Bearer {token}"} if token else headers
 
 
 def _account(response: Any) -> str | None:

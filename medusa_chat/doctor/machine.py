@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,14 +42,14 @@ def memory(cgroup: Path = _CGROUP) -> Iterator[Finding]:
     )
 
 
-def disk(name: str, folder: Path) -> Finding:
+def disk(name: str, folder: Path, *, for_models: bool) -> Finding:
     """Return how much room there is where ``folder`` is, or will be made."""
-    at = existing(folder)
-    free, total = shutil.disk_usage(at).free, shutil.disk_usage(at).total
+    usage = shutil.disk_usage(existing(folder))
+    free, total = usage.free, usage.total
     value = f"{size(free)} of {size(total)} free for {folder}"
     if free < _LEAST_DISK_BYTES:
         return Finding(name, "warning", value, "Make room there.")
-    if name == "disk, models" and free < _LITTLE_DISK_BYTES:
+    if for_models and free < _LITTLE_DISK_BYTES:
         return Finding(
             name, "note", value, "Too little for most models: HF_HOME moves them elsewhere."
         )
@@ -62,15 +63,19 @@ def existing(folder: Path) -> Path:
 
 def _limit(cgroup: Path) -> tuple[int, int] | None:
     """Return the most bytes that this container may take and those taken; None without a limit."""
-    for most, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    for folder, most, used in (
+        (cgroup, "memory.max", "memory.current"),
+        (cgroup / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
         try:
-            return (
-                int((cgroup / most).read_text("ascii")),
-                int((cgroup / used).read_text("ascii")),
+            limit, taken = (int((folder / name).read_text("ascii")) for name in (most, used))
+            # Files that were read count as taken, but are given up when memory is wanted.
+            match = re.search(
+                r"^(?:total_)?inactive_file (\d+)$",
+                (folder / "memory.stat").read_text("ascii"),
+                re.MULTILINE,
             )
         except (OSError, ValueError):  # not there, or "max"
             continue
+        return limit, taken - int(match[1]) if match else taken
     return None
