@@ -109,7 +109,7 @@ class Download:
         for transfer in transfers:
             transfer.reset()
         missing = sum(one.file.size - one.done_bytes for one in transfers)
-        check_space(missing, cache.root(), self.plan.model)
+        check_space(missing, self.plan.model)
         # Small ones first: a model's configuration soon tells what it is.
         queue = deque(sorted(transfers, key=lambda one: one.file.size))
         workers = [
@@ -169,7 +169,7 @@ class Download:
         except OSError as error:
             repository = part.reference.repository
             if error.errno in NO_SPACE:
-                raise no_space(0, cache.root(), repository) from error
+                raise no_space(0, repository) from error
             raise unwritable(error, cache.root(), repository) from error
 
     def _discard(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medusa_chat.errors import HubError
@@ -112,6 +113,12 @@ def read_config(listing: Listing) -> dict[str, Any]:
     if here is not None and not listing.gated:
         return _object(here.read_bytes())
     return _object(_get(listing, file))
+
+
+def config_in(folder: Path) -> dict[str, Any]:
+    """Return the ``config.json`` of a folder on this machine, empty when it has none."""
+    file = folder / CONFIG
+    return _object(file.read_bytes()) if file.is_file() else {}
 
 
 def needs_base(listing: Listing, config: dict[str, Any]) -> bool:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from medusa_chat.errors import ModelError
-from medusa_chat.models.hub.listing import Listing, list_repository, needs_base, read_config
-from medusa_chat.models.hub.plan import Plan
+from medusa_chat.models.hub.listing import config_in, list_repository, needs_base, read_config
+from medusa_chat.models.hub.plan import Plan, RepositoryPlan
 from medusa_chat.models.hub.reference import is_hub_id, parse
+from medusa_chat.printable import printable
 
 BASE_KEY = "base_model_name_or_path"
 
@@ -16,41 +17,50 @@ BASE_KEY = "base_model_name_or_path"
 def make_plan(model: str, base: str | None = None) -> Plan:
     """Return what is to be fetched before ``model`` can be loaded.
 
-    ``model`` is a Hub id, with ``@revision`` or without. ``base``, a Hub id or a folder, is the
-    base of heads where somebody names it; else the heads' own configuration does. Raises HubError,
-    ModelError for heads of which no base is known, UsageError for what cannot be a Hub id.
+    ``model`` is a Hub id, with ``@revision`` or without, or the folder of heads whose base is to be
+    fetched. ``base``, a Hub id or a folder, is the base of heads where somebody names it; else the
+    heads' own configuration does. Raises HubError, ModelError for heads of which no base is known,
+    UsageError for what cannot be a Hub id.
     """
-    listing = list_repository(parse(model))
-    plan = listing.plan()
-    config: dict[str, Any] = {}
-    # A gated repository is listed to everybody: only a file tells whether we are let in.
-    if listing.gated or base is None or not listing.is_heads_only:
-        config = read_config(listing)
-    is_heads = needs_base(listing, config)
-    if base is None and is_heads:
-        base = _named_base(listing, config)
-    if base is None or Path(base).expanduser().is_dir():
-        return Plan(model, (plan,))
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        found: tuple[RepositoryPlan, ...] = ()
+        base = base or _named_base(model, config_in(folder))
+    else:
+        listing = list_repository(parse(model))
+        found = (listing.plan(),)
+        config: dict[str, Any] = {}
+        # A gated repository is listed to everybody: only a file tells whether we are let in.
+        if listing.gated or base is None or not listing.is_heads_only:
+            config = read_config(listing)
+        if needs_base(listing, config):
+            base = base or _named_base(model, config)
+    if base is None or Path(base).expanduser().is_dir() or (folder / base).is_dir():
+        return Plan(model, found)
+    return Plan(model, (*found, _base_plan(model, base)))
+
+
+def _base_plan(model: str, base: str) -> RepositoryPlan:
     if not is_hub_id(base):
         raise ModelError(
-            f"The base of {model} is said to be {base!r}, which is no folder here and no name on "
-            "the Hub: name it with --base-model."
+            f"The base of {model} is said to be {printable(base)[:200]}, which is no folder here "
+            "and no name on the Hub: name it with --base-model."
         )
-    base_listing = list_repository(parse(base))
-    base_plan = base_listing.plan()
-    if needs_base(base_listing, read_config(base_listing)):
+    listing = list_repository(parse(base))
+    plan = listing.plan()
+    if needs_base(listing, read_config(listing)):
         raise ModelError(
             f"The base of {model} is said to be {base}, which holds heads alone: name a whole "
             "model with --base-model."
         )
-    return Plan(model, (plan, base_plan))
+    return plan
 
 
-def _named_base(listing: Listing, config: dict[str, Any]) -> str:
+def _named_base(model: str, config: dict[str, Any]) -> str:
     base = config.get(BASE_KEY)
     if not isinstance(base, str) or not base:
         raise ModelError(
-            f"The heads in {listing.reference} do not say which model they belong to: name it with "
+            f"The heads in {model} do not say which model they belong to: name it with "
             "--base-model."
         )
     return base

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import shutil
-from pathlib import Path
 
 from medusa_chat.errors import HubError
+from medusa_chat.models.hub import cache
 from medusa_chat.quantities import size
 
 NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
@@ -14,25 +13,19 @@ SPARE_BYTES = 200_000_000
 """To be left free: a full disk harms more than a download."""
 
 
-def free_bytes(folder: Path) -> int:
-    """Return the free bytes of the disk on which ``folder`` is, or would be."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+def check_space(missing_bytes: int, model: str) -> None:
+    """Raise HubError unless ``missing_bytes`` more fit into the cache, with some to spare."""
+    if missing_bytes and missing_bytes + SPARE_BYTES > cache.free_bytes():
+        raise no_space(missing_bytes, model)
 
 
-def check_space(missing_bytes: int, folder: Path, model: str) -> None:
-    """Raise HubError unless ``missing_bytes`` more fit beside ``folder``, with some to spare."""
-    if missing_bytes and missing_bytes + SPARE_BYTES > free_bytes(folder):
-        raise no_space(missing_bytes, folder, model)
-
-
-def no_space(missing_bytes: int, folder: Path, model: str) -> HubError:
+def no_space(missing_bytes: int, model: str) -> HubError:
     """Return what is to be said where ``missing_bytes`` do not fit."""
+    folder, free = cache.root(), cache.free_bytes()
     return HubError(
         f"{model} needs {size(missing_bytes)} more and {size(SPARE_BYTES)} to spare, and {folder} "
-        f"has {size(free_bytes(folder))} free: make room, or set HF_HOME to a folder on another "
-        "disk. What came is kept.",
+        f"has {size(free)} free: make room, or set HF_HOME to a folder on another disk. "
+        "What came is kept.",
         "no_space",
         model,
     )

@@ -259,7 +259,7 @@ class Transfer:
         repository = self.reference.repository
         if error.errno in NO_SPACE:
             missing = self.file.size - cache.bytes_here(repository, self.commit, self.file)
-            return no_space(missing, cache.root(), repository)
+            return no_space(missing, repository)
         return unwritable(error, cache.root(), repository)
 
 
