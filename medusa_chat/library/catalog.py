@@ -5,13 +5,50 @@ No network is asked and no torch is needed, so it can be made anew whenever some
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from medusa_chat.library.speeds import Speed
-from medusa_chat.models.memory import Choice
+from medusa_chat.library.inspection import Inspection, inspect
+from medusa_chat.library.speeds import Speed, speeds
+from medusa_chat.models import memory
+from medusa_chat.models.device_memory import DeviceMemory
+from medusa_chat.models.hub import cache
+from medusa_chat.models.hub.reference import Reference, is_hub_id, parse
+from medusa_chat.models.memory import Choice, LoadPlan
+from medusa_chat.models.registry import KnownModel, registry
+from medusa_chat.models.shape import HeadShape, ModelShape
+from medusa_chat.settings import HeadPrecision
 
 State = Literal["built in", "here", "partial", "remote", "gated"]
+PLAIN = "plain"
+"""The layout of a model without heads."""
+_USUAL_CONTEXT = 2048
+"""For a model that names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What models are to fit into."""
+
+    memory: DeviceMemory | None = None
+    """None where it is not known: then there are no verdicts."""
+    context_tokens: int | None = None
+    """As the user cut it; None is each model's own."""
+    head_precision: HeadPrecision = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One repository of a model: its own, or its base's. Sizes in bytes."""
+
+    reference: Reference
+    state: cache.State
+    bytes_here: int
+    bytes_total: int | None
+    folder: Path | None = None
+    """Where it lies, once all of it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +75,8 @@ class Entry:
     licence: str | None = None
     listed: bool = True
     """In models.toml; else only found in the cache."""
+    parts: tuple[Part, ...] = ()
+    """Its own repository, then its base's; none for what ships with the program."""
     choices: tuple[Choice, ...] = ()
     """At each precision, the device's usual one first: memory, and whether it fits."""
     best: Choice | None = None
@@ -49,4 +88,182 @@ class Entry:
     @property
     def bytes_missing(self) -> int | None:
         """Bytes that are yet to come."""
-        return None if self.bytes_total is None else max(0, self.bytes_total - self.bytes_here)
+        total = self.bytes_total
+        return None if total is None else max(0, total - self.bytes_here)
+
+
+def entries(machine: Machine | None = None) -> tuple[Entry, ...]:
+    """Return all models: the built-in one, the listed ones, then what else the cache holds."""
+    machine = machine or Machine()
+    measured = speeds()
+    known = registry().models
+    listed = [_listed(model, machine, measured) for model in known]
+    names = {model.name for model in known}
+    others = [
+        entry
+        for repository in cache.cached_repositories()
+        if repository not in names
+        if (entry := _cached(Reference(repository), machine, measured)) is not None
+    ]
+    return (*listed, *others)
+
+
+def entry_of(name: str, machine: Machine | None = None) -> Entry | None:
+    """Return the row of one model, listed or not; None for what cannot be on the Hub.
+
+    One that is neither listed nor here is remote, and nothing else is known of it.
+    """
+    machine = machine or Machine()
+    known = registry().find(name)
+    _, _, revision = name.partition("@")
+    if known is not None and (not revision or revision == known.revision):
+        return _listed(known, machine, speeds())
+    if not is_hub_id(name):
+        return None
+    reference = parse(name)
+    if known is not None:
+        reference = Reference(known.name, reference.revision)
+    entry = _cached(reference, machine, speeds(), always=True)
+    if entry is None:
+        part = Part(reference, "absent", 0, None)
+        entry = Entry(str(reference), str(reference), "remote", listed=False, parts=(part,))
+    return entry
+
+
+def ways(
+    machine: Machine,
+    shape: ModelShape | None,
+    heads: HeadShape | None,
+    context_tokens: int | None,
+    files: Inspection | None = None,
+) -> tuple[Choice, ...]:
+    """Return the footprints and verdicts of a model on ``machine``; none where nothing is known."""
+    device = machine.memory
+    context = context_tokens or _USUAL_CONTEXT
+    plan = LoadPlan(
+        device="cpu" if device is None else device.kind,
+        context_tokens=min(context, machine.context_tokens or context),
+        head_precision=machine.head_precision,
+    )
+    free = None if device is None else device.free_bytes
+    total = None if device is None else device.total_bytes
+    if shape is not None:
+        return memory.choices(lambda way: memory.footprint(shape, heads, way), plan, free, total)
+    if files is not None and files.weights_bytes:
+        size, stored = files.weights_bytes, files.stored_bytes
+        return memory.choices(
+            lambda way: memory.footprint_of_files(size, stored, way), plan, free, total
+        )
+    return ()
+
+
+def _listed(model: KnownModel, machine: Machine, measured: Mapping[str, Speed]) -> Entry:
+    parts: list[Part] = []
+    if model.folder is None:
+        parts.append(_part(parse(model.reference), model.download_bytes))
+        if model.base_reference is not None:
+            parts.append(_part(parse(model.base_reference), model.base_download_bytes))
+    state = _state(parts) if parts else "built in"
+    notes = [] if model.note is None else [model.note]
+    if model.gated and state != "here":
+        notes.append("The Hub asks for its licence to be accepted before it gives it.")
+    found = ways(machine, model.shape, model.head_shape, model.context_tokens)
+    return Entry(
+        name=model.name,
+        title=model.title,
+        state="gated" if model.gated and state == "remote" else state,
+        layout=model.layout,
+        heads=model.heads,
+        base=model.base,
+        bytes_here=sum(part.bytes_here for part in parts),
+        bytes_total=_total(parts),
+        parameters=model.parameters,
+        head_parameters=model.head_parameters,
+        context_tokens=model.context_tokens,
+        licence=model.licence,
+        parts=tuple(parts),
+        choices=found,
+        best=memory.best(found),
+        speed=next(
+            (measured[name] for name in (model.name, *model.aliases) if name in measured), None
+        ),
+        aliases=model.aliases,
+        notes=tuple(notes),
+    )
+
+
+def _cached(
+    reference: Reference, machine: Machine, measured: Mapping[str, Speed], *, always: bool = False
+) -> Entry | None:
+    """Return the row of what the cache holds of ``reference``.
+
+    None for nothing, and, unless ``always``, for what is no language model.
+    """
+    part = _part(reference, None)
+    if part.state == "absent":
+        return None
+    own = inspect(part.folder or _any_folder(reference))
+    # Of a download that has not come to its configuration it cannot be said what it is.
+    if part.state == "here" and not own.is_model and not always:
+        return None
+    parts, base = [part], None
+    is_alone = own.base is not None and own.layout != "merged"
+    if is_alone and own.base and is_hub_id(own.base) and not Path(own.base).is_dir():
+        parts.append(_part(parse(own.base), None))
+        base = None if parts[-1].folder is None else inspect(parts[-1].folder)
+    whole = base or own
+    name = str(reference)
+    found = ways(machine, whole.shape, own.heads, whole.context_tokens, whole)
+    shape, is_plain = whole.shape, own.layout is None and own.base is None
+    return Entry(
+        name=name,
+        title=name,
+        state=_state(parts),
+        layout=own.layout or (PLAIN if is_plain and part.state == "here" else None),
+        heads=None if own.heads is None else own.heads.count,
+        base=own.base,
+        bytes_here=sum(part.bytes_here for part in parts),
+        bytes_total=_total(parts),
+        parameters=None if shape is None else shape.parameters,
+        head_parameters=None if shape is None or own.heads is None else own.heads.parameters(shape),
+        context_tokens=whole.context_tokens,
+        listed=False,
+        parts=tuple(parts),
+        choices=found,
+        best=memory.best(found),
+        speed=measured.get(name),
+    )
+
+
+def _part(reference: Reference, size: int | None) -> Part:
+    """Return how things stand with one repository; ``size`` is what the Hub has, if that is known.
+
+    Once it is here, its files say what it takes.
+    """
+    folder = cache.cached_folder(reference)
+    if folder is not None:
+        held = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        return Part(reference, "here", held, held, folder)
+    state = cache.state_of(reference)
+    if state == "absent":
+        return Part(reference, state, 0, size)
+    usage = cache.usage_of(reference.repository)
+    held = usage.complete_bytes + usage.partial_bytes
+    return Part(reference, state, held if size is None else min(held, size), size)
+
+
+def _total(parts: Sequence[Part]) -> int | None:
+    sizes = [part.bytes_total for part in parts if part.bytes_total is not None]
+    return sum(sizes) if sizes and len(sizes) == len(parts) else None
+
+
+def _any_folder(reference: Reference) -> Path:
+    commit = cache.commit_of(reference) or "none"
+    return cache.snapshot_path(reference.repository, commit)
+
+
+def _state(parts: list[Part]) -> State:
+    states = {part.state for part in parts}
+    if states == {"here"}:
+        return "here"
+    return "remote" if states == {"absent"} else "partial"

@@ -7,7 +7,7 @@ length, and what running takes besides. No torch, so that the interface can ask 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -130,8 +130,7 @@ def verdict(needed: Footprint, free_bytes: int, total_bytes: int) -> Verdict:
 
 
 def choices(
-    shape: ModelShape,
-    heads: HeadShape | None,
+    estimate: Callable[[LoadPlan], Footprint],
     plan: LoadPlan,
     free_bytes: int | None = None,
     total_bytes: int | None = None,
@@ -151,7 +150,7 @@ def choices(
     made = []
     for bits, quantization, dtype in ways:
         way = dataclasses.replace(plan, quantization=quantization, dtype=dtype)
-        needed = footprint(shape, heads, way)
+        needed = estimate(way)
         known = free_bytes is not None and total_bytes is not None
         fits = verdict(needed, free_bytes or 0, total_bytes or 0) if known else None
         made.append(Choice(bits, quantization, dtype, needed, fits))

@@ -38,6 +38,10 @@ def seven_billion() -> ModelShape:
     return known.shape
 
 
+def vicuna(plan: LoadPlan) -> Footprint:
+    return footprint(seven_billion(), HeadShape(5), plan)
+
+
 @pytest.mark.parametrize(
     ("quantization", "dtype", "gigabytes"),
     [
@@ -145,8 +149,7 @@ def test_verdict(needed: float, free: float, total: float, expected: str) -> Non
 
 
 def test_choices_of_a_cuda_device() -> None:
-    heads = HeadShape(5)
-    ways = choices(seven_billion(), heads, LoadPlan("cuda", 4096), 13 * GB, 13 * GB)
+    ways = choices(vicuna, LoadPlan("cuda", 4096), 13 * GB, 13 * GB)
     assert [(way.bits, way.quantization, way.verdict) for way in ways] == [
         (16, "none", "does not fit"),
         (8, "8bit", "tight"),
@@ -160,7 +163,7 @@ def test_choices_of_a_cuda_device() -> None:
 
 
 def test_choices_of_a_cpu() -> None:
-    ways = choices(seven_billion(), None, LoadPlan("cpu", 4096), 64 * GB, 64 * GB)
+    ways = choices(vicuna, LoadPlan("cpu", 4096), 64 * GB, 64 * GB)
     assert [(way.bits, way.dtype) for way in ways] == [
         (32, "auto"),
         (16, "bfloat16"),
@@ -171,7 +174,7 @@ def test_choices_of_a_cpu() -> None:
 
 
 def test_no_verdict_without_a_device() -> None:
-    ways = choices(SHAPE, None, CUDA)
+    ways = choices(vicuna, CUDA)
     assert {way.verdict for way in ways} == {None}
     assert best(ways) is None
 

@@ -1,0 +1,131 @@
+"""What a model's folder tells about it without loading it: layout, heads, base, shape, sizes.
+
+Only configurations, indexes and the headers of safetensors files are read. What a pickle holds, or
+a damaged file, stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medusa_chat.errors import ModelError
+from medusa_chat.models import layout
+from medusa_chat.models.hub.contents import heads_file, weights
+from medusa_chat.models.registry import Layout
+from medusa_chat.models.shape import HeadShape, ModelShape, context_of, shape_of
+
+_CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+_STORED_BYTES = {"float32": 4, "float64": 8}
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What is known of one folder. None is "not known"."""
+
+    layout: Layout | None
+    """None for a model without heads as well."""
+    heads: HeadShape | None
+    base: str | None
+    """The base that heads alone name."""
+    shape: ModelShape | None
+    context_tokens: int | None
+    weights_bytes: int
+    """Of the files that hold a whole model."""
+    stored_bytes: int
+    """Of one weight in them."""
+    total_bytes: int
+    is_model: bool
+    """Whether it looks like a causal language model, or Medusa heads."""
+
+
+def inspect(folder: Path) -> Inspection:
+    """Return what ``folder`` tells. Whatever is wrong with it is left unknown: loading says it."""
+    sizes = _sizes(folder)
+    config = _config(folder)
+    names = _tensors(folder, sizes)
+    alone = heads_file(sizes) is not None
+    found, heads = _heads(names, alone=alone)
+    architectures = config.get("architectures")
+    return Inspection(
+        layout=found,
+        heads=heads,
+        base=_base(config),
+        shape=shape_of(config),
+        context_tokens=context_of(config),
+        weights_bytes=sum(sizes[name] for name in weights(sizes) if not name.endswith(".json")),
+        stored_bytes=_STORED_BYTES.get(str(config.get("dtype") or config.get("torch_dtype")), 2),
+        total_bytes=sum(sizes.values()),
+        is_model=found is not None
+        or alone
+        or config.get("model_type") == "medusa"
+        or (
+            isinstance(architectures, list)
+            and any(str(name).endswith(_CAUSAL) for name in architectures)
+        ),
+    )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of the files in ``folder`` itself."""
+    sizes = {}
+    try:
+        for file in folder.iterdir():
+            if file.is_file():
+                sizes[file.name] = file.stat().st_size
+    except OSError:
+        pass
+    return sizes
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        return layout.read_config(folder)
+    except ModelError:
+        return {}
+
+
+def _base(config: dict[str, Any]) -> str | None:
+    base = config.get("base_model_name_or_path")
+    is_name = isinstance(base, str) and 0 < len(base) <= _LONGEST_NAME and base.isprintable()
+    return str(base) if is_name else None
+
+
+def _tensors(folder: Path, sizes: Collection[str]) -> list[str]:
+    """Return the names of all tensors, where they can be had without a pickle."""
+    alone = heads_file(sizes)
+    held = weights(sizes)
+    index = next((name for name in held if name.endswith(".json")), None)
+    single = alone or next(iter(held), None)
+    try:
+        if alone is None and index is not None:
+            return [name for names in layout.shards(folder / index).values() for name in names]
+        if single is not None and single.endswith(".safetensors"):
+            return layout.safetensors_names(folder / single)
+    except ModelError:
+        pass
+    return []
+
+
+def _heads(names: list[str], *, alone: bool) -> tuple[Layout | None, HeadShape | None]:
+    if names and layout.are_vllm_heads(names):
+        own = [name.removeprefix(layout.VLLM_PREFIX) for name in names]
+        blocks = [match for match in map(layout.VLLM_BLOCK.fullmatch, own) if match]
+        return "vllm", _counted([(int(block[1]), int(block[2])) for block in blocks], True)
+    prefix = "" if alone else layout.MERGED_PREFIX
+    own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    blocks = [match for match in map(layout.BLOCK.fullmatch, own) if match]
+    if not blocks:
+        return None, None
+    outputs = any(layout.OUTPUT.fullmatch(name) for name in own)
+    heads = _counted([(int(block[1]), int(block[2])) for block in blocks], outputs)
+    return ("merged" if not alone else "v0.1" if outputs else "shared"), heads
+
+
+def _counted(blocks: list[tuple[int, int]], own_output: bool) -> HeadShape:
+    count = 1 + max(head for head, _ in blocks)
+    layers = 1 + max(layer for _, layer in blocks)
+    return HeadShape(count, layers, own_output)
