@@ -42,8 +42,9 @@ class Int8Heads(nn.Module):
         self.vocabulary = heads.vocabulary
         self.register_buffer("block_bias", heads.block_bias.to(device, self.dtype))
         self._keep("block", heads.block_weight, device)
-        self.output_weight = None
-        if heads.output_weight is not None:
+        if heads.output_weight is None:
+            self.output_weight = None
+        else:
             self._keep("output", heads.output_weight, device)
         token_map = heads.token_map
         self.register_buffer("token_map", None if token_map is None else token_map.to(device))
