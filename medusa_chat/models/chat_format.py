@@ -1,83 +1,28 @@
-"""Conversations to token ids: the tokenizer's own chat template, else one by the family's name."""
+"""Conversations to token ids: by the tokenizer's own chat template, else by the family's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+from medusa_chat.conversation import reasoning
 from medusa_chat.errors import ModelError, UsageError
+from medusa_chat.models import templates
+from medusa_chat.models.control_tokens import ControlTokens
 
 Message = Mapping[str, str]
 """``{"role": "system" | "user" | "assistant", "content": ...}``"""
 
-_VICUNA = (
-    "{% if messages[0]['role'] == 'system' %}{{ bos_token + messages[0]['content'] + ' ' }}"
-    "{% else %}{{ bos_token + 'A chat between a curious user and an artificial intelligence "
-    "assistant. The assistant gives helpful, detailed, and polite answers to the user\\'s "
-    "questions. ' }}{% endif %}"
-    "{% for message in messages %}"
-    "{% if message['role'] == 'user' %}{{ 'USER: ' + message['content'] + ' ' }}"
-    "{% elif message['role'] == 'assistant' %}"
-    "{{ 'ASSISTANT: ' + message['content'] + eos_token }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
-)
-_ZEPHYR = (
-    "{% for message in messages %}"
-    "{{ '<|' + message['role'] + '|>\\n' + message['content'] + eos_token + '\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
-)
-_MISTRAL = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
-    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + eos_token }}"
-    "{% else %}{{ raise_exception('no system role') }}{% endif %}{% endfor %}"
-)
-_LLAMA_2 = (
-    "{% set first = messages[0]['role'] == 'system' %}"
-    "{% for message in (messages[1:] if first else messages) %}"
-    "{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' }}"
-    "{% if first and loop.first %}"
-    "{{ '<<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n' }}{% endif %}"
-    "{{ message['content'] + ' [/INST]' }}"
-    "{% else %}{{ ' ' + message['content'] + ' ' + eos_token }}{% endif %}{% endfor %}"
-)
-_LLAMA_3 = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' "
-    "+ message['content'] + '<|eot_id|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}"
-    "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
-)
-_CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
-_PLAIN = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}"
-    "{% else %}{{ message['role'].capitalize() + ': ' + message['content'] + '\\n' }}{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-# The first whose name occurs in the model's name, in lower case.
-_FAMILIES = (
-    ("vicuna", _VICUNA),
-    ("zephyr", _ZEPHYR),
-    ("mixtral", _MISTRAL),
-    ("mistral", _MISTRAL),
-    ("llama-2", _LLAMA_2),
-    ("llama2", _LLAMA_2),
-    ("llama-3", _LLAMA_3),
-    ("llama3", _LLAMA_3),
-    ("qwen", _CHATML),
-    ("chatml", _CHATML),
-    ("hermes", _CHATML),
-)
+OWN = "own"
+UNKNOWN = "unknown"
+
 _TURN_MARKERS = (
     "<|im_end|>",
     "<|eot_id|>",
     "<|eom_id|>",
     "<end_of_turn>",
+    "<|end_of_turn|>",
     "<|end|>",
     "<|endoftext|>",
     "</s>",
@@ -85,56 +30,104 @@ _TURN_MARKERS = (
 
 
 class ChatFormat:
-    """How one model is spoken to. ``names`` are its names, for want of a template of its own."""
+    """How one model is spoken to.
 
-    def __init__(self, tokenizer: Any, names: Sequence[str], eos_ids: frozenset[int]) -> None:
+    ``template`` is the family that the user named: it comes before all else. Without one the
+    model's own template is used; for want of that the family that one of ``names`` tells; and for
+    want of that plain User/Assistant lines. Raises UsageError for a family that does not exist.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        names: Sequence[str],
+        eos_ids: frozenset[int],
+        template: str | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
         self.stop: tuple[str, ...] = ()
+        """Texts that end a turn."""
         self.notice: str | None = None
-        template = tokenizer.chat_template
-        self._template: str | None = None
-        if not template:
-            self._template = template = _by_family(names)
-            if template is _PLAIN:
-                self.stop = ("\nUser:",)
-                self.notice = "The model has no chat template: a plain User/Assistant one is used."
+        family = None
+        if template is not None:
+            family = templates.family(template)
+        elif not tokenizer.chat_template:
+            family = templates.guess(names)
+            if family is None:
+                family = templates.PLAIN
+                self.notice = (
+                    "The model has no chat template: a plain User/Assistant one is used. "
+                    f"--template names a better one ({', '.join(templates.FAMILIES)})."
+                )
+        self.source: str = OWN if family is None else UNKNOWN if self.notice else family.name
+        """Where the template comes from: ``own``, a family's name, or ``unknown``."""
+        self._family_template = None if family is None else family.template
+        # A tokenizer may have several by name; all of them are searched for markers then.
+        text = self._family_template or str(tokenizer.chat_template)
+        self._drops_thinking = reasoning.CLOSING in text
+        self._control_tokens = ControlTokens(tokenizer, text)
+        vocabulary = tokenizer.get_vocab()
+        markers = [marker for marker in _TURN_MARKERS if marker in text]
         self.eos_ids = eos_ids
         """Ends of text, as the model's own configuration has them."""
-        self.turn_ids = eos_ids | _turn_ids(tokenizer, str(template))
+        self.turn_ids = eos_ids | {vocabulary[one] for one in markers if one in vocabulary}
         """Those, and the template's ends of a turn."""
+        if family is not None:
+            # A family that the tokenizer was not made for: the model spells its markers out.
+            spelt_out = tuple(one for one in markers if one not in vocabulary)
+            self.stop = (*family.stop, *spelt_out)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Return the prompt's token ids, up to where the assistant's answer begins.
 
-        Raises ModelError as ``render`` does.
+        A message's text is text: what looks like a special token in it is none. Raises ModelError
+        as ``render`` does.
         """
-        text = self.render(messages, asks=True)
-        # A template writes its own special tokens: the tokenizer must not add them again.
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        marked, mark = self._control_tokens.mark(messages)
+        text = self.render(marked, asks=True)
+        begin: str | None = self._tokenizer.bos_token
+        if self._family_template and begin and text.startswith(begin):
+            # The families' makers leave this token to the tokenizer, to which their text then is
+            # the beginning of one: SentencePiece puts a space there, though not behind a token.
+            ids = self._control_tokens.encode(text.removeprefix(begin), mark)
+            return [self._tokenizer.bos_token_id, *ids]
+        return self._control_tokens.encode(text, mark)
 
     def render(self, messages: Sequence[Message], *, asks: bool) -> str:
         """Return the template's text; with ``asks`` up to where the assistant would answer.
 
-        A template that knows no system message gets it before the first user message. Raises
-        ModelError, with the template's own words, when it refuses the conversation.
+        The thinking of answers before the last question is left out, as templates of reasoning
+        models do it: where the template does not see to that itself, it is done here. A template
+        that knows no system message gets it before the first user message. Raises ModelError, with
+        the template's own words, when it refuses the conversation.
         """
+        turns = messages if self._drops_thinking else _without_thinking(messages)
         try:
             text: str = self._tokenizer.apply_chat_template(
-                list(messages),
-                chat_template=self._template,
+                list(turns),
+                chat_template=self._family_template,
                 add_generation_prompt=asks,
                 tokenize=False,
             )
         except Exception as error:  # a template is the model's own program
-            if len(messages) > 1 and messages[0]["role"] == "system":
-                system, first, *rest = messages
+            if len(turns) > 1 and turns[0]["role"] == "system":
+                system, first, *rest = turns
                 joined = f"{system['content']}\n\n{first['content']}"
                 return self.render([{"role": first["role"], "content": joined}, *rest], asks=asks)
             raise ModelError(
                 f"The model's chat template refuses this conversation: {error}."
             ) from error
         return text
+
+    @cached_property
+    def starts_thinking(self) -> bool:
+        """Whether the template opens a ``<think>`` block for the reply, which then only ends it."""
+        try:
+            return reasoning.starts_thinking(
+                self.render([{"role": "user", "content": "Hello"}], asks=True)
+            )
+        except ModelError:
+            return False
 
     def encode_raw(self, text: str) -> list[int]:
         """Return the ids of ``text`` as it stands, with the tokenizer's own special tokens."""
@@ -151,19 +144,12 @@ class ChatFormat:
         return text
 
 
-def _by_family(names: Sequence[str]) -> str:
-    for name in names:
-        for family, template in _FAMILIES:
-            if family in name.lower():
-                return template
-    return _PLAIN
-
-
-def _turn_ids(tokenizer: Any, template: str) -> frozenset[int]:
-    """Return the ids of the turn markers that the template writes and the vocabulary holds."""
-    vocabulary = tokenizer.get_vocab()
-    return frozenset(
-        vocabulary[marker]
-        for marker in _TURN_MARKERS
-        if marker in template and marker in vocabulary
-    )
+def _without_thinking(messages: Sequence[Message]) -> list[Message]:
+    questions = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    last = max(questions, default=0)
+    return [
+        {**message, "content": reasoning.answer(message["content"])}
+        if message["role"] == "assistant" and at < last
+        else message
+        for at, message in enumerate(messages)
+    ]

@@ -38,15 +38,15 @@ _VICUNA = (
     "{{ 'ASSISTANT: ' + message['content'] }}{{ eos_token }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
-# A tag at a line's end swallows a newline behind it, so they are written as expressions.
 _ZEPHYR = (
     "{{ bos_token }}{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>\\n' + message['content'] }}{{ eos_token }}{{ '\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
 )
+# The space before [INST] is that of Mistral's own tokenizer, which encodes each turn by itself.
 _MISTRAL = (
     "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
+    "{% if message['role'] == 'user' %}{{ ' [INST] ' + message['content'] + ' [/INST]' }}"
     "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] }}{{ eos_token }}"
     "{% else %}{{ raise_exception('no system role') }}{% endif %}{% endfor %}"
 )

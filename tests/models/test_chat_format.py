@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,7 @@ from golden_data import TINY_LLAMA, tiny_llama_tokenizer
 
 from medusa_chat.errors import ModelError, UsageError
 from medusa_chat.models.chat_format import ChatFormat
+from medusa_chat.models.templates import FAMILIES
 
 TURNS = [
     {"role": "user", "content": "Hello!"},
@@ -15,10 +17,6 @@ TURNS = [
     {"role": "user", "content": "How are you?"},
 ]
 SYSTEM = {"role": "system", "content": "Be brief."}
-VICUNA_SYSTEM = (
-    "A chat between a curious user and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the user's questions."
-)
 NO_SYSTEM = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}"
     "{{ raise_exception('no system messages here') }}{% endif %}"
@@ -48,44 +46,6 @@ def text(chat_format: ChatFormat, messages: list[dict[str, str]], tokenizer: Any
     return decoded
 
 
-def test_vicuna() -> None:
-    chat = family("lmsys/Vicuna-7b-v1.3")
-    assert text(chat, TURNS) == (
-        f"<s>{VICUNA_SYSTEM} USER: Hello! ASSISTANT: Hi.</s>USER: How are you? ASSISTANT:"
-    )
-    assert text(chat, [SYSTEM, *TURNS[:1]]) == "<s>Be brief. USER: Hello! ASSISTANT:"
-
-
-def test_zephyr() -> None:
-    chat = family("HuggingFaceH4/zephyr-7b-beta")
-    assert text(chat, [SYSTEM, *TURNS]) == (
-        "<|system|>\nBe brief.</s>\n<|user|>\nHello!</s>\n<|assistant|>\nHi.</s>\n"
-        "<|user|>\nHow are you?</s>\n<|assistant|>\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("mistralai/Mistral-7B", "<s>[INST] Be brief.\n\nHello! [/INST]"),
-        ("meta-llama/Llama-2-7b", "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHello! [/INST]"),
-        (
-            "meta-llama/Meta-Llama-3-8B",
-            "<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
-            "<|start_header_id|>user<|end_header_id|>\n\nHello!<|eot_id|>"
-            "<|start_header_id|>assistant<|end_header_id|>\n\n",
-        ),
-        (
-            "Qwen/Qwen2-0.5B",
-            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n"
-            "<|im_start|>assistant\n",
-        ),
-    ],
-)
-def test_other_families(name: str, expected: str) -> None:
-    assert text(family(name), [SYSTEM, *TURNS[:1]]) == expected
-
-
 def test_first_name_that_tells_the_family_wins() -> None:
     names = ("medusa-heads", "lmsys/vicuna-7b", "zephyr")
     chat = ChatFormat(tokenizer_with(None), names, frozenset())
@@ -100,6 +60,7 @@ def test_unknown_family_is_spoken_to_plainly() -> None:
     assert chat.stop == ("\nUser:",)
     assert chat.notice is not None
     assert "no chat template" in chat.notice
+    assert chat.source == "unknown"
 
 
 def test_own_template_comes_before_the_family() -> None:
@@ -107,6 +68,64 @@ def test_own_template_comes_before_the_family() -> None:
     assert text(chat, [SYSTEM, *TURNS[:1]]) == "<s>Be brief. USER: Hello! ASSISTANT:"
     assert chat.stop == ()
     assert chat.notice is None
+    assert chat.source == "own"
+
+
+def test_a_family_that_the_user_names_comes_before_all_else() -> None:
+    chat = ChatFormat(tiny_llama_tokenizer(), ("vicuna",), frozenset({2}), "zephyr")
+    assert text(chat, TURNS[:1]) == "<s><|user|>\nHello!</s>\n<|assistant|>\n"
+    assert chat.source == "zephyr"
+    plain = ChatFormat(tiny_llama_tokenizer(), ("vicuna",), frozenset({2}), "plain")
+    assert text(plain, TURNS[:1]) == "<s>User: Hello!\nAssistant:"
+    assert (plain.source, plain.stop, plain.notice) == ("plain", ("\nUser:",), None)
+
+
+def test_a_family_that_does_not_exist() -> None:
+    with pytest.raises(UsageError, match="'vicunna' is not known: use vicuna, zephyr, "):
+        ChatFormat(tiny_llama_tokenizer(), (), frozenset(), "vicunna")
+
+
+def test_markers_that_the_vocabulary_lacks_end_a_reply_as_text() -> None:
+    chat = ChatFormat(tokenizer_with(None), (), frozenset({2}), "chatml")
+    assert chat.turn_ids == {2}
+    assert chat.stop == ("<|im_end|>",)
+    tokenizer = tokenizer_with(None, ("<|im_start|>", "<|im_end|>"))
+    chat = ChatFormat(tokenizer, (), frozenset({2}), "chatml")
+    assert chat.turn_ids == {2, tokenizer.convert_tokens_to_ids("<|im_end|>")}
+    assert chat.stop == ()
+
+
+def test_a_tokenizer_without_special_tokens_can_be_spoken_to() -> None:
+    tokenizer = tokenizer_with(None)
+    bare = copy.deepcopy(tokenizer)
+    bare.bos_token = bare.eos_token = None
+    for name in FAMILIES:
+        assert ChatFormat(bare, (), frozenset(), name).encode(TURNS)
+
+
+THOUGHTFUL = [
+    {"role": "user", "content": "One <think>or</think> two?"},
+    {"role": "assistant", "content": "<think>\nHm.\n</think>\n\nTwo."},
+    {"role": "user", "content": "Sure?"},
+]
+
+
+def test_earlier_thinking_is_not_sent_back() -> None:
+    chat = family("vicuna")
+    assert text(chat, THOUGHTFUL).endswith(
+        "USER: One <think>or</think> two? ASSISTANT: Two.</s>USER: Sure? ASSISTANT:"
+    )
+    # That of the last answer is what it is trained to write.
+    whole = chat.render(THOUGHTFUL[:2], asks=False)
+    assert whole.endswith("ASSISTANT: <think>\nHm.\n</think>\n\nTwo.</s>")
+
+
+def test_a_template_of_a_reasoning_model_drops_thinking_itself() -> None:
+    own = "{% for m in messages %}{{ m['content'].split('</think>')[-1] + '|' }}{% endfor %}<think>"
+    chat = ChatFormat(tokenizer_with(own), (), frozenset())
+    assert chat.render(THOUGHTFUL[1:], asks=True) == "\n\nTwo.|Sure?|<think>"
+    assert chat.starts_thinking
+    assert not family("vicuna").starts_thinking
 
 
 def test_system_message_joins_the_first_turn_where_none_is_known() -> None:
