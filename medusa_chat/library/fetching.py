@@ -24,24 +24,16 @@ def fetch_missing(settings: ModelSettings) -> None:
     Raises HubError when the Hub does not give it, ModelError for a model that cannot be found.
     KeyboardInterrupt leaves what came, and the next call goes on there.
     """
-    try:
-        find_files(settings)
-    except HubError as error:
-        if error.kind != "missing":
-            raise
-        missing = error.repository
-    else:
+    missing = missing_repository(settings)
+    if missing is None:
         return
     from medusa_chat.models.hub.fetch import fetch
-    from medusa_chat.models.hub.plan_for import make_plan
 
-    wanted = source(settings)
     with StatusLine() as status:
         status.show(f"Looking for {missing} on the Hub")
-        # Of heads in a folder here, only the base is to be fetched.
-        alone = wanted.is_folder
-        plan = make_plan(missing) if alone else make_plan(wanted.name, wanted.base)
-    _tell_sizes(plan)
+        plan = plan_missing(settings, missing)
+    for line in describe(plan):
+        _tell(line)
     with StatusLine() as status:
         shown = _Shown(status)
         try:
@@ -51,6 +43,32 @@ def fetch_missing(settings: ModelSettings) -> None:
             _tell("Stopped. What came is kept: the same command goes on from there.")
             raise
     _tell(f"Fetched {plan.model}.")
+
+
+def missing_repository(settings: ModelSettings) -> str | None:
+    """Return what of ``settings.model`` is not here, without the network; None when all of it is.
+
+    Raises ModelError for a model that cannot be found.
+    """
+    try:
+        find_files(settings)
+    except HubError as error:
+        if error.kind != "missing":
+            raise
+        return error.repository
+    return None
+
+
+def plan_missing(settings: ModelSettings, missing: str) -> Plan:
+    """Ask the Hub what ``settings.model`` takes, of which ``missing`` is not here.
+
+    Raises HubError when the Hub does not give it.
+    """
+    from medusa_chat.models.hub.plan_for import make_plan
+
+    wanted = source(settings)
+    # Of heads in a folder here, only the base is to be fetched.
+    return make_plan(missing) if wanted.is_folder else make_plan(wanted.name, wanted.base)
 
 
 class _Shown:
@@ -69,12 +87,17 @@ class _Shown:
             _tell(line)
 
 
-def _tell_sizes(plan: Plan) -> None:
+def describe(plan: Plan) -> list[str]:
+    """Return what a plan brings, part by part, how much of it is to come, and the room for it."""
+    from medusa_chat.models.hub.cache import free_bytes
+
+    lines = []
     for part in plan.repositories:
         files = f"{len(part.files)} file{'' if len(part.files) == 1 else 's'}"
         here = f", {size(part.bytes_here)} of it here" if part.bytes_here else ""
-        _tell(f"{part.reference}: {size(part.total_bytes)} in {files}{here}")
-    _tell(f"Fetching {size(plan.bytes_missing)}.")
+        lines.append(f"{part.reference}: {size(part.total_bytes)} in {files}{here}")
+    lines.append(f"Fetching {size(plan.bytes_missing)}; {size(free_bytes())} are free.")
+    return lines
 
 
 def _line(progress: Progress) -> str:
