@@ -71,6 +71,8 @@ class Engine:
             heads=model.heads,
             plain_reason=model.plain_reason,
             notices=model.notices,
+            template=model.format.source,
+            defaults=model.defaults,
             memory_bytes=model.memory_bytes,
         )
 

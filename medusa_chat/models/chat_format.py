@@ -55,10 +55,7 @@ class ChatFormat:
             family = templates.guess(names)
             if family is None:
                 family = templates.PLAIN
-                self.notice = (
-                    "The model has no chat template: a plain User/Assistant one is used. "
-                    f"--template names a better one ({', '.join(templates.FAMILIES)})."
-                )
+                self.notice = "The model has no chat template: a plain User/Assistant one is used."
         self.source: str = OWN if family is None else UNKNOWN if self.notice else family.name
         """Where the template comes from: ``own``, a family's name, or ``unknown``."""
         self._family_template = None if family is None else family.template

@@ -13,7 +13,7 @@ from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.step import StockForward
 from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
-from medusa_chat.models import checkpoint
+from medusa_chat.models import checkpoint, template_choices, templates
 from medusa_chat.models.base_model import load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.context import context_tokens
@@ -25,9 +25,10 @@ from medusa_chat.models.memory_growth import MemoryGrowth
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.packed_linear import pack_linears
 from medusa_chat.models.quantization import unfit_width
+from medusa_chat.models.sampling_defaults import read_defaults
 from medusa_chat.models.stages import Report
 from medusa_chat.models.weight_progress import reporting_weights
-from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings
+from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings, SamplingDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class LoadedModel:
     """Heads in use; 0 when the model can only decode plainly."""
     plain_reason: str | None
     notices: tuple[str, ...]
+    defaults: SamplingDefaults
+    """How its authors would have its tokens drawn."""
     memory_bytes: int | None
     """Measured: what it takes, cache and heads included; None where the system does not tell."""
 
@@ -53,8 +56,9 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
 
     Nothing is fetched: HubError, of the kind "missing", is raised for a model of the Hub that is
     not in its cache, and ModelError for one that cannot be read, decoded or held in memory, or
-    whose heads do not fit it.
+    whose heads do not fit it. UsageError for a chat template that does not exist.
     """
+    _family(settings)  # a wrong name is told before anything is loaded
     # Before the memory is measured: the libraries are not the model's.
     report("Starting transformers", None)
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
@@ -103,9 +107,10 @@ def _load(
         output_device = model.get_output_embeddings().weight.device
         drafting = place_heads(heads, output_device, dtype, settings.head_precision)
     names = (settings.model, files.base_name, str(model.config.name_or_path))
-    chat_format = ChatFormat(tokenizer, names, _eos_ids(model, tokenizer))
+    chat_format = ChatFormat(tokenizer, names, _eos_ids(model, tokenizer), _family(settings))
     if chat_format.notice:
-        notices = (*notices, chat_format.notice)
+        hint = f"--template names a better one: {', '.join(templates.FAMILIES)}."
+        notices = (*notices, f"{chat_format.notice} {hint}")
     return LoadedModel(
         settings=settings,
         decoder=Decoder(forward, _head_logits(drafting, model), chat_format.decode),
@@ -116,8 +121,15 @@ def _load(
         heads=heads.count if heads is not None and reason is None else 0,
         plain_reason=reason,
         notices=(*files.notices, *notices),
+        defaults=read_defaults(files.base),
         memory_bytes=growth.bytes,
     )
+
+
+def _family(settings: ModelSettings) -> str | None:
+    """Return the family whose chat template the user named, now or when asked for it before."""
+    family = settings.template or template_choices.recall(settings.model)
+    return None if family is None else templates.family(family).name
 
 
 def _undecodable(settings: ModelSettings, model: Any, defect: str) -> ModelError:
