@@ -24,6 +24,15 @@ def run_checks(offline: bool, stop: threading.Event | None = None) -> Iterator[F
                 if stop is not None and stop.is_set():
                     return
                 yield presentable(finding)
+        except ImportError as error:
+            yield presentable(
+                Finding(
+                    name,
+                    "warning",
+                    f"could not be looked at ({error})",
+                    "Install medusa-chat again, in a virtual environment of its own.",
+                )
+            )
         except Exception as error:  # noqa: BLE001  # whatever is wrong here, the rest is looked at
             yield presentable(
                 Finding(
@@ -49,6 +58,7 @@ def _checks(offline: bool, stop: threading.Event | None) -> Iterator[tuple[str, 
     from medusa_chat.doctor import folders
 
     yield "folders", folders.look
+    yield "models folder", folders.hub_cache
     from medusa_chat.doctor import hub
 
     yield "Hub", lambda: hub.look(offline)

@@ -22,7 +22,7 @@ _LOCK_SECONDS = 2.0
 
 
 def look() -> Iterator[Finding]:
-    """Yield each folder, what of it can be written, and how much room there is."""
+    """Yield each folder of this program, whether it can be written, and what is in it."""
     yield Finding("package", "ok", str(Path(medusa_chat.__file__).parent))
     yield _writable(
         "data folder", paths.data_dir, "broken", "Set MEDUSA_CHAT_HOME to a folder of yours."
@@ -33,9 +33,6 @@ def look() -> Iterator[Finding]:
         "warning",
         "Set MEDUSA_CHAT_HOME to a folder of yours.",
     )
-    yield _writable(
-        "models folder", hub_cache, "warning", "Set HF_HOME to a folder of yours with some room."
-    )
     try:
         data = paths.data_dir()
     except OSError:
@@ -43,15 +40,21 @@ def look() -> Iterator[Finding]:
     else:
         yield disk("disk, chats", data, for_models=False)
         yield conversations(data / FILE_NAME)
-    yield disk("disk, models", hub_cache(), for_models=True)
     yield known_models()
 
 
-def hub_cache() -> Path:
-    """Return the folder of the models from the Hub, by the Hub's own library."""
+def hub_cache() -> Iterator[Finding]:
+    """Yield where models from the Hub are kept, by the Hub's own library, and the room there."""
     from huggingface_hub import constants
 
-    return Path(constants.HF_HUB_CACHE)
+    folder = Path(constants.HF_HUB_CACHE).expanduser().absolute()
+    yield _writable(
+        "models folder",
+        lambda: folder,
+        "warning",
+        "Set HF_HOME to a folder of yours with some room.",
+    )
+    yield disk("disk, models", folder, for_models=True)
 
 
 def known_models() -> Finding:

@@ -60,8 +60,11 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
     from huggingface_hub.utils import get_session
 
     token: str | None = None
+    unchecked = _unchecked_token(source)
     try:
         token = get_token()
+        if token is not None and not _is_header(token):
+            token, unchecked = None, _odd_token(source)
         # Answered with 401 when there is no token, which is an answer too.
         response: Any = get_session().get(
             f"{endpoint}/api/whoami-v2",
@@ -70,7 +73,7 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
         )
     except Exception as error:  # noqa: BLE001  # its HTTP library has many, some outside its tree
         yield _unreachable(endpoint, error, token)
-        yield _unchecked_token(source)
+        yield unchecked
         return
     status = int(response.status_code)
     account = _account(response)
@@ -98,7 +101,7 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
     else:
         yield Finding("Hub", "ok", f"{endpoint} answers{_proxy_words(endpoint)}")
     if token is None:
-        yield _unchecked_token(source)
+        yield unchecked
     elif status in (401, 403):
         yield Finding(
             "Hub token", "warning", f"refused by the Hub, from {source or 'its vault'}", _RENEW
@@ -106,7 +109,20 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
     elif account is not None:
         yield Finding("Hub token", "ok", f"of {account}, from {source or 'its vault'}")
     else:
-        yield _unchecked_token(source)
+        yield unchecked
+
+
+def _is_header(token: str) -> bool:
+    return token.isascii() and token.isprintable() and " " not in token
+
+
+def _odd_token(source: str | None) -> Finding:
+    return Finding(
+        "Hub token",
+        "warning",
+        f"from {source or 'its vault'}, with signs in it that no token has",
+        _RENEW,
+    )
 
 
 def _headers(token: str | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,19 @@ def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (failed.name, failed.status) == ("memory", "warning")
     assert failed.value == "could not be looked at (RuntimeError: the [1mkernel is odd)"
     assert findings[-1].name == "built-in model"
+
+
+def test_a_library_that_cannot_be_imported_spoils_its_checks_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    findings = {finding.name: finding for finding in run_checks(offline=True)}
+    for name in ("models folder", "Hub"):
+        assert findings[name].status == "warning"
+        assert "huggingface_hub" in findings[name].value
+        assert findings[name].remedy.startswith("Install medusa-chat again")
+    assert findings["conversations"].status == "ok"
+    assert findings["built-in model"].status == "ok"
 
 
 def test_what_the_environment_says_is_made_safe(monkeypatch: pytest.MonkeyPatch) -> None:

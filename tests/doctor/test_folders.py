@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def look() -> dict[str, Finding]:
-    return {finding.name: finding for finding in folders.look()}
+    return {finding.name: finding for finding in (*folders.look(), *folders.hub_cache())}
 
 
 def test_a_new_installation(home: Path) -> None:
