@@ -7,21 +7,36 @@ import contextlib
 import logging
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import App, SystemCommand
 
 from medusa_chat import paths
 from medusa_chat.engine.process import Engine, EngineProcess
-from medusa_chat.errors import UsageError
+from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.log import start_log
+from medusa_chat.models import template_choices
+from medusa_chat.models.templates import FAMILIES
+from medusa_chat.printable import printable
+from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
+from medusa_chat.tui.background import in_background
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, spelled
+from medusa_chat.tui.downloads import Downloads
+from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.link import EngineLink
+from medusa_chat.tui.offer import offer
 from medusa_chat.tui.screens.chat import ChatScreen
+from medusa_chat.tui.screens.doctor import DoctorScreen
+from medusa_chat.tui.screens.families import FamilyScreen
 from medusa_chat.tui.screens.help import HelpScreen
+from medusa_chat.tui.screens.models import ModelsScreen
+from medusa_chat.tui.screens.token import TokenScreen
+from medusa_chat.tui.supply import Supply, suggestion_of
 from medusa_chat.tui.theme import MEDUSA_DARK
 
 if TYPE_CHECKING:
@@ -31,10 +46,14 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.screen import Screen
 
-    from medusa_chat.settings import DecodeSettings, ModelSettings
+    from medusa_chat.library.catalog import Entry
+    from medusa_chat.settings import DecodeSettings
+    from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
+    from medusa_chat.tui.supply import Hub
 
 _LOG = logging.getLogger(__name__)
 
+_DOWNLOADS_SECONDS = 1 / 4
 _QUIT_SECONDS = 3.0
 """How long a second Ctrl+C counts as the answer to the question that the first one asked."""
 
@@ -51,19 +70,30 @@ class ChatApp(App[None]):
         decode: DecodeSettings,
         engine_factory: Callable[[], Engine] | None = None,
         *,
+        hub: Hub | None = None,
         log_file: Path | None = None,
     ) -> None:
-        """Prepare a chat with this model; ``engine_factory`` makes each engine that it needs."""
+        """Prepare a chat with this model; ``engine_factory`` makes each engine that it needs.
+
+        ``hub`` is where models come from, the Hugging Face Hub unless another is given.
+        """
         super().__init__(css_path=paths.shipped("assets/app.tcss"))
         self._log_file = log_file
-        self._link = EngineLink(engine_factory or (lambda: EngineProcess(log_file)), model)
-        self._chat = ChatScreen(self._link, model, decode, log_file)
+        self._downloads = Downloads()
+        self._supply = Supply(hub or ModelHub(), self._downloads)
+        self._link = EngineLink(
+            engine_factory or (lambda: EngineProcess(log_file)), model, self._supply
+        )
+        self._chat = ChatScreen(self._link, decode, log_file)
+        self._suggestion: Entry | None = None
+        self._has_suggested = False
         self._quit_asked = False
 
     def on_mount(self) -> None:
         """Put on the colours."""
         self.register_theme(MEDUSA_DARK)
         self.theme = MEDUSA_DARK.name
+        self.set_interval(_DOWNLOADS_SECONDS, self._show_downloads)
         # Asked to end from outside, as by a logout, leave the terminal as it was found.
         with contextlib.suppress(NotImplementedError):  # on Windows
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
@@ -73,8 +103,8 @@ class ChatApp(App[None]):
         return self._chat
 
     async def on_unmount(self) -> None:
-        """Leave no engine behind."""
-        await self._link.close()
+        """Leave no engine behind, and downloads where they can go on."""
+        await asyncio.gather(self._link.close(), self._downloads.close())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Offer every action by name, the chats of before, and the themes."""
@@ -95,6 +125,40 @@ class ChatApp(App[None]):
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
 
+    def action_models(self) -> None:
+        """Show the models."""
+        if not isinstance(self.screen, ModelsScreen):
+            self.push_screen(ModelsScreen(self._supply, self._link.settings), self._on_model_chosen)
+
+    async def _on_model_chosen(self, settings: ModelSettings | None) -> None:
+        if settings is not None:
+            await self._chat.load(settings)
+
+    @work(exclusive=True, group="suggestion")
+    async def _suggest(self) -> None:
+        """Say what else this machine could run, to who has nothing but the built-in model."""
+        catalog = await in_background(self._supply.hub.catalog)
+        self._suggestion = suggestion_of(catalog.entries)
+        if self._suggestion is not None:
+            self._chat.say(words.suggestion(self._suggestion, catalog.machine))
+
+    @work(exclusive=True, group="suggestion")
+    async def action_fetch_suggestion(self) -> None:
+        """Fetch the model that was suggested, after showing what that takes."""
+        entry = self._suggestion
+        if entry is None:
+            self.action_models()
+            return
+        try:
+            await offer(self, self._supply, entry.name)
+        except MedusaChatError as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+
+    def action_doctor(self) -> None:
+        """Look at the machine and the installation."""
+        if not isinstance(self.screen, DoctorScreen):
+            self.push_screen(DoctorScreen())
+
     def action_copy_stop_or_quit(self) -> None:
         """Copy the selection; without one stop the reply; without one ask, then quit."""
         selected = self.screen.get_selected_text() or self._chat.selected_prompt
@@ -110,6 +174,44 @@ class ChatApp(App[None]):
             self._quit_asked = True
             self.set_timer(_QUIT_SECONDS, self._forget_quitting)
             self.notify(words.QUIT, timeout=_QUIT_SECONDS, markup=False)
+
+    async def on_model_unavailable(self, message: ModelUnavailable) -> None:
+        """Ask for what would open the way to a model, and try again with it."""
+        if message.error.kind not in ("gated", "unauthorized"):
+            return
+        screen = TokenScreen(
+            str(message.error),
+            self._supply.hub.licence_page(message.error.repository),
+            self._supply.hub.save_token,
+        )
+        self.push_screen(screen, self._on_token)
+
+    async def _on_token(self, kept: bool | None) -> None:
+        if kept:
+            await self._chat.load(self._link.settings)
+
+    def on_model_loaded(self, message: ModelLoaded) -> None:
+        """Ask how an unknown model is spoken to; to the built-in one, say what else could run."""
+        loaded = message.loaded
+        if loaded.template == "unknown":
+            self.push_screen(FamilyScreen(loaded.model, FAMILIES), self._on_family)
+        if loaded.model == BUILTIN and not self._has_suggested:
+            self._has_suggested = True
+            self._suggest()
+
+    async def _on_family(self, family: str | None) -> None:
+        if family is not None:
+            template_choices.remember(self._link.settings.model, family)
+            await self._chat.load(replace(self._link.settings, template=family))
+
+    def _show_downloads(self) -> None:
+        self._chat.show_downloads(self._downloads.running)
+        for model in self._downloads.take_ended():
+            failure = self._downloads.failures.get(model)
+            if failure is not None:
+                self.notify(printable(str(failure)), severity="error", markup=False)
+            elif model != self._link.settings.model:
+                self.notify(printable(words.arrived(model)), markup=False)
 
     def _forget_quitting(self) -> None:
         self._quit_asked = False

@@ -42,6 +42,7 @@ CHAT_COMMANDS = (
     Command("f2,ctrl+t", "toggle_medusa", "Medusa", "Medusa on or off from the next reply", True),
     Command("f3", "toggle_marks", "Marks", "Burst colours and underlines on or off"),
     Command("escape", "stop", "Stop", "Stop the reply and keep its text", True),
+    Command("f6", "model_sampling", "Sampling", "Draw tokens as the model's authors suggest"),
     Command("ctrl+n", "new_chat", "New", "Begin a new chat", True),
     Command("ctrl+s", "export", "Export", "Export this chat to a Markdown file", True),
     Command("ctrl+r", "restart", "Restart", "Start the engine again after it ended"),
@@ -51,6 +52,9 @@ CHAT_COMMANDS = (
 
 APP_COMMANDS = (
     Command("f1", "help", "Help", "List the keys", True),
+    Command("f4", "models", "Models", "Models: fetch, load, remove, compare", True),
+    Command("f5", "fetch_suggestion", "Fetch", "Fetch the model that is suggested here"),
+    Command("f9", "doctor", "Doctor", "Look for what is wrong with this installation"),
     Command("ctrl+c", "copy_stop_or_quit", "Copy", "Copy the selection; else stop, or ask to quit"),
     Command("ctrl+q", "quit", "Quit", "Quit at once", True),
 )

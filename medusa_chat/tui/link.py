@@ -1,8 +1,12 @@
-"""The engine as the screen sees it: what state it is in, and what it said since the last look."""
+"""The engine as the screen sees it: what state it is in, and what it said since the last look.
+
+Before the engine is asked to load a model, the model's files are brought here.
+"""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from medusa_chat.engine.process import Ended, Engine
@@ -17,44 +21,87 @@ from medusa_chat.engine.protocol import (
     Loaded,
     Loading,
 )
+from medusa_chat.errors import HubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from medusa_chat.settings import DecodeSettings, ModelSettings
+    from medusa_chat.tui.supply import Supply
 
-State = Literal["loading", "ready", "down"]
+State = Literal["fetching", "loading", "ready", "down"]
+
+_STARTING = "starting the engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """The model is not here, and its download has begun."""
+
+    plan: str
+    """What it brings, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The model is not here, and does not come."""
+
+    error: HubError
+
+
+News = Event | Ended | Fetching | Unavailable
 
 
 class EngineLink:
     """Holds one engine at a time. ``run`` collects its events; ``take`` hands them over."""
 
-    def __init__(self, factory: Callable[[], Engine], settings: ModelSettings) -> None:
+    def __init__(
+        self, factory: Callable[[], Engine], settings: ModelSettings, supply: Supply
+    ) -> None:
         self._factory = factory
-        self._settings = settings
+        self.settings = settings
+        """The model in use, or on its way."""
+        self._supply = supply
         self._engine = factory()
-        self._arrived: list[Event | Ended] = []
+        self._arrived: list[News] = []
         self.state: State = "loading"
-        self.stage = "starting the engine"
+        self.stage = _STARTING
         """What loading is busy with, in words."""
+        self.fraction: float | None = None
+        """How much of that is done, where it is known."""
         self.loaded: Loaded | None = None
         """The model in use, while there is one."""
         self._busy: int | None = None
         self._reply_ids = itertools.count(1)
 
     async def run(self) -> None:
-        """Start the engine, load the model, and collect events until the engine is gone."""
+        """Bring the model, start the engine, and collect events until the engine is gone."""
         engine = self._engine
-        engine.send(Load(self._settings))
+        try:
+            await self._supply.bring(
+                self.settings, lambda plan: self._arrived.append(Fetching(plan))
+            )
+        except HubError as error:
+            if engine is self._engine:
+                self._arrived.append(Unavailable(error))
+            return
+        if engine is not self._engine:
+            return
+        self._arrived.append(Loading(_STARTING))
+        engine.send(Load(self.settings))
         async for event in engine.events():
             if engine is self._engine:
                 self._arrived.append(event)
 
-    async def renew(self) -> None:
-        """End the engine and take a fresh one, which the next ``run`` starts."""
+    async def renew(self, settings: ModelSettings | None = None) -> None:
+        """End the engine and take a fresh one, which the next ``run`` starts, for these settings.
+
+        The old one's process ends, so that all of the memory it held comes back.
+        """
         old, self._engine = self._engine, self._factory()
+        self.settings = settings or self.settings
         self._arrived.clear()
-        self.state, self.stage = "loading", "starting the engine"
+        self.state, self.stage, self.fraction = "loading", _STARTING, None
         self.loaded = self._busy = None
         await old.close()
 
@@ -78,7 +125,7 @@ class EngineLink:
         """Have a reply stopped; its Finished follows."""
         self._engine.send(Cancel(reply_id))
 
-    def take(self) -> Iterator[Event | Ended]:
+    def take(self) -> Iterator[News]:
         """Yield the events since the last call, the state moving along with each.
 
         An engine goes down once: the end of a process that failed to load is no news.
@@ -89,13 +136,15 @@ class EngineLink:
                 self._follow(event)
                 yield event
 
-    def _follow(self, event: Event | Ended) -> None:
+    def _follow(self, event: News) -> None:
         match event:
-            case Loading(stage):
-                self.stage = stage
+            case Fetching():
+                self.state = "fetching"
+            case Loading(stage, fraction):
+                self.state, self.stage, self.fraction = "loading", stage, fraction
             case Loaded():
                 self.state, self.loaded = "ready", event
-            case Failed(reply_id=None) | Ended():
+            case Failed(reply_id=None) | Ended() | Unavailable():
                 self.state, self.loaded, self._busy = "down", None, None
             case Finished(reply_id) | Failed(reply_id=reply_id) if reply_id == self._busy:
                 self._busy = None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from medusa_chat import quantities
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from medusa_chat.library.catalog import Entry
+    from medusa_chat.settings import DecodeSettings, SamplingDefaults
     from medusa_chat.tui.link import State
 
 WELCOME = (
@@ -23,6 +28,7 @@ QUIT = "Press Ctrl+C again to quit"
 NOTHING_TO_EXPORT = "There is nothing to export yet."
 
 _WAITING: dict[State, str] = {
+    "fetching": "waiting for the download",
     "loading": "waiting for the model",
     "ready": "queued",
     "down": "waiting for the engine: Ctrl+R starts it again",
@@ -47,6 +53,42 @@ def ending(stop_reason: str, figures_line: str, mode: str | None) -> str:
     """Return the line under a reply that is over."""
     parts = [figures_line, _REASONS.get(stop_reason, ""), "Medusa off" if mode == "plain" else ""]
     return " · ".join(part for part in parts if part)
+
+
+def sampling_offer(defaults: SamplingDefaults, decode: DecodeSettings) -> str:
+    """Return what the model's authors suggest, if that is not how tokens are drawn anyway."""
+    suggested = {name: value for name, value in asdict(defaults).items() if value is not None}
+    if all(getattr(decode, name) == value for name, value in suggested.items()):
+        return ""
+    return f"The model's authors suggest {_sampling(suggested)}. F6 takes that over."
+
+
+def sampling_taken(suggested: dict[str, float]) -> str:
+    """Return what to say when the authors' suggestion was taken over."""
+    if not suggested:
+        return "The model's authors suggest no way of drawing tokens."
+    return f"From the next reply on: {_sampling(suggested)}."
+
+
+def _sampling(values: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
+
+
+def suggestion(entry: Entry, machine: str) -> str:
+    """Return the card that says what this machine could run, and how to get it."""
+    assert entry.best is not None
+    size = quantities.size(entry.bytes_missing or 0)
+    slowly = "" if entry.best.verdict == "fits" else ", if little else is running"
+    return (
+        f"This is a small demonstration model. This machine ({machine}) could run "
+        f"{entry.title} in {entry.best.bits} bits{slowly}: "
+        f"F5 fetches it ({size}), F4 shows all models."
+    )
+
+
+def arrived(title: str) -> str:
+    """Return what to say when a download is done."""
+    return f"{title} is here. F4 loads it."
 
 
 def details(log_file: Path | None) -> str:

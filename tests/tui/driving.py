@@ -18,6 +18,7 @@ from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.reply import Reply
 
 from .scripted_engine import ScriptedEngine
+from .scripted_hub import ScriptedHub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -101,13 +102,19 @@ async def chat(
     *engines: ScriptedEngine,
     size: tuple[int, int] = (80, 24),
     decode: DecodeSettings | None = None,
+    model: ModelSettings | None = None,
+    hub: ScriptedHub | None = None,
     log_file: Path | None = None,
 ) -> AsyncIterator[Chat]:
     """Open a chat; every start of an engine takes the next of these."""
     given = list(engines) or [ScriptedEngine()]
     coming = iter(given)
     app = ChatApp(
-        ModelSettings(), decode or DecodeSettings(), lambda: next(coming), log_file=log_file
+        model or ModelSettings(),
+        decode or DecodeSettings(),
+        lambda: next(coming),
+        hub=hub or ScriptedHub(),
+        log_file=log_file,
     )
     async with app.run_test(size=size) as pilot:
         yield Chat(app, pilot, given)

@@ -205,7 +205,7 @@ async def test_control_q_quits_at_once_and_keeps_what_came(home: Path) -> None:
 async def test_help_lists_the_keys(size: tuple[int, int]) -> None:
     async with chat(size=size) as c:
         await c.pilot.press("f1")
-        text = c.app.screen.query_one("#help Static").visual  # type: ignore[attr-defined]
+        text = c.app.screen.query_one(".dialog Static").visual  # type: ignore[attr-defined]
         for key in ("Enter", "Ctrl+J", "F2, Ctrl+T", "Esc", "Ctrl+N", "Ctrl+S", "Ctrl+R", "Ctrl+Q"):
             assert key in str(text)
         await c.pilot.press("escape")

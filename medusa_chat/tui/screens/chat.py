@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,10 +18,13 @@ from medusa_chat.conversation.export import export
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loaded, Loading, Started
 from medusa_chat.errors import MedusaChatError
+from medusa_chat.settings import SamplingDefaults
 from medusa_chat.tui import words
 from medusa_chat.tui.commands import CHAT_COMMANDS
 from medusa_chat.tui.comparison import Comparison
 from medusa_chat.tui.dialogue import Dialogue
+from medusa_chat.tui.link import Fetching, Unavailable
+from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
 from medusa_chat.tui.meter import Meter, Readings
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.header import Header
@@ -28,15 +32,17 @@ from medusa_chat.tui.widgets.prompt import Prompt
 from medusa_chat.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
     from medusa_chat.conversation.journal import Journal
     from medusa_chat.conversation.store import Entry
     from medusa_chat.decoding.stats import Figures
-    from medusa_chat.engine.protocol import Event
+    from medusa_chat.models.hub.progress import Progress
     from medusa_chat.settings import DecodeSettings, ModelSettings
-    from medusa_chat.tui.link import EngineLink
+    from medusa_chat.tui.link import EngineLink, News
     from medusa_chat.tui.messages import PromptSubmitted
 
 # A frame in which the transcript scrolls composes the whole screen: 15 ms on a small machine.
@@ -57,12 +63,9 @@ class ChatScreen(Screen[None]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in CHAT_COMMANDS]
 
-    def __init__(
-        self, link: EngineLink, model: ModelSettings, decode: DecodeSettings, log_file: Path | None
-    ) -> None:
+    def __init__(self, link: EngineLink, decode: DecodeSettings, log_file: Path | None) -> None:
         super().__init__()
         self._link = link
-        self._model = model
         self._decode = decode
         self._log_file = log_file
         self._archive = Archive(paths.data_dir)
@@ -153,12 +156,32 @@ class ChatScreen(Screen[None]):
         if self._link.state != "down" and (answer is None or not answer.stopping):
             self._transcript.say(words.RUNNING)
             return
-        if answer is not None:
+        await self.load(self._link.settings)
+
+    async def load(self, settings: ModelSettings) -> None:
+        """Load a model in place of the one in use, whose memory is given back first."""
+        if self.is_answering:
             self._end_reply("cancelled")
         self._comparison = Comparison()
-        await self._link.renew()
+        await self._link.renew(settings)
         self._show_state()
         self._run_engine()
+
+    def action_model_sampling(self) -> None:
+        """Draw tokens as the model's authors would."""
+        defaults = self._link.loaded.defaults if self._link.loaded else SamplingDefaults()
+        given = {name: value for name, value in asdict(defaults).items() if value is not None}
+        if given:
+            self._decode = dataclasses.replace(self._decode, **given)
+        self._transcript.say(words.sampling_taken(given))
+
+    def say(self, text: str) -> None:
+        """Put what the program has to say at the end of the transcript."""
+        self._transcript.say(text)
+
+    def show_downloads(self, running: Sequence[Progress]) -> None:
+        """Show how far the downloads are."""
+        self._header.show_downloads(running)
 
     def action_page(self, direction: int) -> None:
         """Scroll the transcript by a page."""
@@ -208,22 +231,35 @@ class ChatScreen(Screen[None]):
             if failure is not None:
                 self._say_error(words.unsaved(str(failure)))
 
-    def _on_event(self, event: Event | Ended) -> None:
+    def _on_event(self, event: News) -> None:
         match event:
             case Loading():
                 self._show_state()
-            case Loaded(notices=notices, plain_reason=plain_reason):
+            case Fetching(plan):
+                self._transcript.say(plan)
                 self._show_state()
-                for notice in notices:
-                    self._transcript.say(notice)
-                if plain_reason is not None and self._decode.medusa:
-                    self._transcript.say(f"Medusa is off: {plain_reason}")
+            case Unavailable(error):
+                self._on_down(str(error))
+                self.post_message(ModelUnavailable(error))
+            case Loaded():
+                self._on_loaded(event)
             case Failed(reply_id=None, message=message):
                 self._on_down(message)
             case Ended():
                 self._on_down(str(event))
             case _ if self._dialogue.is_answering(event.reply_id):
                 self._on_reply_event(event)
+
+    def _on_loaded(self, loaded: Loaded) -> None:
+        self._show_state()
+        for notice in loaded.notices:
+            self._transcript.say(notice)
+        if loaded.plain_reason is not None and self._decode.medusa:
+            self._transcript.say(f"Medusa is off: {loaded.plain_reason}")
+        offer = words.sampling_offer(loaded.defaults, self._decode)
+        if offer:
+            self._transcript.say(offer)
+        self.post_message(ModelLoaded(loaded))
 
     def _on_reply_event(self, event: Started | Bursts | Finished | Failed) -> None:
         match event:
@@ -300,12 +336,16 @@ class ChatScreen(Screen[None]):
 
     def _show_state(self) -> None:
         """Show what the engine is doing."""
-        if self._link.loaded is not None:
-            self._header.show_model(self._link.loaded)
-        elif self._link.state == "loading":
-            self._header.show_loading(self._model.model, self._link.stage)
+        link = self._link
+        model = link.settings.model
+        if link.loaded is not None:
+            self._header.show_model(link.loaded)
+        elif link.state == "fetching":
+            self._header.show_fetching(model)
+        elif link.state == "loading":
+            self._header.show_loading(model, link.stage, link.fraction)
         else:
-            self._header.show_down(self._model.model)
+            self._header.show_down(model)
         self._header.show_medusa(on=self._medusa_on)
         self._transcript.show_waiting(words.waiting(self._link.state))
 

@@ -33,9 +33,9 @@ class HelpScreen(ModalScreen[None]):
             Content.assemble((spelled(key).ljust(_KEY_COLUMNS), "bold $text-primary"), does)
             for key, does in keys
         ]
-        with VerticalScroll(id="help"):
+        with VerticalScroll(classes="dialog"):
             yield Static(Content("\n").join(lines))
 
     def on_mount(self) -> None:
         """Give the list its title."""
-        self.query_one("#help").border_title = "Keys"
+        self.query_one(".dialog").border_title = "Keys"

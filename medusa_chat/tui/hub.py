@@ -1,0 +1,90 @@
+"""The Hugging Face Hub and its cache, as the interface uses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_chat import quantities
+from medusa_chat.errors import MedusaChatError
+from medusa_chat.models.device_memory import DeviceMemory, device_memory
+from medusa_chat.tui.supply import Catalog
+
+if TYPE_CHECKING:
+    from medusa_chat.library.catalog import Entry
+    from medusa_chat.models.hub.plan import Plan
+    from medusa_chat.settings import ModelSettings
+    from medusa_chat.tui.downloads import Download
+    from medusa_chat.tui.supply import Removal
+
+
+class ModelHub:
+    """The usual ``supply.Hub``. What it imports is heavy, so that is done in its methods."""
+
+    def __init__(self) -> None:
+        self._memory: DeviceMemory | None = None
+
+    def is_here(self, settings: ModelSettings) -> bool:
+        """Tell, without a network, whether all that loading takes is on this machine."""
+        from medusa_chat.library.fetching import missing_repository
+
+        try:
+            return missing_repository(settings) is None
+        except MedusaChatError:
+            return True  # what is wrong with it, loading says
+
+    def plan(self, settings: ModelSettings) -> Plan:
+        """Ask the Hub what is to be downloaded. Raises HubError."""
+        from medusa_chat.library.fetching import missing_repository, plan_missing
+
+        return plan_missing(settings, missing_repository(settings) or settings.model)
+
+    def download(self, plan: Plan) -> Download:
+        """Return the download of a plan, not begun."""
+        from medusa_chat.models.hub.download import Download
+
+        return Download(plan)
+
+    def describe(self, plan: Plan) -> str:
+        """Say in a few lines what a plan brings, how large it is, and what room there is."""
+        from medusa_chat.library.fetching import describe
+
+        return "\n".join((plan.model, *describe(plan)))
+
+    def catalog(self) -> Catalog:
+        """Return all models, without a network."""
+        from medusa_chat.library.catalog import Machine, entries
+        from medusa_chat.models.registry import registry
+
+        self._memory = device_memory()
+        return Catalog(entries(Machine(self._memory)), _machine(self._memory), registry().notices)
+
+    def unlisted(self, name: str) -> Entry | None:
+        """Return a row for a model that is not listed; None where ``name`` can be none."""
+        from medusa_chat.library.catalog import Machine, entry_of
+
+        return entry_of(name, Machine(self._memory)) if "/" in name else None
+
+    def removal(self, name: str) -> Removal:
+        """Return what removing a model's files would mean. Raises MedusaChatError."""
+        from medusa_chat.library.removal import plan_removal
+
+        return plan_removal(name)
+
+    def licence_page(self, repository: str) -> str:
+        """Return the page on which a licence can be read and accepted."""
+        from medusa_chat.models.hub.account import licence_page
+
+        return licence_page(repository)
+
+    def save_token(self, token: str) -> str:
+        """Have the Hub check a token, keep it, and return its account. Raises HubError."""
+        from medusa_chat.models.hub.account import save_token
+
+        return save_token(token)
+
+
+def _machine(memory: DeviceMemory | None) -> str:
+    if memory is None:
+        return "this machine's memory is not known"
+    free, total = quantities.size(memory.free_bytes), quantities.size(memory.total_bytes)
+    return f"{memory.name}: {free} of {total} of memory free"

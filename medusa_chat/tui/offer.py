@@ -1,0 +1,22 @@
+"""Offers a download: nothing begins before the user has seen what it takes and agreed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medusa_chat.settings import ModelSettings
+from medusa_chat.tui.background import in_background
+from medusa_chat.tui.screens.question import Question
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from medusa_chat.tui.supply import Supply
+
+
+async def offer(app: App[Any], supply: Supply, model: str) -> None:
+    """Ask the Hub what ``model`` takes, then the user, and begin. Raises MedusaChatError."""
+    plan = await in_background(supply.hub.plan, ModelSettings(model=model))
+    question = Question("Download", supply.hub.describe(plan), yes="fetch it")
+    if await app.push_screen_wait(question):
+        supply.downloads.begin(model, supply.hub.download(plan))

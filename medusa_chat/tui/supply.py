@@ -1,0 +1,121 @@
+"""Has a model's files here before the engine is asked to load it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from medusa_chat.errors import HubError
+from medusa_chat.tui.background import in_background
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from medusa_chat.library.catalog import Entry
+    from medusa_chat.models.hub.plan import Plan
+    from medusa_chat.settings import ModelSettings
+    from medusa_chat.tui.downloads import Download, Downloads
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All models at one moment, and the machine that they would run on."""
+
+    entries: tuple[Entry, ...]
+    machine: str
+    """Device and memory, in words."""
+    notices: tuple[str, ...] = ()
+    """What is wrong with the user's own list."""
+
+
+class Removal(Protocol):
+    """What removing a model means: ``words`` says what it frees and spares."""
+
+    words: str
+
+    def execute(self) -> None:
+        """Remove it. Raises MedusaChatError or OSError."""
+        ...
+
+
+class Hub(Protocol):
+    """What the interface needs of the Hub and its cache. Its methods block."""
+
+    def is_here(self, settings: ModelSettings) -> bool:
+        """Tell, without a network, whether all that loading takes is on this machine."""
+        ...
+
+    def plan(self, settings: ModelSettings) -> Plan:
+        """Ask the Hub what is to be downloaded. Raises HubError."""
+        ...
+
+    def download(self, plan: Plan) -> Download:
+        """Return the download of a plan, not begun."""
+        ...
+
+    def describe(self, plan: Plan) -> str:
+        """Say in a few lines what a plan brings, how large it is, and what room there is."""
+        ...
+
+    def catalog(self) -> Catalog:
+        """Return all models, without a network."""
+        ...
+
+    def unlisted(self, name: str) -> Entry | None:
+        """Return a row for a model that is not listed; None where ``name`` can be none."""
+        ...
+
+    def removal(self, name: str) -> Removal:
+        """Return what removing a model's files would mean. Raises MedusaChatError."""
+        ...
+
+    def licence_page(self, repository: str) -> str:
+        """Return the page on which a licence can be read and accepted."""
+        ...
+
+    def save_token(self, token: str) -> str:
+        """Have the Hub check a token, keep it, and return its account. Raises HubError."""
+        ...
+
+
+class Supply:
+    """Downloads what is not here, through the downloads that all screens share."""
+
+    def __init__(self, hub: Hub, downloads: Downloads) -> None:
+        self.hub = hub
+        self.downloads = downloads
+
+    async def bring(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
+        """Return once the model's files are here; ``tell`` gets the plan of a download.
+
+        Raises HubError when the Hub does not give them, or the user cancels.
+        """
+        if await in_background(self.hub.is_here, settings):
+            return
+        model = settings.model
+        if self.downloads.progress_of(model) is None or model in self.downloads.failures:
+            tell(self.hub.describe(await self.begin(settings)))
+        progress = await self.downloads.ended(model)
+        if progress.state == "cancelled":
+            raise HubError(f"The download of {model} was cancelled.", "missing", model)
+
+    async def begin(self, settings: ModelSettings) -> Plan:
+        """Begin the download of a model, and return what it brings. Raises HubError."""
+        plan = await in_background(self.hub.plan, settings)
+        self.downloads.begin(settings.model, self.hub.download(plan))
+        return plan
+
+
+def suggestion_of(entries: Sequence[Entry]) -> Entry | None:
+    """Return the first listed model that this machine could run, the comfortable ones first.
+
+    None for who has another model than the built-in one already, whole or in part.
+    """
+    others = [entry for entry in entries if entry.state != "built in"]
+    if any(entry.state in ("here", "partial") for entry in others):
+        return None
+    for verdict in ("fits", "tight"):
+        for entry in others:
+            if entry.best is not None and entry.best.verdict == verdict:
+                return entry
+    return None

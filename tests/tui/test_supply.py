@@ -1,0 +1,144 @@
+"""Models that are not here when they are asked for, and what the chat says meanwhile."""
+
+from __future__ import annotations
+
+from medusa_chat.engine.protocol import Load, Loaded
+from medusa_chat.errors import HubError
+from medusa_chat.library.catalog import Entry
+from medusa_chat.settings import DecodeSettings, ModelSettings, SamplingDefaults
+from medusa_chat.tui.screens.families import FamilyScreen
+from medusa_chat.tui.screens.token import TokenScreen
+
+from .driving import chat, contents, shown
+from .scripted_engine import DEMO, ScriptedEngine
+from .scripted_hub import MACHINE, ScriptedHub
+from .test_models_screen import BUILTIN, ZEPHYR, zephyr
+
+ASKED_FOR = ModelSettings(ZEPHYR, quantization="4bit")
+
+
+async def test_model_that_is_not_here_is_fetched_first() -> None:
+    hub = ScriptedHub([zephyr()])
+    async with chat(hub=hub, model=ASKED_FOR, size=(120, 30)) as c:
+        await c.until_shown(f"fetching {ZEPHYR}", f"Fetching {ZEPHYR}: 16000000000 bytes")
+        assert c.engine.requests == []
+        await c.send("Hello")
+        await c.until_shown("waiting for the download")
+        hub.downloads[ZEPHYR].reach(0.5)
+        await c.until_shown("↓ 50% 30.0 MB/s")
+        hub.arrive(ZEPHYR)
+        await c.until(lambda: c.engine.generates)
+        assert c.engine.requests[0] == Load(ASKED_FOR)
+        assert contents(c.engine.generates[0]) == [("user", "Hello")]
+
+
+async def test_model_that_is_here_needs_no_hub() -> None:
+    hub = ScriptedHub([zephyr("here")], {ZEPHYR: HubError("never asked", "offline", ZEPHYR)})
+    async with chat(hub=hub, model=ASKED_FOR) as c:
+        await c.until(lambda: c.engine.requests)
+        assert not hub.downloads
+
+
+async def test_hub_that_does_not_answer() -> None:
+    error = HubError("The Hub cannot be reached: check the network.", "unreachable", ZEPHYR)
+    hub = ScriptedHub([zephyr()], {ZEPHYR: error})
+    async with chat(ScriptedEngine(), ScriptedEngine(), hub=hub, model=ASKED_FOR) as c:
+        await c.until_shown("The Hub cannot be reached", "Ctrl+R")
+        hub.errors.clear()
+        await c.pilot.press("ctrl+r")
+        await c.until(lambda: ZEPHYR in hub.downloads)
+        hub.arrive(ZEPHYR)
+        await c.until(lambda: c.engines[1].requests)
+
+
+async def test_gated_model_asks_for_a_token_by_itself() -> None:
+    hub = ScriptedHub([zephyr()], {ZEPHYR: HubError("It is gated.", "gated", ZEPHYR)})
+    async with chat(ScriptedEngine(), ScriptedEngine(), hub=hub, model=ASKED_FOR) as c:
+        await c.until(lambda: isinstance(c.app.screen, TokenScreen))
+        await c.pilot.press(*"hf_x", "enter")
+        await c.until(lambda: ZEPHYR in hub.downloads)
+        await c.until_shown(f"fetching {ZEPHYR}")
+
+
+async def test_download_given_up_on_leaves_the_chat_usable() -> None:
+    hub = ScriptedHub([zephyr()])
+    async with chat(hub=hub, model=ASKED_FOR) as c:
+        await c.until(lambda: ZEPHYR in hub.downloads)
+        hub.downloads[ZEPHYR].cancel()
+        await c.until_shown("was cancelled")
+        await c.send("Hello")
+        await c.until_shown("Hello")
+
+
+async def test_quitting_pauses_downloads() -> None:
+    hub = ScriptedHub([zephyr()])
+    async with chat(hub=hub, model=ASKED_FOR) as c:
+        await c.until(lambda: ZEPHYR in hub.downloads and hub.downloads[ZEPHYR].runs)
+    assert hub.downloads[ZEPHYR].progress.state == "paused"
+
+
+async def test_builtin_model_says_what_else_could_run() -> None:
+    hub = ScriptedHub([BUILTIN, zephyr()])
+    async with chat(hub=hub, size=(120, 30)) as c:
+        await c.until_shown(f"({MACHINE}) could run Zephyr 7B beta in 4 bits")
+        assert not hub.downloads
+        await c.pilot.press("f5")
+        await c.until(lambda: "Fetching" in shown(c.app.screen))
+        await c.pilot.press("enter")
+        await c.until(lambda: ZEPHYR in hub.downloads)
+
+
+async def test_nothing_is_suggested_to_who_has_a_model() -> None:
+    hub = ScriptedHub([BUILTIN, zephyr(), zephyr("here", name="x/y")])
+    async with chat(hub=hub, size=(120, 30)) as c:
+        await c.until_shown("builtin · float32 · cpu")
+        await c.settle()
+        assert "could run" not in c.everything
+
+
+async def test_nothing_is_suggested_where_nothing_fits() -> None:
+    hub = ScriptedHub([BUILTIN, Entry("x/y", "Y", "remote")])
+    async with chat(hub=hub, size=(120, 30)) as c:
+        await c.until_shown("builtin · float32 · cpu")
+        await c.settle()
+        assert "could run" not in c.everything
+
+
+async def test_unknown_template_is_asked_for_once() -> None:
+    from medusa_chat.models import template_choices
+
+    loaded = Loaded(
+        model="x/y",
+        base_model="x/y",
+        dtype="float32",
+        device="cpu",
+        quantization="none",
+        context_tokens=2048,
+        heads=0,
+        template="unknown",
+    )
+    second = ScriptedEngine()
+    async with chat(ScriptedEngine(loaded), second, model=ModelSettings("x/y")) as c:
+        await c.until(lambda: isinstance(c.app.screen, FamilyScreen))
+        await c.pilot.press("enter")
+        await c.until(lambda: second.requests)
+        (request,) = second.requests
+        assert isinstance(request, Load)
+        assert request.settings.template is not None
+        assert template_choices.recall("x/y") == request.settings.template
+
+
+async def test_authors_sampling_is_offered_and_taken() -> None:
+    import dataclasses
+
+    loaded = dataclasses.replace(DEMO, defaults=SamplingDefaults(temperature=0.3, top_p=0.9))
+    async with chat(
+        ScriptedEngine(loaded), decode=DecodeSettings(temperature=1.0), size=(120, 30)
+    ) as c:
+        await c.until_shown("suggest temperature 0.3, top p 0.9. F6")
+        await c.pilot.press("f6")
+        await c.until_shown("From the next reply on: temperature 0.3, top p 0.9.")
+        await c.send("Hello")
+        await c.until(lambda: c.engine.generates)
+        settings = c.engine.generates[0].settings
+        assert (settings.temperature, settings.top_p) == (0.3, 0.9)
