@@ -76,6 +76,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from medusa_chat.training.command import run as train
 
         return train(from_namespace(arguments))
+    if command == "models":
+        from medusa_chat.library.command import run as models
+
+        return models(arguments)
     if command == "doctor":
         from medusa_chat.doctor.command import run as doctor
 
@@ -138,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
     _add_options(parser, stop="stop")
-    commands = parser.add_subparsers(dest="command", metavar="[run | train | doctor]")
+    commands = parser.add_subparsers(dest="command", metavar="[run | models | train | doctor]")
     run = commands.add_parser(
         "run",
         help="answer a prompt on stdout, for pipes and scripts",
@@ -153,6 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="one JSON object an answer")
     # A command's list would replace the one from before it, so it has a name of its own.
     _add_options(run, stop="run_stop")
+    models = commands.add_parser("models", help="what is here and what fits; fetch, remove, verify")
+    from medusa_chat.library.arguments import add_arguments as add_models_arguments
+
+    add_models_arguments(models)
     train = commands.add_parser("train", help="train Medusa heads for a model")
     from medusa_chat.training.arguments import add_arguments
 

@@ -36,6 +36,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *FOUNDATION,
             "printable",
             "quantities",
+            "status_line",
+            "models.layout",
             "models.registry",
             "models.shape",
             "models.memory",
@@ -111,7 +113,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*FOUNDATION, "printable", "status_line", "decoding", "engine", "library.fetching"),
         (),
     ),
-    "cli": (("errors", "settings", "log", "run", "training", "tui.app", "doctor"), ()),
+    "cli": (("errors", "settings", "log", "run", "library", "training", "tui.app", "doctor"), ()),
 }
 HEAVY = {"torch", "transformers", "huggingface_hub", "numpy", "safetensors", "tokenizers"}
 
@@ -178,6 +180,9 @@ def test_layers_are_there(layer: str) -> None:
         ("medusa_chat.engine.protocol", HEAVY | {"textual"}),
         ("medusa_chat.engine.process", HEAVY | {"textual"}),
         ("medusa_chat.models.registry", HEAVY | {"textual"}),
+        ("medusa_chat.library.arguments", HEAVY | {"textual", "rich"}),
+        ("medusa_chat.library.catalog", HEAVY | {"textual", "rich", "psutil"}),
+        ("medusa_chat.library.command", HEAVY | {"textual", "rich"}),
         ("medusa_chat.models.files", HEAVY | {"textual"}),
         ("medusa_chat.training.arguments", HEAVY | {"textual"}),
         ("medusa_chat.doctor.checks", HEAVY | {"textual"}),

@@ -5,6 +5,7 @@ No network is asked and no torch is needed, so it can be made anew whenever some
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from medusa_chat.models import memory
 from medusa_chat.models.device_memory import DeviceMemory
 from medusa_chat.models.hub import cache
 from medusa_chat.models.hub.reference import Reference, is_hub_id, parse
-from medusa_chat.models.memory import Choice, LoadPlan
+from medusa_chat.models.memory import Choice, Footprint, LoadPlan
 from medusa_chat.models.registry import KnownModel, registry
 from medusa_chat.models.shape import HeadShape, ModelShape
 from medusa_chat.settings import HeadPrecision
@@ -136,8 +137,12 @@ def ways(
     heads: HeadShape | None,
     context_tokens: int | None,
     files: Inspection | None = None,
+    heads_bytes: int = 0,
 ) -> tuple[Choice, ...]:
-    """Return the footprints and verdicts of a model on ``machine``; none where nothing is known."""
+    """Return the footprints and verdicts of a model on ``machine``; none where nothing is known.
+
+    ``heads_bytes`` is what heads weigh of which that alone is known.
+    """
     device = machine.memory
     context = context_tokens or _USUAL_CONTEXT
     plan = LoadPlan(
@@ -148,7 +153,12 @@ def ways(
     free = None if device is None else device.free_bytes
     total = None if device is None else device.total_bytes
     if shape is not None:
-        return memory.choices(lambda way: memory.footprint(shape, heads, way), plan, free, total)
+
+        def estimate(way: LoadPlan) -> Footprint:
+            made = memory.footprint(shape, heads, way)
+            return dataclasses.replace(made, heads_bytes=made.heads_bytes + heads_bytes)
+
+        return memory.choices(estimate, plan, free, total)
     if files is not None and files.weights_bytes:
         size, stored = files.weights_bytes, files.stored_bytes
         return memory.choices(

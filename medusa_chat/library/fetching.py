@@ -79,7 +79,7 @@ class _Shown:
         self._told_at = time.monotonic()
 
     def show(self, progress: Progress) -> None:
-        line = _line(progress)
+        line = in_words(progress)
         self._status.show(line)
         now = time.monotonic()
         if not self._status.is_rewritten and now - self._told_at >= _LINE_SECONDS:
@@ -100,7 +100,8 @@ def describe(plan: Plan) -> list[str]:
     return lines
 
 
-def _line(progress: Progress) -> str:
+def in_words(progress: Progress) -> str:
+    """Return how far a download is, in one line."""
     words = [f"{size(progress.done_bytes)} of {size(progress.total_bytes)}"]
     if progress.bytes_per_second:
         words.append(rate(progress.bytes_per_second))
