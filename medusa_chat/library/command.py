@@ -97,9 +97,9 @@ def _info(name: str, *, as_json: bool) -> int:
 
 
 def _remove(name: str, *, with_base: bool, yes: bool) -> int:
-    from medusa_chat.library.removal import removal_of
+    from medusa_chat.library.removal import plan_removal
 
-    removal = removal_of(name, with_base=with_base)
+    removal = plan_removal(name, with_base=with_base)
     say(removal.words)
     if not yes:
         if not sys.stdin.isatty():

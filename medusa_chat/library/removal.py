@@ -8,8 +8,9 @@ from pathlib import Path
 from medusa_chat.errors import UsageError
 from medusa_chat.library.catalog import Entry, entries, entry_of
 from medusa_chat.models.hub import cache
+from medusa_chat.models.hub import removal as hub_removal
 from medusa_chat.models.hub.reference import MAIN, Reference, is_hub_id, parse
-from medusa_chat.models.hub.removal import Removal, plan_removal
+from medusa_chat.models.hub.removal import Removal
 from medusa_chat.models.registry import registry
 from medusa_chat.quantities import size
 
@@ -41,7 +42,7 @@ class ModelRemoval:
             removal.execute()
 
 
-def removal_of(name: str, *, with_base: bool = False) -> ModelRemoval:
+def plan_removal(name: str, *, with_base: bool = False) -> ModelRemoval:
     """Return what removing the model called ``name`` would do.
 
     A name without a revision means all revisions. Raises UsageError for what is not in the Hub's
@@ -55,7 +56,7 @@ def removal_of(name: str, *, with_base: bool = False) -> ModelRemoval:
         kind = "is a folder of your own" if Path(name).expanduser().exists() else "is no Hub id"
         raise UsageError(f"{name} {kind}: only what is in the Hub's cache can be removed.")
     reference = parse(name) if known is None else Reference(known.name, revision or MAIN)
-    removals = [plan_removal(reference)]
+    removals = [hub_removal.plan_removal(reference)]
     spared = [f"{reason}." for reason in removals[0].kept_reasons]
     others = [
         entry
@@ -79,7 +80,7 @@ def removal_of(name: str, *, with_base: bool = False) -> ModelRemoval:
                 f"{'needs' if len(needing) == 1 else 'need'} it."
             )
         elif with_base:
-            removals.append(plan_removal(Reference(base.reference.repository)))
+            removals.append(hub_removal.plan_removal(Reference(base.reference.repository)))
         else:
             spared.append(
                 f"Its base {base.reference} ({bytes_held}) is spared: `medusa-chat models remove "

@@ -211,8 +211,9 @@ def _overhead(shape: ModelShape, heads: HeadShape | None, plan: LoadPlan) -> int
     while 2 * allotment < plan.cache_rows:
         allotment *= 2
     growth = 0 if plan.cache_rows <= allotment else allotment * _cache_row(shape, plan) // 2
-    # Before they are rounded, float32 heads are there as well.
-    rounding = 0
-    if heads is not None and plan.dtype_bytes == 4:
-        rounding = heads.parameters(shape) * 4
-    return _RUNTIME_BYTES[plan.device] + max(prefill, step, rounding) + growth
+    running = max(prefill, step) + growth
+    if heads is not None and plan.device == "cpu" and plan.head_precision == "full":
+        # Before they are rounded, float32 heads are there twice; the cache is still small then.
+        rounding = 2 * 4 * heads.parameters(shape) - _heads(shape, heads, plan)
+        running = max(running, rounding - _cache_row(shape, plan) * plan.cache_rows)
+    return _RUNTIME_BYTES[plan.device] + running
