@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 10
 """For an answer of the Hub about a repository."""
+WAITS_SECONDS = (0.2, 0.8)
+_FAST_SECONDS = 2.0
 _PROGRAM = "medusa-chat"
+
+Answer = TypeVar("Answer")
 
 
 def api() -> Any:
-    """Return the library's client. Its log would be written across the screen: it says nothing."""
-    from huggingface_hub import HfApi
+    """Return the library's client. Its log would be written across the screen: it says nothing.
+
+    Raises ValueError where HF_ENDPOINT is no address.
+    """
+    from huggingface_hub import HfApi, constants
     from huggingface_hub.utils import logging
 
     logging.set_verbosity_error()
+    _ = urlsplit(constants.ENDPOINT).port
     return HfApi(library_name=_PROGRAM)
 
 
@@ -25,6 +36,25 @@ def headers() -> dict[str, str]:
     made: dict[str, str] = build_hf_headers(library_name=_PROGRAM)
     # Packed bodies have neither the length nor the byte ranges of the file.
     return made | {"Accept-Encoding": "identity"}
+
+
+def ask(question: Callable[[], Answer]) -> Answer:
+    """Return what ``question`` does, asked again where a connection or the Hub fails at once.
+
+    What fails slowly is not repeated: somebody is waiting.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+
+    for wait_seconds in WAITS_SECONDS:
+        began = time.monotonic()
+        try:
+            return question()
+        except HTTPError as error:
+            is_refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
+            if is_refused or time.monotonic() - began > _FAST_SECONDS:
+                raise
+        time.sleep(wait_seconds)
+    return question()
 
 
 def file_url(repository: str, commit: str, name: str) -> str:

@@ -75,11 +75,13 @@ def list_repository(reference: Reference) -> Listing:
     from huggingface_hub.errors import HTTPError  # its HTTP library's, whichever that is
 
     try:
-        info = client.api().model_info(
-            reference.repository,
-            revision=reference.revision,
-            files_metadata=True,
-            timeout=client.TIMEOUT_SECONDS,
+        info = client.ask(
+            lambda: client.api().model_info(
+                reference.repository,
+                revision=reference.revision,
+                files_metadata=True,
+                timeout=client.TIMEOUT_SECONDS,
+            )
         )
         files = tuple(_file(sibling) for sibling in info.siblings or ())
         card = info.card_data
@@ -138,12 +140,16 @@ def _get(listing: Listing, file: RemoteFile) -> bytes:
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
     url = client.file_url(listing.reference.repository, listing.commit, file.name)
-    try:
+
+    def get() -> bytes:
         answer = get_session().get(url, headers=client.headers(), timeout=client.TIMEOUT_SECONDS)
         hf_raise_for_status(answer)
+        return bytes(answer.content)
+
+    try:
+        return client.ask(get)
     except (HTTPError, OSError) as error:
         raise explain(error, listing.reference) from error
-    return bytes(answer.content)
 
 
 def _object(content: bytes) -> dict[str, Any]:
