@@ -17,6 +17,7 @@ from torch import Tensor
 from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
 from medusa_chat.decoding.drafting import Drafter, HeadLogits, TreeShape
 from medusa_chat.decoding.gumbel import GumbelNoise
+from medusa_chat.decoding.repetition_penalty import RepetitionPenalty
 from medusa_chat.decoding.reply_output import Ending, ReplyOutput
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Figures
@@ -103,7 +104,8 @@ class Decoding:
             if exact_sampling
             else None
         )
-        self._drafter = Drafter(request.shape, decoder.head_logits, request.sampling.temperature)
+        self._penalty = self._repetition_penalty()
+        self._drafter = Drafter(request.shape, self._head_logits(), request.sampling.temperature)
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
         self._prefilled_at = 0.0
@@ -121,6 +123,8 @@ class Decoding:
         position = len(self._prompt)
         root = self._first_token(prefilled.logits, position)
         hidden = prefilled.hidden
+        if self._penalty is not None:
+            self._penalty.add([root])
         self._first_token_known()
         yield [self._emit([root], root=True)]
         while self.output.stop_reason is None:
@@ -137,6 +141,8 @@ class Decoding:
             root = accepted.next_token
             position += len(tokens)
             self._last_token_at = time.perf_counter()
+            if self._penalty is not None:
+                self._penalty.add([*tokens[1:], root])
             emissions = [self._emit(tokens[1:], root=False)] if tokens[1:] else []
             if self.output.stop_reason is None:
                 emissions.append(self._emit([root], root=True))
@@ -158,6 +164,23 @@ class Decoding:
                 lengths[length] for length in range(1, max(lengths, default=0) + 1)
             ),
         )
+
+    def _repetition_penalty(self) -> RepetitionPenalty | None:
+        penalty = self._request.sampling.repetition_penalty
+        if penalty == 1:
+            return None
+        forward = self._forward
+        return RepetitionPenalty(penalty, self._prompt, forward.vocabulary, forward.device)
+
+    def _head_logits(self) -> HeadLogits:
+        """Return the heads, penalised like the model whose choice they guess.
+
+        Their guesses are ranked by the text so far alone: what matters is speed, not exactness.
+        """
+        penalty, head_logits = self._penalty, self._decoder.head_logits
+        if penalty is None:
+            return head_logits
+        return lambda hidden, depth: penalty.after_text(head_logits(hidden, depth).float())
 
     def _reusable_tokens(self) -> int:
         # The last token is always run again: the reply begins from its hidden state.
@@ -184,6 +207,8 @@ class Decoding:
         return output
 
     def _first_token(self, logits: Tensor, position: int) -> int:
+        if self._penalty is not None:
+            logits = self._penalty.after_text(logits)
         if self._noise is None:
             return int(logits.argmax(-1))
         noise = self._noise.rows(torch.tensor([position], device=logits.device))
@@ -205,13 +230,18 @@ class Decoding:
         self, draft: Draft, step: StepOutput, noise: Tensor | None
     ) -> tuple[Accepted, list[int]]:
         """Return the accepted path and its tokens, the root's first."""
-        if self._request.typical is not None:
-            accepted = self._request.typical.accept(draft, step.logits)
-            return accepted, draft.tokens[accepted.nodes].tolist()
+        penalty, logits = self._penalty, step.logits
         sampling = self._request.sampling
-        if noise is None or step.logits.is_cuda:
+        # On a CPU only the nodes on the walked path are worth a draw.
+        whole_tree = self._request.typical is not None or noise is None or logits.is_cuda
+        if penalty is not None and whole_tree:
+            logits = penalty.after_nodes(logits, draft)
+        if self._request.typical is not None:
+            accepted = self._request.typical.accept(draft, logits)
+            return accepted, draft.tokens[accepted.nodes].tolist()
+        if noise is None or whole_tree:
             noise_of_nodes = None if noise is None else noise[draft.tree.depths]
-            choices = sampling.choose(step.logits, noise_of_nodes)
+            choices = sampling.choose(logits, noise_of_nodes)
             # One copy to the host a step.
             copied = torch.stack([draft.tree.parents, draft.tokens, choices]).tolist()
             parents, tokens, chosen = copied
@@ -221,11 +251,11 @@ class Decoding:
                 [draft.tree.parents, draft.tokens, draft.tree.depths]
             ).tolist()
 
-            # On a CPU only the nodes on the walked path are worth a draw.
             def choose(node: int) -> int:
-                depth = depths[node]
-                row = sampling.choose(step.logits[node, None], noise[depth, None])
-                return int(row)
+                row = logits[node, None]
+                if penalty is not None:
+                    row = penalty.after_node(logits, draft, node)
+                return int(sampling.choose(row, noise[depths[node], None]))
 
             accepted = accept_exact(parents, tokens, choose)
         return accepted, [tokens[node] for node in accepted.nodes]

@@ -16,11 +16,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a token is chosen. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off."""
+    """How a token is chosen. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off.
+
+    ``repetition_penalty`` 1 is off. It depends on the text before, so the logits are penalised
+    (``RepetitionPenalty``) before they come to ``choose``.
+    """
 
     temperature: float = 0.0
     top_k: int = 0
     top_p: float = 1.0
+    repetition_penalty: float = 1.0
 
     @property
     def greedy(self) -> bool:

@@ -105,7 +105,9 @@ class Engine:
         eos_ids = model.format.eos_ids if settings.raw else model.format.turn_ids
         request = Request(
             shape=tree.shape,
-            sampling=Sampling(settings.temperature, settings.top_k, settings.top_p),
+            sampling=Sampling(
+                settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty
+            ),
             ending=Ending(
                 eos_ids=frozenset() if settings.ignore_eos else eos_ids,
                 stop=settings.stop if settings.raw else settings.stop + model.format.stop,

@@ -76,12 +76,18 @@ def alibi_model(architecture: str) -> Any:
 
 
 @cache
-def generated(model: Any, prompt: tuple[int, ...], tokens: int) -> list[int]:
+def generated(
+    model: Any, prompt: tuple[int, ...], tokens: int, repetition_penalty: float = 1.0
+) -> list[int]:
     """Return transformers' own greedy reply."""
     ids = torch.tensor([prompt])
     with torch.inference_mode():
         whole = model.generate(
-            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=tokens
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=tokens,
+            repetition_penalty=repetition_penalty,
         )
     reply: list[int] = whole[0, len(prompt) :].tolist()
     return reply
