@@ -18,16 +18,22 @@ class StatusLine:
     """Shows the last thing that it was told, while its block runs; afterwards the line is empty."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        self.is_rewritten = sys.stderr.isatty()
+        """False in a pipe, where nothing is shown."""
 
     def show(self, stage: str, fraction: float | None = None) -> None:
         """Replace the line by ``stage`` and how much of it is done."""
-        if not self._terminal:
+        if not self.is_rewritten:
             return
         done = "" if fraction is None else f" {percent(fraction, 1)}"
         # Cut, since a line that wraps could not be taken back.
         room = shutil.get_terminal_size().columns - len(done) - 1
         self._write(printable(stage)[:room] + done)
+
+    def clear(self) -> None:
+        """Empty the line, for something else to be written there."""
+        if self.is_rewritten:
+            self._write("")
 
     def __enter__(self) -> Self:
         return self
@@ -38,8 +44,7 @@ class StatusLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._terminal:
-            self._write("")
+        self.clear()
 
     @staticmethod
     def _write(line: str) -> None:

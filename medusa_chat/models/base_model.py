@@ -10,7 +10,7 @@ import torch
 
 from medusa_chat.errors import ModelError
 from medusa_chat.models.device import Placement
-from medusa_chat.models.layout import read_config
+from medusa_chat.models.layout import read_config, read_json
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.quantization import quantization_config
 from medusa_chat.settings import Quantization
@@ -53,7 +53,7 @@ def load_base(
         ) from error
     except Exception as error:  # over broken files these libraries raise anything
         if is_out_of_memory(error):
-            raise does_not_fit(folder, placement.device, quantization) from error
+            raise does_not_fit(folder, placement.device, dtype, quantization) from error
         if "trust_remote_code" in str(error):
             raise ModelError(
                 f"The model in {folder} comes with a program of its own, and such are never run: "
@@ -76,7 +76,7 @@ def load_base(
             f"not {list(needed)}. Download it again."
         )
     if {"cpu", "disk"} & set(placement.devices_of(model)) and placement.device.type != "cpu":
-        raise does_not_fit(folder, placement.device, quantization)
+        raise does_not_fit(folder, placement.device, dtype, quantization)
     return model.eval()
 
 
@@ -85,13 +85,26 @@ def load_tokenizer(folder: Path) -> Any:
     import transformers
 
     try:
-        return transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        auto: Any = transformers.AutoTokenizer
+        if _is_llamas_sentencepiece(folder):
+            auto = transformers.LlamaTokenizer
+        return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # tokenizers raises that very class
         raise ModelError(
             f"The tokenizer in {folder} cannot be loaded ({_reason(error)}): download it again."
         ) from error
+
+
+def _is_llamas_sentencepiece(folder: Path) -> bool:
+    """Return whether the tokenizer is a ``tokenizer.model`` alone, by its own word of Llama's kind.
+
+    For the weights of a Mistral, as Zephyr's, transformers 5 does not take that word: it converts
+    the file without the space that sentencepiece puts before a text.
+    """
+    if (folder / "tokenizer.json").is_file() or not (folder / "tokenizer.model").is_file():
+        return False
+    kind = read_json(folder / "tokenizer_config.json").get("tokenizer_class")
+    return kind in ("LlamaTokenizer", "LlamaTokenizerFast")
 
 
 def _reason(error: Exception) -> str:

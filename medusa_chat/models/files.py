@@ -35,6 +35,11 @@ class Source:
     """The folder of a model that comes with the program."""
     notices: tuple[str, ...] = ()
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder on this machine, and none of the Hub's."""
+        return self.shipped is not None or Path(self.name).expanduser().is_dir()
+
 
 def source(settings: ModelSettings) -> Source:
     """Return what ``settings.model`` means, by the names that ``models.toml`` knows."""
@@ -67,7 +72,9 @@ def find_files(settings: ModelSettings) -> ModelFiles:
         base = _folder(base_name, base_name)
     elif is_heads_only(folder):
         base_name = wanted.base or _base_of(folder)
-        base = _base_folder(folder, base_name, settings.model, is_pinned=wanted.base is not None)
+        # Heads in a folder of the user's own are not pulled: their base is, by itself.
+        pulled = base_name if wanted.is_folder else settings.model
+        base = _base_folder(folder, base_name, pulled, is_pinned=wanted.base is not None)
     else:
         base, base_name = folder, wanted.name
     return ModelFiles(base, base_name, folder, wanted.notices)
@@ -116,10 +123,8 @@ def _base_folder(heads_folder: Path, base_name: str, pulled: str, *, is_pinned: 
     beside = heads_folder / base_name
     if beside.is_dir():
         return beside.resolve()
-    # Heads in a folder of the user's own are not pulled: their base is, by itself.
-    on_hub = not Path(pulled).expanduser().is_dir()
     try:
-        return _folder(base_name, pulled if on_hub else base_name, is_pinned=is_pinned)
+        return _folder(base_name, pulled, is_pinned=is_pinned)
     except HubError:
         raise
     except ModelError as error:

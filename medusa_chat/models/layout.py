@@ -44,7 +44,11 @@ _LONGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the folder's ``config.json``, empty when there is none. ModelError if broken."""
-    file = folder / "config.json"
+    return read_json(folder / "config.json")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, empty when there is none. Raises ModelError if broken."""
     if not file.is_file():
         return {}
     try:

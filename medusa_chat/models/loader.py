@@ -68,12 +68,13 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
     heads = checkpoint.read_heads(files.heads)
     stored = 0 if heads is None else sum(one.nbytes for one in heads.parameters())
     placement = place(settings.device, stored)
+    dtype = resolve_dtype(settings.dtype, placement.device)
     try:
-        return _load(settings, files, heads, placement, report)
+        return _load(settings, files, heads, placement, dtype, report)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise does_not_fit(files.base, placement.device, settings.quantization) from error
+        raise does_not_fit(files.base, placement.device, dtype, settings.quantization) from error
 
 
 def _load(
@@ -81,10 +82,10 @@ def _load(
     files: ModelFiles,
     heads: MedusaHeads | None,
     placement: Placement,
+    dtype: torch.dtype,
     report: Report,
 ) -> LoadedModel:
     growth = MemoryGrowth(placement.device)
-    dtype = resolve_dtype(settings.dtype, placement.device)
     with reporting_weights(f"Loading the weights of {files.base_name}", report):
         model = load_base(files.base, dtype, placement, settings.quantization)
     if placement.device.type == "cpu" and use_threads_for(model.num_parameters()) == 1:

@@ -1,4 +1,4 @@
-"""When memory ran out: how torch says so, and what would have fitted."""
+"""When memory ran out: how torch says so, and what would have taken less."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ import torch
 
 from medusa_chat.errors import ModelError
 from medusa_chat.models.layout import read_config
-from medusa_chat.models.memory import LoadPlan, choices
+from medusa_chat.models.memory import Choice, LoadPlan, choices, footprint
 from medusa_chat.models.shape import context_of, shape_of
 from medusa_chat.quantities import size
 from medusa_chat.settings import Quantization
 
-_OPTIONS: dict[Quantization, str] = {
-    "none": "--dtype bfloat16",
-    "8bit": "--load-in-8bit",
-    "4bit": "--load-in-4bit",
-}
+_USUAL_CONTEXT = 2048
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -28,25 +24,31 @@ def is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def does_not_fit(folder: Path, device: torch.device, quantization: Quantization) -> ModelError:
+def does_not_fit(
+    folder: Path, device: torch.device, dtype: torch.dtype, quantization: Quantization
+) -> ModelError:
     """Return what is to be said of a base that found too little memory on ``device``."""
-    smaller = _smaller(folder, device, quantization)
+    bits = {"none": 8 * dtype.itemsize, "8bit": 8, "4bit": 4}[quantization]
+    smaller = _smaller(folder, device, bits)
     remedy = "Free some, or take a smaller model."
     if smaller:
-        remedy = f"Less would do: {', '.join(smaller)}; or take a smaller model."
+        remedy = f"Less would do with {' or '.join(smaller)}; or take a smaller model."
     return ModelError(f"{folder.name} does not fit in the memory of {device}. {remedy}")
 
 
-def _smaller(folder: Path, device: torch.device, quantization: Quantization) -> list[str]:
-    """Return the options that take less than ``quantization``, each with its size."""
+def _smaller(folder: Path, device: torch.device, bits: int) -> list[str]:
+    """Return the options that take less than ``bits`` a weight, each with what it takes in all."""
     config = read_config(folder)
     shape = shape_of(config)
-    tried = {"none": 32, "8bit": 8, "4bit": 4}[quantization]
     if shape is None:
-        return [_OPTIONS[name] for name, bits in (("8bit", 8), ("4bit", 4)) if bits < tried]  # type: ignore[index]
-    plan = LoadPlan("cuda" if device.type == "cuda" else "cpu", context_of(config) or 2048)
-    return [
-        f"{_OPTIONS[choice.quantization]} ({size(choice.footprint.total)})"
-        for choice in choices(shape, None, plan)
-        if choice.bits < (tried if plan.device == "cpu" else min(tried, 16))
-    ]
+        options = (("--load-in-8bit", 8), ("--load-in-4bit", 4))
+        return [option for option, fewer in options if fewer < bits]
+    plan = LoadPlan(
+        "cuda" if device.type == "cuda" else "cpu", context_of(config) or _USUAL_CONTEXT
+    )
+    ways = choices(lambda way: footprint(shape, None, way), plan)
+    return [f"{_option(way)} ({size(way.footprint.total)})" for way in ways if way.bits < bits]
+
+
+def _option(way: Choice) -> str:
+    return "--dtype bfloat16" if way.quantization == "none" else f"--load-in-{way.quantization}"

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from medusa_chat.errors import MedusaChatError
+from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.printable import printable
 from medusa_chat.run.prompts import Prompt
 from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -65,10 +66,10 @@ def run(
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Where a terminal or a locale has no UTF-8, an answer with question marks beats none.
         sys.stdout.reconfigure(errors="replace")
+    fetch_missing(model)
     engine = Engine()
-    status_line = StatusLine()
-    with status_line:
-        loaded = engine.load(model, status_line.show)
+    with StatusLine() as line:
+        loaded = engine.load(model, line.show)
     engine.choose_tree(decode)
     for notice in loaded.notices:
         _tell(notice)

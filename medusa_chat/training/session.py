@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from medusa_chat.errors import UsageError
+from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.models.base_model import load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.checkpoint import stored_dtype
@@ -32,7 +33,9 @@ def train(settings: TrainSettings, folder: RunFolder) -> Outcome:
     precision = choose_precision(settings.dtype, device)
     if folder.mixed_precision is not None:
         precision = Precision(precision.base, folder.mixed_precision)
-    path = find_files(ModelSettings(settings.base_model)).base
+    model_settings = ModelSettings(settings.base_model)
+    fetch_missing(model_settings)
+    path = find_files(model_settings).base
     say(f"Loading {settings.base_model}")
     model = load_base(path, precision.base, Placement(device))
     tokenizer = load_tokenizer(path)

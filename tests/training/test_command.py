@@ -78,7 +78,7 @@ def test_a_training_ends_with_heads_that_guess(
     assert heads is not None
     assert (heads.count, heads.layers) == (3, 2)
     assert (heads.output_weight is None) == (layout == "shared")
-    model = load(ModelSettings(str(chosen.output), device="cpu"), lambda _stage: None)
+    model = load(ModelSettings(str(chosen.output), device="cpu"), lambda _stage, _fraction: None)
     assert model.heads == 3
     replies, steps = [], []
     for paths in ([[0], [0, 0], [0, 0, 0]], []):
