@@ -43,6 +43,7 @@ CHAT_COMMANDS = (
     Command("f3", "toggle_marks", "Marks", "Burst colours and underlines on or off"),
     Command("escape", "stop", "Stop", "Stop the reply and keep its text", True),
     Command("f6", "model_sampling", "Sampling", "Draw tokens as the model's authors suggest"),
+    Command("f7", "toggle_thinking", "Thinking", "Show or fold the thinking of reasoning models"),
     Command("ctrl+n", "new_chat", "New", "Begin a new chat", True),
     Command("ctrl+s", "export", "Export", "Export this chat to a Markdown file", True),
     Command("ctrl+r", "restart", "Restart", "Start the engine again after it ended"),

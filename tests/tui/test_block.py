@@ -38,7 +38,7 @@ def test_a_block_ends_where_it_can_be_cut(
 def test_blocks_join_to_the_text_that_came(texts: list[str]) -> None:
     reply = Reply()
     reply.add(Piece(n, text, 1) for n, text in enumerate(texts))
-    *blocks, last = [
-        block.get_selection(Selection(None, None)) or ("", "") for block in reply.blocks
-    ]
+    reply.end()
+    copied = [block.get_selection(Selection(None, None)) or ("", "") for block in reply.blocks]
+    *blocks, last = copied or [("", "")]
     assert "".join(text + mark for text, mark in blocks) + last[0] == "".join(texts)

@@ -123,6 +123,10 @@ class ChatScreen(Screen[None]):
         """Mark the bursts by colours and underlines, or show plain text."""
         self._transcript.toggle_marks()
 
+    def action_toggle_thinking(self) -> None:
+        """Show the thinking of the replies, or fold it away."""
+        self._transcript.toggle_thinking()
+
     def action_toggle_medusa(self) -> None:
         """Turn Medusa on or off for the next reply."""
         if self._plain_reason is not None:

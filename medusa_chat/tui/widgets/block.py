@@ -35,14 +35,20 @@ def end_of_block(filled: int, text: str) -> tuple[int, str] | None:
 class Block(Static):
     """Text in burst colours. ``mark`` is what stood between it and the next block."""
 
-    def __init__(self) -> None:
-        super().__init__(Content())
+    def __init__(self, *, thinking: bool = False) -> None:
+        super().__init__(Content(), classes="thinking" if thinking else None)
+        self.thinking = thinking
         self._text = ""
         self._spans: list[Span] = []
         self.mark = "\n"
 
     def __len__(self) -> int:
         return len(self._text)
+
+    @property
+    def word_count(self) -> int:
+        """Words in it."""
+        return len(self._text.split())
 
     def add(self, text: str, style: str) -> None:
         """Append text; it is drawn by the next ``draw``."""

@@ -30,6 +30,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._reply: Reply | None = None
         self._last_reply: Reply | None = None
         self._marked = True
+        self._folded = True
 
     def show(self, conversation: Conversation) -> None:
         """Begin anew with the turns of a conversation; if it has none, say how to begin."""
@@ -46,7 +47,7 @@ class Transcript(VerticalScroll, can_focus=False):
             if turn.outcome is not None:
                 mode = turn.recipe.mode if turn.recipe else None
                 status = words.ending(turn.outcome.stop_reason, turn.outcome.figures_line, mode)
-            self.mount(Reply(turn.content, status, marked=self._marked))
+            self.mount(Reply(turn.content, status, marked=self._marked, folded=self._folded))
         self.anchor()
 
     def say(self, text: str, kind: Kind = "note") -> None:
@@ -73,7 +74,9 @@ class Transcript(VerticalScroll, can_focus=False):
         """Begin a reply under its prompt, which waits no longer."""
         prompt = self._waiting.pop(position)
         prompt.show_waiting("")
-        self._reply = self._last_reply = Reply(status=words.READING, marked=self._marked)
+        self._reply = self._last_reply = Reply(
+            status=words.READING, marked=self._marked, folded=self._folded
+        )
         self.mount(self._reply, after=prompt)
 
     def extend_reply(self, pieces: Iterable[Piece]) -> None:
@@ -89,7 +92,7 @@ class Transcript(VerticalScroll, can_focus=False):
     def end_reply(self, status: str) -> None:
         """Show the rest of the reply and the line under it."""
         if self._reply is not None:
-            self._reply.draw()
+            self._reply.end()
             self._reply.show_status(status)
         self._reply = None
 
@@ -117,6 +120,12 @@ class Transcript(VerticalScroll, can_focus=False):
         self._marked = not self._marked
         for reply in self.query(Reply):
             reply.mark(marked=self._marked)
+
+    def toggle_thinking(self) -> None:
+        """Show the thinking of all replies, or fold it away."""
+        self._folded = not self._folded
+        for reply in self.query(Reply):
+            reply.fold(folded=self._folded)
 
     def draw(self) -> None:
         """Show what was appended to the reply since the last time."""
