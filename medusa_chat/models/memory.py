@@ -212,8 +212,9 @@ def _overhead(shape: ModelShape, heads: HeadShape | None, plan: LoadPlan) -> int
         allotment *= 2
     growth = 0 if plan.cache_rows <= allotment else allotment * _cache_row(shape, plan) // 2
     running = max(prefill, step) + growth
-    if heads is not None and plan.device == "cpu" and plan.head_precision == "full":
+    if heads is not None and heads.own_output and plan.head_precision == "full":
         # Before they are rounded, float32 heads are there twice; the cache is still small then.
-        rounding = 2 * 4 * heads.parameters(shape) - _heads(shape, heads, plan)
+        twice = 8 if plan.dtype_bytes == 4 else 0
+        rounding = twice * heads.parameters(shape) - _heads(shape, heads, plan)
         running = max(running, rounding - _cache_row(shape, plan) * plan.cache_rows)
     return _RUNTIME_BYTES[plan.device] + running
