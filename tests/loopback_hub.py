@@ -2,11 +2,13 @@
 
 It serves what huggingface_hub asks of the real one: metadata, trees, files by name with a redirect
 of large ones to a storage on another port, byte ranges, tokens. Run as a program it serves a folder
-whose ``owner/name`` are repositories: ``python tests/loopback_hub.py FOLDER --rate 200000``.
+whose ``owner/name`` are repositories: ``python tests/loopback_hub.py FOLDER --rate 200000``. For a
+gated one there are two tokens then, ``hf_reader`` who has accepted the licence, ``hf_other`` not.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import re
@@ -86,7 +88,7 @@ class Hub:
     commits: dict[str, str] = field(default_factory=dict)
     """Of the branches, by name; the same in all repositories."""
     faults: dict[str, Fault] = field(default_factory=dict)
-    """By the file's name."""
+    """By the file's name; ``*`` stands for all others."""
     contents: list[Request] = field(default_factory=list)
     gated: set[str] = field(default_factory=set)
     """Repositories whose licence must be accepted, ``readers`` being those who have."""
@@ -262,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(content, fault, sent)
 
     def _fault(self, name: str) -> Fault:
-        fault = self.hub.faults.get(name)
+        fault = self.hub.faults.get(name, self.hub.faults.get("*"))
         if fault is None or fault.times <= 0 or self.command != "GET":
             return Fault()
         fault.times -= 1
@@ -353,3 +355,24 @@ def serving(hub: Hub) -> Iterator[Hub]:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="Serve a folder of owner/name as a Hub.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rate", type=int, metavar="BYTES_PER_SECOND", help="of each file")
+    parser.add_argument("--gated", action="append", default=[], metavar="NAME")
+    options = parser.parse_args()
+    hub = Hub(gated=set(options.gated), readers={"reader"})
+    hub.tokens |= {"hf_reader": "reader", "hf_other": "other"}
+    for folder in options.folder.glob("*/*/"):
+        hub.folders[folder.relative_to(options.folder).as_posix()] = folder
+    if options.rate:
+        hub.faults["*"] = Fault(bytes_per_second=options.rate)
+    with serving(hub), suppress(KeyboardInterrupt):
+        print(*sorted(hub.folders), hub.url, sep="\n", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    _main()

@@ -59,7 +59,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
-    "models.hub": (("errors", "printable", "quantities"), ("huggingface_hub", "tqdm")),
+    "models.hub": (("errors", "printable", "quantities"), ("huggingface_hub",)),
     "models.layout": (("errors",), ()),
     "models.stages": ((), ()),
     "models.templates": (("errors",), ()),
