@@ -86,8 +86,8 @@ def _split(text: str, thinking: bool, streaming: bool) -> Iterator[Segment]:
             start = at
             closing = _end_of_thinking(text, start, fences)
             if closing is None:
-                body, rest = _held(text[start:], CLOSING, streaming, whole_line=False)
-                yield Segment("thinking", tag, body, rest, open=True)
+                end = len(text) - (_held_in_thinking(text[start:]) if streaming else 0)
+                yield Segment("thinking", tag, text[start:end], text[end:], open=True)
                 return
             yield Segment("thinking", tag, text[start : closing.start()], closing[0])
             at, tag, thinking = closing.end(), "", False
@@ -97,8 +97,8 @@ def _split(text: str, thinking: bool, streaming: bool) -> Iterator[Segment]:
         opening = _first(_OPENING_LINE, text, at, fences)
         if opening is None:
             inside = any(begin < len(text) <= end for begin, end in fences)
-            body, rest = _held(text[at:], OPENING, streaming and not inside, whole_line=True)
-            yield Segment("answer", "", body, rest)
+            end = len(text) - (_held_in_answer(text[at:]) if streaming and not inside else 0)
+            yield Segment("answer", "", text[at:end], text[end:])
             return
         if opening.start() > at:
             yield Segment("answer", "", text[at : opening.start()], "")
@@ -141,12 +141,21 @@ def _fences(text: str, at: int = 0) -> list[tuple[int, int]]:
     return spans
 
 
-def _held(text: str, tag: str, streaming: bool, *, whole_line: bool) -> tuple[str, str]:
-    """Return ``text`` in two: what is certain, and an end that may be the beginning of ``tag``."""
-    if streaming:
-        for length in range(min(len(tag) - 1, len(text)), 0, -1):
-            before = text[: len(text) - length]
-            at_line = not whole_line or not before.rpartition("\n")[2].strip(" \t")
-            if at_line and tag.startswith(text[-length:]):
-                return before, text[-length:]
-    return text, ""
+def _held_in_thinking(text: str) -> int:
+    """Return how much of the end of ``text`` may belong to a closing tag that has not come."""
+    tag = _beginning_at_end(text, CLOSING)
+    before = text[: len(text) - tag]
+    return tag + len(before) - len(before.rstrip("\n"))
+
+
+def _held_in_answer(text: str) -> int:
+    """Return how much of the end of ``text`` may belong to an opening tag that has not come."""
+    line = text.rpartition("\n")[2]
+    rest = line.lstrip(" \t")
+    return len(line) if OPENING.startswith(rest) else 0
+
+
+def _beginning_at_end(text: str, tag: str) -> int:
+    """Return the length of the longest beginning of ``tag`` that ``text`` ends with."""
+    lengths = range(min(len(tag), len(text)), 0, -1)
+    return next((length for length in lengths if text.endswith(tag[:length])), 0)

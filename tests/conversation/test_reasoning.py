@@ -19,6 +19,12 @@ def split(text: str, *, starts: bool = False, streaming: bool = False) -> list[t
     return [(segment.kind + "+" * segment.open, segment.body) for segment in found]
 
 
+def read(text: str, *, streaming: bool) -> list[tuple[str, str]]:
+    """Return all that there is to be read of a reply that starts inside its thinking."""
+    found = split(text, starts=True, streaming=streaming)
+    return [(kind.rstrip("+"), body) for kind, body in found if body]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -88,6 +94,22 @@ def test_half_a_tag_waits_while_more_is_to_come() -> None:
     assert split("<think>Hm.</th") == [("thinking+", "Hm.</th")]
     # In the middle of a line no tag can begin.
     assert split("a <", streaming=True) == [("answer", "a <")]
+    # White space that a tag would take along waits as well.
+    assert split("<think>Hm.\n", streaming=True) == [("thinking+", "Hm.")]
+    assert split("Yes.\n  ", streaming=True) == [("answer", "Yes.\n")]
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "\n", " ", "a", "<", "/"])).map("".join))
+def test_a_stream_only_adds(text: str) -> None:
+    """What has been shown stays; thinking whose beginning was not told of turns out late."""
+    whole = read(text, streaming=False)
+    for end in range(len(text)):
+        shown = read(text[:end], streaming=True)
+        if shown:
+            *closed, (kind, body) = shown
+            assert closed == whole[: len(closed)]
+            assert whole[len(closed)][0] == kind
+            assert whole[len(closed)][1].startswith(body)
 
 
 def test_no_character_of_a_stream_is_shown_that_turns_out_to_be_a_tag() -> None:
