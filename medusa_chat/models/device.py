@@ -90,12 +90,14 @@ def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:
     )
 
 
-def use_threads_for(parameters: int) -> int:
-    """Set, and return, how many threads torch uses: one for a small model, else the usual number.
+def is_small(parameters: int) -> bool:
+    """Return whether a step of such a model is over before a second thread has begun to help."""
+    return parameters < _ONE_THREAD_PARAMETERS
 
-    Below some 50M parameters a step is over before a second thread has begun to help, and waiting
-    for that thread costs more than it does.
+
+def use_threads_for(parameters: int) -> None:
+    """Set how many threads torch uses: one for a small model, else the usual number.
+
+    Waiting for a second thread would cost a small model more than it helps.
     """
-    threads = 1 if parameters < _ONE_THREAD_PARAMETERS else _USUAL_THREADS
-    torch.set_num_threads(threads)
-    return threads
+    torch.set_num_threads(1 if is_small(parameters) else _USUAL_THREADS)

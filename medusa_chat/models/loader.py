@@ -17,7 +17,7 @@ from medusa_chat.models import checkpoint, template_choices, templates
 from medusa_chat.models.base_model import load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.context import context_tokens
-from medusa_chat.models.device import Placement, place, resolve_dtype, use_threads_for
+from medusa_chat.models.device import Placement, is_small, place, resolve_dtype, use_threads_for
 from medusa_chat.models.draft_precision import Heads, place_heads
 from medusa_chat.models.files import ModelFiles, find_files
 from medusa_chat.models.heads import MedusaHeads, spread
@@ -88,8 +88,10 @@ def _load(
     growth = MemoryGrowth(placement.device)
     with reporting_weights(f"Loading the weights of {files.base_name}", report):
         model = load_base(files.base, dtype, placement, settings.quantization)
-    if placement.device.type == "cpu" and use_threads_for(model.num_parameters()) == 1:
-        pack_linears(model)
+    if placement.device.type == "cpu":
+        use_threads_for(model.num_parameters())
+        if is_small(model.num_parameters()):  # a large one would not bear to be kept twice
+            pack_linears(model)
     tokenizer = load_tokenizer(files.base)
     context, notices = context_tokens(model.config.get_text_config(), settings.context_tokens)
     report("Checking that it decodes trees", None)

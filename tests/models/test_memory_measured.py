@@ -121,8 +121,7 @@ def test_estimate_is_within_a_tenth_of_what_loading_takes(
     names = [str(models / f"{name}{suffix}") for name in ("tiny", "model")]
     measured = subprocess.run(
         [sys.executable, "-c", MEASURE, json.dumps([*names, *options])],
-        # With one thread the linear layers would be packed, that is kept twice.
-        env=environment(OMP_NUM_THREADS="2"),
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
