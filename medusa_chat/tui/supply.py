@@ -29,9 +29,12 @@ class Catalog:
 
 
 class Removal(Protocol):
-    """What removing a model means: ``words`` says what it frees and spares."""
+    """What removing a model means."""
 
-    words: str
+    @property
+    def words(self) -> str:
+        """What it frees and spares."""
+        ...
 
     def execute(self) -> None:
         """Remove it. Raises MedusaChatError or OSError."""
