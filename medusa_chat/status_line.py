@@ -28,7 +28,7 @@ class StatusLine:
         done = "" if fraction is None else f" {percent(fraction, 1)}"
         # Cut, since a line that wraps could not be taken back.
         room = shutil.get_terminal_size().columns - len(done) - 1
-        self._write(printable(stage)[:room] + done)
+        self._write(" ".join(printable(stage).split())[:room] + done)
 
     def clear(self) -> None:
         """Empty the line, for something else to be written there."""
