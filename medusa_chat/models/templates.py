@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from medusa_chat.errors import UsageError
 
@@ -128,9 +129,13 @@ def family(name: str) -> Family:
 
 
 def guess(names: Sequence[str]) -> Family | None:
-    """Return the family that the first telling one of ``names`` belongs to; None if none tells."""
+    """Return the family that the first telling one of ``names`` belongs to; None if none tells.
+
+    A name is a Hub id or a path; of a path only the end counts, and not whose home it lies in.
+    """
     for name in names:
+        end = "/".join(Path(name).parts[-2:]).lower()
         for one in _FAMILIES:
-            if any(fragment in name.lower() for fragment in one.fragments):
+            if any(fragment in end for fragment in one.fragments):
                 return one
     return None

@@ -186,6 +186,8 @@ def test_a_prompt_continues_the_one_before(name: str) -> None:
         ("microsoft/Phi-3-mini-4k-instruct", "phi-3"),
         ("openchat/openchat_3.5", "openchat"),
         ("somebody/something", None),
+        ("/data/vicuna-run/checkpoint-1000", "vicuna"),
+        ("/home/gemma/models/something", None),
     ],
 )
 def test_the_name_tells_the_family(name: str, expected: str | None) -> None:
