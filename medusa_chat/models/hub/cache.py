@@ -139,10 +139,15 @@ def cached_repositories() -> tuple[str, ...]:
     return tuple(sorted(name.removeprefix(_FOLDER_PREFIX).replace("--", "/", 1) for name in names))
 
 
+def is_file_here(repository: str, commit: str, file: RemoteFile) -> bool:
+    """Return whether the whole of a file is in the cache; one of another length is damaged."""
+    places = (blob_path(repository, file.etag), snapshot_path(repository, commit) / file.name)
+    return any(path.is_file() and _size(path) == file.size for path in places)
+
+
 def bytes_here(repository: str, commit: str, file: RemoteFile) -> int:
     """Return how much of a file is in the cache, whole or growing."""
-    whole = (blob_path(repository, file.etag), snapshot_path(repository, commit) / file.name)
-    if any(path.is_file() for path in whole):
+    if is_file_here(repository, commit, file):
         return file.size
     return min(_size(partial_path(repository, file.etag)), file.size)
 

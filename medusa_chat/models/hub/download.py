@@ -19,6 +19,7 @@ from medusa_chat.models.hub.unfinished import remove_unfinished
 _FILES_AT_A_TIME = 4
 _RATE_SECONDS = 5.0
 _SHORTEST_RATE_SECONDS = 0.4
+_ENDING = {"pause": "pausing", "cancel": "cancelling"}
 _ENDS: dict[str, State] = {"pause": "paused", "cancel": "cancelled"}
 
 
@@ -83,6 +84,7 @@ class Download:
             rate = self._rate.at(received) if running else None
         if running:
             state, message = _state_of([one for _part, one in transfers])
+            message = _ENDING.get(self._asked or "", message)
         return Progress(self.plan.model, state, files, rate, message)
 
     def _ask(self, what: str) -> None:

@@ -29,8 +29,7 @@ def explain(error: Exception, reference: Reference) -> HubError:
         return error
     if isinstance(error, OfflineModeIsEnabled):
         return HubError(
-            f"{reference} is not in the Hub's cache, and offline mode is on: unset HF_HUB_OFFLINE "
-            "to let it be fetched.",
+            f"{reference} cannot be fetched while offline mode is on: unset HF_HUB_OFFLINE first.",
             "offline",
             name,
         )
@@ -107,8 +106,8 @@ def unreachable(error: Exception, reference: Reference) -> HubError:
     from huggingface_hub import constants
 
     return HubError(
-        f"{reference} is not in the Hub's cache, and the Hub ({constants.ENDPOINT}) cannot be "
-        f"reached ({reason(error)}): check the network, then try again.",
+        f"{reference} cannot be fetched, since the Hub ({constants.ENDPOINT}) cannot be reached "
+        f"({reason(error)}): check the network, then try again.",
         "unreachable",
         reference.repository,
     )

@@ -28,7 +28,7 @@ def point_at(plan: RepositoryPlan) -> None:
     moved: dict[str, Path] = {}
     for file in sorted(plan.files, key=lambda file: (file.name in heavy, file.name)):
         pointer = folder / file.name
-        if not pointer.is_file():
+        if not (pointer.is_file() and pointer.stat().st_size == file.size):
             folder.mkdir(parents=True, exist_ok=True)
             _point(pointer, cache.blob_path(repository, file.etag), moved)
     if plan.reference.revision != plan.commit:
@@ -38,7 +38,7 @@ def point_at(plan: RepositoryPlan) -> None:
 def _point(pointer: Path, blob: Path, moved: dict[str, Path]) -> None:
     from huggingface_hub import constants
 
-    pointer.unlink(missing_ok=True)  # to nothing
+    pointer.unlink(missing_ok=True)  # to nothing, or cut short
     if not constants.HF_HUB_DISABLE_SYMLINKS:
         try:
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))

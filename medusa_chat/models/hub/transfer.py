@@ -99,8 +99,7 @@ class Transfer:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def _is_here(self) -> bool:
-        pointer = cache.snapshot_path(self.reference.repository, self.commit) / self.file.name
-        return self.blob.is_file() or pointer.is_file()
+        return cache.is_file_here(self.reference.repository, self.commit, self.file)
 
     @contextlib.contextmanager
     def _lock(self, stop: threading.Event) -> Iterator[None]:

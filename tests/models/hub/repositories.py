@@ -9,14 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from loopback_hub import Hub
+from loopback_hub import Fault, Hub
 
 from medusa_chat.errors import HubError, HubErrorKind
-from medusa_chat.models.hub.cache import repository_folder
+from medusa_chat.models.hub.cache import cached_folder, repository_folder
 from medusa_chat.models.hub.download import Download
 from medusa_chat.models.hub.plan_for import make_plan
+from medusa_chat.models.hub.reference import parse
 
 WEIGHTS = "model.safetensors"
+LARGE = 400_000
+"""Bytes of a file that takes a while."""
 PULL = (
     "import sys\n"
     "from medusa_chat.models.hub.fetch import fetch\n"
@@ -108,3 +111,18 @@ def assert_nothing_was_asked_twice(hub: Hub, name: str, size: int) -> None:
 def partial_bytes(name: str) -> int:
     """Return the bytes of a repository's files that are not whole yet."""
     return sum(file.stat().st_size for file in repository_folder(name).glob("blobs/*.incomplete"))
+
+
+def slow_model(hub: Hub, tmp_path: Path, bytes_per_second: int = 200_000) -> str:
+    """Put a model on the Hub that takes two seconds to come."""
+    name = publish(hub, tmp_path, size=LARGE)
+    hub.faults[WEIGHTS] = Fault(bytes_per_second=bytes_per_second)
+    return name
+
+
+def assert_whole(name: str, size: int = LARGE) -> None:
+    """Check that a model is in the cache, and nothing half done."""
+    folder = cached_folder(parse(name))
+    assert folder is not None
+    assert (folder / WEIGHTS).read_bytes() == content(size)
+    assert partial_bytes(name) == 0
