@@ -38,6 +38,8 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
+    # All it loads is here by now; a library that would fetch something, code above all, must not.
+    "HF_HUB_OFFLINE": "1",
 }
 
 

@@ -30,6 +30,7 @@ from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.link import EngineLink
 from medusa_chat.tui.offer import offer
+from medusa_chat.tui.palette import ActionProvider
 from medusa_chat.tui.screens.chat import ChatScreen
 from medusa_chat.tui.screens.doctor import DoctorScreen
 from medusa_chat.tui.screens.families import FamilyScreen
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.binding import BindingType
+    from textual.command import Provider
     from textual.screen import Screen
 
     from medusa_chat.library.catalog import Entry
@@ -63,6 +65,7 @@ class ChatApp(App[None]):
 
     TITLE = "medusa-chat"
     BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in APP_COMMANDS]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
 
     def __init__(
         self,
