@@ -26,9 +26,15 @@ class Comparison:
             self._seconds[mode] += figures.decode_seconds
 
     @property
-    def speed_up(self) -> float | None:
-        """Tokens per second of all replies with Medusa over those without; None until known."""
+    def rates(self) -> tuple[float, float] | None:
+        """Tokens per second of all plain replies, and of all with Medusa; None until known."""
         if min(self._tokens.values()) < _ENOUGH_TOKENS:
             return None
-        medusa, plain = (self._tokens[mode] / self._seconds[mode] for mode in ("medusa", "plain"))
-        return medusa / plain
+        plain, medusa = (self._tokens[mode] / self._seconds[mode] for mode in ("plain", "medusa"))
+        return plain, medusa
+
+    @property
+    def speed_up(self) -> float | None:
+        """How many times as fast replies are with Medusa; None until known."""
+        rates = self.rates
+        return None if rates is None else rates[1] / rates[0]

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from textual.events import MouseScrollDown
 
+from medusa_chat.library import speeds
 from medusa_chat.tui.widgets.block import Block
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.reply import Reply
@@ -128,3 +129,7 @@ async def test_the_speed_up_is_shown_once_both_kinds_were_measured() -> None:
         await c.send("without")
         await c.until_shown("2.00×")
         assert "send a reply with Medusa" not in c.everything
+        await c.until(lambda: speeds.speed_of("builtin") is not None)
+        kept = speeds.speed_of("builtin")
+        assert kept is not None
+        assert (kept.plain_tokens_per_second, kept.medusa_tokens_per_second) == (50.0, 100.0)

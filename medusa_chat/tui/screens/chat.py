@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,8 +19,11 @@ from medusa_chat.conversation.export import export
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loaded, Loading, Started
 from medusa_chat.errors import MedusaChatError
+from medusa_chat.library import speeds
+from medusa_chat.library.speeds import Speed
 from medusa_chat.settings import SamplingDefaults
 from medusa_chat.tui import words
+from medusa_chat.tui.background import in_background
 from medusa_chat.tui.commands import CHAT_COMMANDS
 from medusa_chat.tui.comparison import Comparison
 from medusa_chat.tui.dialogue import Dialogue
@@ -304,10 +308,21 @@ class ChatScreen(Screen[None]):
         mode = answer.started.mode if answer.started else None
         if figures is not None and mode is not None:
             self._comparison.add(mode, figures)
+            self._keep_speed()
         was_measured = figures is not None or answer.figures.tokens > 0
         line = answer.figures.line() if was_measured else ""
         self._transcript.end_reply(words.ending(stop_reason, line, mode))
         self._show_gauges()
+
+    def _keep_speed(self) -> None:
+        """Remember how much Medusa brings with this model, for the list of models."""
+        rates, loaded = self._comparison.rates, self._link.loaded
+        if rates is not None and loaded is not None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            speed = Speed(
+                loaded.model, loaded.quantization, loaded.dtype, loaded.device, *rates, now
+            )
+            self.run_worker(_record(speed), group="speed")
 
     # Between the two ---------------------------------------------------------------------------
 
@@ -362,3 +377,10 @@ class ChatScreen(Screen[None]):
             self._readings = readings
             self._gauges.show(readings)
             self._gauge_line.show(readings)
+
+
+async def _record(speed: Speed) -> None:
+    try:
+        await in_background(speeds.record, speed)
+    except OSError as error:
+        _LOG.warning("the speed-up was not kept: %s", error)
