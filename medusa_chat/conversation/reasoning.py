@@ -18,7 +18,8 @@ OPENING = "<think>"
 CLOSING = "</think>"
 TAGS = (OPENING, CLOSING)
 
-_OPENING_LINE = re.compile(r"(?:^|(?<=\n)|(?<=</think>))[ \t]*<think>[ \t]*\n*")
+_OPENING_TAG = re.compile(r"[ \t]*<think>[ \t]*\n*")
+_OPENING_LINE = re.compile(rf"(?:^|(?<=\n)){_OPENING_TAG.pattern}")
 # A run of newlines is tried from its beginning alone: linear in the length of any text.
 _CLOSING_TAG = re.compile(r"(?:(?<!\n)\n+)?</think>[ \t]*\n*")
 # A fence is closed by one of the same kind, at least as long, on a line of its own (CommonMark).
@@ -44,16 +45,14 @@ class Segment:
         return self.opening + self.body + self.closing
 
 
-def segments(
-    text: str, *, starts_thinking: bool = False, streaming: bool = False
-) -> tuple[Segment, ...]:
+def segments(text: str, *, streaming: bool = False) -> tuple[Segment, ...]:
     """Split a reply's ``text`` into thinking and answer, in order; an empty text has no segment.
 
-    ``starts_thinking`` is for a template that ends with ``<think>`` itself: the reply has the
-    closing tag alone. Where it has that and no earlier opening one, this is seen without being
-    told. With ``streaming`` more text is to come: an end that may be half a tag is no ``body`` yet.
+    A closing tag that no opening one comes before ends thinking as well, since a template may have
+    written the opening one. With ``streaming`` more text is to come: an end that may be half a tag
+    is no ``body`` yet.
     """
-    return tuple(_split(text, starts_thinking, streaming))
+    return tuple(_split(text, streaming))
 
 
 def answer(text: str) -> str:
@@ -64,22 +63,25 @@ def answer(text: str) -> str:
     return "".join(part.body for part in parts if part.kind == "answer").strip()
 
 
-def starts_thinking(prompt: str) -> bool:
-    """Return whether a templated ``prompt`` ends in an opening tag, so that the reply has none."""
-    return prompt.rstrip().endswith(OPENING)
+def opening_at_end(prompt: str) -> str:
+    """Return the opening tag, and what follows it, that a templated ``prompt`` ends with, if any.
+
+    The reply goes on from there, and would have the closing tag alone.
+    """
+    _, tag, rest = prompt.rpartition(OPENING)
+    return "" if not tag or rest.strip() else tag + rest
 
 
-def _split(text: str, thinking: bool, streaming: bool) -> Iterator[Segment]:
+def _split(text: str, streaming: bool) -> Iterator[Segment]:
     at = 0
     fences = _fences(text)
     opening = _first(_OPENING_LINE, text, at, fences)
-    if not thinking:
-        closing = _first(_CLOSING_TAG, text, at, [span for span in fences if span[1] <= len(text)])
-        thinking = (
-            closing is not None
-            and _begins_line(closing)
-            and (opening is None or closing.start() < opening.start())
-        )
+    closing = _first(_CLOSING_TAG, text, at, [span for span in fences if span[1] <= len(text)])
+    thinking = (
+        closing is not None
+        and _begins_line(closing)
+        and (opening is None or closing.start() < opening.start())
+    )
     tag = ""
     while at < len(text) or tag:
         if thinking:
@@ -94,7 +96,8 @@ def _split(text: str, thinking: bool, streaming: bool) -> Iterator[Segment]:
             # Fences that thinking left open do not reach into the answer.
             fences = _fences(text, at)
             continue
-        opening = _first(_OPENING_LINE, text, at, fences)
+        # Behind thinking, too, a tag begins a line.
+        opening = _OPENING_TAG.match(text, at) or _first(_OPENING_LINE, text, at, fences)
         if opening is None:
             inside = any(begin < len(text) <= end for begin, end in fences)
             end = len(text) - (_held_in_answer(text[at:]) if streaming and not inside else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.decoder import Decoding, Emission, Request
@@ -27,6 +27,8 @@ class Answer:
     decoding: Decoding
     seed: int
     tree: ChosenTree
+    opening: str = ""
+    """What the chat template has written of the reply; it comes before the first token's text."""
 
     @property
     def mode(self) -> Mode:
@@ -35,7 +37,14 @@ class Answer:
 
     def run(self, cancelled: Callable[[], bool]) -> Iterator[list[Emission]]:
         """Decode to the end, yielding what each step makes certain."""
-        return self.decoding.run(cancelled)
+        opening = self.opening
+        for emissions in self.decoding.run(cancelled):
+            if opening and emissions:
+                first, *others = emissions
+                yield [replace(first, text=opening + first.text), *others]
+                opening = ""
+            else:
+                yield emissions
 
 
 class Engine:
@@ -94,6 +103,7 @@ class Engine:
         """
         model = self.model
         prompt = self._prompt(messages, settings)
+        _check_tokens(prompt, model.decoder.forward.vocabulary)
         tree = self.choose_tree(settings)
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
         typical = None
@@ -116,7 +126,8 @@ class Engine:
             seed=seed,
             typical=typical,
         )
-        return Answer(model.decoder.start(prompt, request, raw=settings.raw), seed, tree)
+        decoding = model.decoder.start(prompt, request, raw=settings.raw)
+        return Answer(decoding, seed, tree, "" if settings.raw else model.format.reply_opening)
 
     def forget(self) -> None:
         """Empty the cache, so that the next prompt starts like the first."""
@@ -139,6 +150,16 @@ class Engine:
         if settings.system and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": settings.system})
         return chat_format.encode(turns)
+
+
+def _check_tokens(prompt: list[int], vocabulary: int) -> None:
+    # Tokens are added to tokenizers without rows for them in the model.
+    beyond = max(prompt, default=0)
+    if beyond >= vocabulary:
+        raise UsageError(
+            f"The prompt has token {beyond}, but the model's vocabulary ends at {vocabulary - 1}: "
+            "its tokenizer has more tokens than the model. Leave special markers out."
+        )
 
 
 def _check_text(text: str) -> None:

@@ -117,14 +117,13 @@ class ChatFormat:
         return text
 
     @cached_property
-    def starts_thinking(self) -> bool:
-        """Whether the template opens a ``<think>`` block for the reply, which then only ends it."""
+    def reply_opening(self) -> str:
+        """What the template writes of a reply: a ``<think>`` that the model goes on from, or ""."""
         try:
-            return reasoning.starts_thinking(
-                self.render([{"role": "user", "content": "Hello"}], asks=True)
-            )
+            prompt = self.render([{"role": "user", "content": "Hello"}], asks=True)
         except ModelError:
-            return False
+            return ""
+        return reasoning.opening_at_end(prompt)
 
     def encode_raw(self, text: str) -> list[int]:
         """Return the ids of ``text`` as it stands, with the tokenizer's own special tokens."""

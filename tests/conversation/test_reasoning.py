@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_chat.conversation.reasoning import answer, segments, starts_thinking
+from medusa_chat.conversation.reasoning import answer, opening_at_end, segments
 
 PIECES = st.sampled_from(
     ["<think>", "</think>", "<thi", "</", "nk>", "\n", "\n\n", "```", "~~~", "`", " ", "Well", "é"]
@@ -12,16 +12,16 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES, max_size=14).map("".join)
 
 
-def split(text: str, *, starts: bool = False, streaming: bool = False) -> list[tuple[str, str]]:
+def split(text: str, *, streaming: bool = False) -> list[tuple[str, str]]:
     """Return what is to be read, each with its kind; thinking that goes on has a ``+``."""
-    found = segments(text, starts_thinking=starts, streaming=streaming)
+    found = segments(text, streaming=streaming)
     assert "".join(segment.text for segment in found) == text
     return [(segment.kind + "+" * segment.open, segment.body) for segment in found]
 
 
 def read(text: str, *, streaming: bool) -> list[tuple[str, str]]:
-    """Return all that there is to be read of a reply that starts inside its thinking."""
-    found = split(text, starts=True, streaming=streaming)
+    """Return all that there is to be read."""
+    found = split(text, streaming=streaming)
     return [(kind.rstrip("+"), body) for kind, body in found if body]
 
 
@@ -79,12 +79,10 @@ def test_code_in_thinking() -> None:
     assert split(left_open) == [("thinking", "```\ncode"), ("answer", "So:\n```\nmore\n```\n")]
 
 
-def test_a_reply_that_starts_inside_its_thinking() -> None:
-    assert split("Hm.", starts=True) == [("thinking+", "Hm.")]
-    assert split("Hm.\n</think>\nYes.", starts=True) == [("thinking", "Hm."), ("answer", "Yes.")]
-    assert split("a</think>b", starts=True) == [("thinking", "a"), ("answer", "b")]
-    assert starts_thinking("<|im_start|>assistant\n<think>\n")
-    assert not starts_thinking("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+def test_a_template_that_begins_the_thinking() -> None:
+    assert opening_at_end("<|im_start|>assistant\n<think>\n") == "<think>\n"
+    assert opening_at_end("<|im_start|>assistant\n<think>\n\n</think>\n\n") == ""
+    assert opening_at_end("<|im_start|>assistant\n") == ""
 
 
 def test_half_a_tag_waits_while_more_is_to_come() -> None:
@@ -101,7 +99,8 @@ def test_half_a_tag_waits_while_more_is_to_come() -> None:
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "\n", " ", "a", "<", "/"])).map("".join))
 def test_a_stream_only_adds(text: str) -> None:
-    """What has been shown stays; thinking whose beginning was not told of turns out late."""
+    """What has been shown stays; thinking without an opening tag alone turns out late."""
+    text = "<think>" + text
     whole = read(text, streaming=False)
     for end in range(len(text)):
         shown = read(text[:end], streaming=True)
@@ -120,14 +119,12 @@ def test_no_character_of_a_stream_is_shown_that_turns_out_to_be_a_tag() -> None:
             assert not body.endswith(("</", "\n<"))
 
 
-@given(TEXTS, st.booleans(), st.booleans())
-def test_no_character_is_lost(text: str, starts: bool, streaming: bool) -> None:
-    found = segments(text, starts_thinking=starts, streaming=streaming)
+@given(TEXTS, st.booleans())
+def test_no_character_is_lost(text: str, streaming: bool) -> None:
+    found = segments(text, streaming=streaming)
     assert "".join(segment.text for segment in found) == text
     assert all(segment.text for segment in found)
     assert not any(segment.open for segment in found[:-1])
-    if starts and text:
-        assert found[0].kind == "thinking"
 
 
 @given(TEXTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -77,6 +78,21 @@ def test_the_authors_sampling_is_told(untold: Path) -> None:
     (untold / "generation_config.json").write_text(json.dumps(config), "utf-8")
     defaults = load(Engine(), untold).defaults
     assert defaults == SamplingDefaults(0.6, 0.9, None, 1.2)
+
+
+def test_a_reply_begins_with_what_the_template_has_written_of_it(untold: Path) -> None:
+    engine = Engine()
+    template = "{% for m in messages %}{{ m['content'] }}{% endfor %}{{ '<think>\\n' }}"
+    (untold / "chat_template.jinja").write_text(template, "utf-8")
+    load(engine, untold)
+    settings = DecodeSettings(max_new_tokens=5, seed=1, ignore_eos=True)
+    for raw, opening in ((False, "<think>\n"), (True, "")):
+        answer = engine.answer(QUESTION, dataclasses.replace(settings, raw=raw))
+        emissions = [one for step in answer.run(lambda: False) for one in step]
+        text = "".join(one.text for one in emissions)
+        decoded = engine.model.format.decode(answer.decoding.output.token_ids)
+        assert text == opening + decoded
+        assert sum(one.tokens for one in emissions) == 5
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])

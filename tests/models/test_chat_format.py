@@ -124,8 +124,10 @@ def test_a_template_of_a_reasoning_model_drops_thinking_itself() -> None:
     own = "{% for m in messages %}{{ m['content'].split('</think>')[-1] + '|' }}{% endfor %}<think>"
     chat = ChatFormat(tokenizer_with(own), (), frozenset())
     assert chat.render(THOUGHTFUL[1:], asks=True) == "\n\nTwo.|Sure?|<think>"
-    assert chat.starts_thinking
-    assert not family("vicuna").starts_thinking
+    assert chat.reply_opening == "<think>"
+    assert family("vicuna").reply_opening == ""
+    refusing = ChatFormat(tokenizer_with("{{ raise_exception('no') }}"), (), frozenset())
+    assert refusing.reply_opening == ""
 
 
 def test_system_message_joins_the_first_turn_where_none_is_known() -> None:
