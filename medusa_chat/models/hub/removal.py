@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from medusa_chat.errors import HubError
 from medusa_chat.models.hub import cache, client
 from medusa_chat.models.hub.explain import unwritable
 from medusa_chat.models.hub.reference import MAIN, Reference
+from medusa_chat.models.hub.unfinished import is_being_fetched
 from medusa_chat.quantities import size
 
 
@@ -35,17 +37,21 @@ class Removal:
 
         Files that another revision needs stay.
         """
-        from huggingface_hub import scan_cache_dir
         from huggingface_hub.errors import CacheNotFound
 
         folder = cache.repository_folder(self.repository)
         if self.reference.revision == MAIN:
-            for file in cache.unlinked_files(self.repository):
-                _refuse_if_locked(self.repository, file)
+            etags = {cache.etag_of(file) for file in cache.unlinked_files(self.repository)}
+            if any(is_being_fetched(self.repository, etag) for etag in etags):
+                raise HubError(
+                    f"{self.repository} is being downloaded: pause or cancel that first.",
+                    "unwritable",
+                    self.repository,
+                )
         client.api()  # silences the library
         try:
             with contextlib.suppress(CacheNotFound):
-                scan_cache_dir(cache.root()).delete_revisions(*self.commits).execute()
+                _scanned(self.repository).delete_revisions(*self.commits).execute()
             if self.reference.revision == MAIN and folder.exists():  # what it does not read
                 shutil.rmtree(folder)
         except OSError as error:
@@ -58,20 +64,18 @@ def plan_removal(reference: Reference) -> Removal:
     A name alone means all that the cache has of the repository, with parts of downloads; a name
     with a revision, that one's files alone. Raises HubError when nothing of it is there.
     """
-    from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     client.api()  # silences the library
     repository = reference.repository
     everything = reference.revision == MAIN
     try:
-        scanned = scan_cache_dir(cache.root())
+        scanned = _scanned(repository)
     except CacheNotFound:
         raise _missing(reference) from None
     sizes: dict[str, int] = {
         revision.commit_hash: revision.size_on_disk
         for one in scanned.repos
-        if one.repo_type == "model" and one.repo_id == repository
         for revision in one.revisions
     }
     commit = cache.commit_of(reference)
@@ -90,23 +94,16 @@ def plan_removal(reference: Reference) -> Removal:
     return Removal(reference, chosen, freed, (kept,) if shared else ())
 
 
-def _refuse_if_locked(repository: str, file: Path) -> None:
-    from huggingface_hub.utils import WeakFileLock
+def _scanned(repository: str) -> Any:
+    """Return what the library finds of one model in the cache, and nothing else.
 
-    lock = cache.lock_path(repository, file.name.partition(".")[0])
-    if not lock.exists():
-        return
-    try:
-        with WeakFileLock(lock, timeout=0.1):
-            pass
-    except TimeoutError:
-        raise HubError(
-            f"{repository} is being downloaded: pause or cancel that first.",
-            "unwritable",
-            repository,
-        ) from None
-    except OSError:
-        pass  # a lock that cannot be taken hinders nobody here
+    It removes by the commit alone, and copies of a repository have the same ones.
+    """
+    from huggingface_hub import scan_cache_dir
+
+    scanned = scan_cache_dir(cache.root())
+    repos = (one for one in scanned.repos if one.repo_type == "model" and one.repo_id == repository)
+    return dataclasses.replace(scanned, repos=frozenset(repos))
 
 
 def _missing(reference: Reference) -> HubError:
