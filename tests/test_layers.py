@@ -71,7 +71,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "models": (
         (*FOUNDATION, "quantities", "conversation.reasoning", "decoding"),
-        ("torch", "transformers", "safetensors", "psutil"),
+        ("torch", "transformers", "safetensors", "psutil", "bitsandbytes"),
     ),
     "engine.protocol": (("errors", "settings", "decoding.stats"), ()),
     "engine.process": (("errors", "engine.protocol"), ()),

@@ -124,7 +124,9 @@ class StockForward:
                 use_cache=True,
                 **arguments,
             ).logits
-        return StepOutput(caught[-1][0, -rows:], logits[0, -rows:].float())
+        # Of a model on several devices, what comes out lies on the last one.
+        hidden = caught[-1][0, -rows:].to(self.device)
+        return StepOutput(hidden, logits[0, -rows:].to(self.device).float())
 
     def _float_mask(self, sees: Tensor) -> Tensor:
         """Return the additive mask [1, 1, n, S]: the prefix is seen by all.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,15 @@ def load_base(
     if {"cpu", "disk"} & set(placement.devices_of(model)) and placement.device.type != "cpu":
         raise does_not_fit(folder, placement.device, dtype, quantization)
     return model.eval()
+
+
+def import_libraries(quantization: Quantization) -> None:
+    """Import what loading will import anyway: some 100 MB that are no part of a model's memory."""
+    from transformers import AutoTokenizer, modeling_utils  # noqa: F401
+    from transformers.generation import utils  # noqa: F401
+
+    if quantization != "none" and importlib.util.find_spec("bitsandbytes") is not None:
+        import bitsandbytes  # noqa: F401
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -14,7 +14,7 @@ from medusa_chat.decoding.step import StockForward
 from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
 from medusa_chat.models import checkpoint, template_choices, templates
-from medusa_chat.models.base_model import load_base, load_tokenizer
+from medusa_chat.models.base_model import import_libraries, load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.context import context_tokens
 from medusa_chat.models.device import Placement, is_small, place, resolve_dtype, use_threads_for
@@ -59,10 +59,8 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
     whose heads do not fit it. UsageError for a chat template that does not exist.
     """
     _family(settings)  # a wrong name is told before anything is loaded
-    # Before the memory is measured: the libraries are not the model's.
     report("Starting transformers", None)
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
-
+    import_libraries(settings.quantization)
     files = find_files(settings)
     report("Reading the heads", None)
     heads = checkpoint.read_heads(files.heads)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import cache
+from pathlib import Path
 
 import pytest
 from golden_data import GOLDEN, TINY_LLAMA
+from tiny_models import save_base
+from transformers import AutoTokenizer
 
 from medusa_chat.decoding.stats import Figures
+from medusa_chat.decoding.step import StockForward
+from medusa_chat.engine import local
 from medusa_chat.engine.local import Answer, Engine
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import ContextFullError, EngineError, ModelError, UsageError
+from medusa_chat.models import loader
+from medusa_chat.models.loader import LoadedModel
+from medusa_chat.models.stages import Report
 from medusa_chat.settings import DecodeSettings, ModelSettings
 
 HEADS = str(GOLDEN / "medusa/models/tiny-llama-heads-v01")
@@ -158,6 +167,35 @@ def test_half_a_character(engine: Engine) -> None:
     for raw in (False, True):
         with pytest.raises(UsageError, match="UTF-8"):
             engine.answer([user("a\ud800")], DecodeSettings(raw=raw))
+
+
+def test_token_that_the_model_does_not_have(tmp_path: Path) -> None:
+    folder = save_base(tmp_path / "base", "llama")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<|extra|>"])
+    tokenizer.save_pretrained(folder)
+    engine = Engine()
+    engine.load(ModelSettings(str(folder)), quiet)
+    with pytest.raises(UsageError, match=r"token 512.* ends at 511"):
+        engine.answer([user("Hello <|extra|>")], GREEDY)
+    assert text_of(engine.answer([user("Hello")], GREEDY))
+
+
+def test_old_model_goes_before_the_new_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+    engine.load(ModelSettings(HEADS), quiet)
+    forward = engine.model.decoder.forward
+    assert isinstance(forward, StockForward)
+    old = weakref.ref(forward._model)
+    del forward
+
+    def load(settings: ModelSettings, report: Report) -> LoadedModel:
+        assert old() is None
+        return loader.load(settings, report)
+
+    monkeypatch.setattr(local, "load", load)
+    engine.load(ModelSettings(HEADS), quiet)
+    assert text_of(engine.answer([user("Hello")], GREEDY))
 
 
 def test_tree_follows_the_settings(engine: Engine) -> None:
