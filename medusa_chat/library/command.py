@@ -102,7 +102,7 @@ def _remove(name: str, *, with_base: bool, yes: bool) -> int:
     removal = plan_removal(name, with_base=with_base)
     say(removal.words)
     if not yes:
-        if not sys.stdin.isatty():
+        if not _can_ask():
             raise UsageError("Nothing was removed: add --yes to remove without being asked.")
         if input("Remove? [y/N] ").strip().lower() not in ("y", "yes"):
             say("Nothing was removed.")
@@ -110,6 +110,10 @@ def _remove(name: str, *, with_base: bool, yes: bool) -> int:
     removal.execute()
     say(f"{size(removal.frees_bytes)} are free again.")
     return 0
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
 
 
 def _verify(names: Sequence[str], *, discard: bool) -> int:
