@@ -157,6 +157,11 @@ def unlinked_files(repository: str) -> tuple[Path, ...]:
     return tuple(_unlinked(repository_folder(repository)))
 
 
+def etag_of(file: Path) -> str:
+    """Return the checksum that a file in ``blobs`` is, or will be, named by."""
+    return file.name.partition(".")[0]
+
+
 def names_in(folder: Path) -> frozenset[str]:
     """Return the files in a snapshot's folder; a pointer to nothing is none."""
     try:

@@ -99,7 +99,10 @@ class Download:
         if running:
             self._interrupt()
         elif what == "cancel":
-            self._discard()
+            try:
+                self._discard()
+            except HubError as error:
+                self._end("failed", str(error))
 
     def _interrupt(self) -> None:
         for transfers in self._transfers.values():
@@ -166,17 +169,27 @@ class Download:
         self._interrupt()
 
     def _point(self, part: RepositoryPlan) -> None:
+        repository = part.reference.repository
+        if not all(cache.is_file_here(repository, part.commit, file) for file in part.files):
+            raise HubError(
+                f"Files of {part.reference} were removed from the cache while others came: try "
+                "again.",
+                "damaged",
+                repository,
+            )
         try:
             point_at(part)
         except OSError as error:
-            repository = part.reference.repository
             if error.errno in NO_SPACE:
                 raise no_space(0, repository) from error
             raise unwritable(error, cache.root(), repository) from error
 
     def _discard(self) -> None:
         for part, transfers in self._transfers.items():
-            remove_unfinished(part)
+            try:
+                remove_unfinished(part)
+            except OSError as error:
+                raise unwritable(error, cache.root(), part.reference.repository) from error
             for transfer in transfers:
                 transfer.reset()
 

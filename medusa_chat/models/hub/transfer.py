@@ -140,7 +140,13 @@ class Transfer:
                         self.reference.repository,
                     ) from damage
                 continue
-            self.partial.replace(self.blob)
+            try:
+                self.partial.replace(self.blob)
+            except FileNotFoundError:
+                # Some disks of a network lock nothing: another program wrote the same bytes, and
+                # was the first to name them.
+                if not self._is_here():
+                    raise
             return
 
     def _grow(self, stop: threading.Event) -> None:
@@ -211,6 +217,8 @@ class Transfer:
                 for chunk in response.iter_bytes():
                     _check(stop)
                     self.received_bytes += len(chunk)
+                    if not left:  # more than was listed: the checksum judges what there is
+                        break
                     new = chunk[skipped:][:left]
                     skipped -= min(skipped, len(chunk))
                     left -= len(new)

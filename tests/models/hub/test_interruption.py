@@ -14,7 +14,7 @@ from command_line import environment
 from huggingface_hub import constants
 from loopback_hub import Fault, Hub
 
-from medusa_chat.models.hub.cache import cached_folder, repository_folder, state_of
+from medusa_chat.models.hub.cache import blob_path, cached_folder, repository_folder, state_of
 from medusa_chat.models.hub.download import Download
 from medusa_chat.models.hub.plan_for import make_plan
 from medusa_chat.models.hub.reference import parse
@@ -28,6 +28,7 @@ from models.hub.repositories import (
     partial_bytes,
     publish,
     pull,
+    refusal,
     slow_model,
     wait_until,
     write_model,
@@ -188,4 +189,35 @@ def test_two_downloads_in_one_program(hub: Hub, tmp_path: Path) -> None:
         thread.join()
     assert first.progress.state == second.progress.state == "done"
     assert first_bytes(hub) == [0]
+    assert_whole(name)
+
+
+def test_cancel_spares_what_another_fetches(hub: Hub, tmp_path: Path) -> None:
+    name = slow_model(hub, tmp_path)
+    first, second = Download(make_plan(name)), Download(make_plan(name))
+    threads = [in_background(first)]
+    wait_until(lambda: partial_bytes(name) > 0)
+    threads.append(in_background(second))
+    wait_until(lambda: second.progress.message)
+    second.cancel()
+    for thread in reversed(threads):
+        thread.join()
+    assert (first.progress.state, second.progress.state) == ("done", "cancelled")
+    assert first_bytes(hub) == [0]
+    assert_whole(name)
+
+
+def test_files_that_are_removed_meanwhile(hub: Hub, tmp_path: Path) -> None:
+    name = slow_model(hub, tmp_path)
+    download = Download(make_plan(name))
+    failures: list[str] = []
+    thread = threading.Thread(target=lambda: failures.append(refusal(download.run, "damaged")))
+    thread.start()
+    wait_until(lambda: download.progress.done_bytes > LARGE / 4)
+    for file in download.plan.repositories[0].files:
+        blob_path(name, file.etag).unlink(missing_ok=True)
+    thread.join()
+    assert "try again" in failures[0]
+    assert state_of(parse(name)) == "partial"
+    download.run()
     assert_whole(name)

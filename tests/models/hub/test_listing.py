@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import loopback_hub
 import pytest
 from huggingface_hub import constants
 from loopback_hub import COMMIT, Hub, Refusal, serving
@@ -56,6 +57,22 @@ def test_repository_that_is_not_to_be_trusted(hub: Hub, tmp_path: Path) -> None:
     assert "not to be trusted" in refusal(lambda: make_plan(name), "server")
 
 
+@pytest.mark.parametrize("checksum", ["../../../evil", "", "0" * 39, "A" * 40])
+def test_checksum_that_is_none(
+    checksum: str, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = publish(hub, tmp_path)
+    monkeypatch.setattr(loopback_hub, "_git_sha1", lambda _file: checksum)
+    assert name in refusal(lambda: make_plan(name), "server")
+
+
+def test_commit_that_is_none(hub: Hub, tmp_path: Path) -> None:
+    name = publish(hub, tmp_path)
+    hub.revisions[name, "next"] = hub.folders[name]
+    hub.commits["next"] = "../../../evil"
+    refusal(lambda: make_plan(f"{name}@next"), "server")
+
+
 def test_revision_that_was_asked_for(hub: Hub, tmp_path: Path) -> None:
     name = publish(hub, tmp_path)
     hub.revisions[name, "fp16"] = write_model(tmp_path / "fp16", 8)
@@ -86,6 +103,7 @@ def test_revision_that_was_asked_for(hub: Hub, tmp_path: Path) -> None:
         (Refusal(429), "rate_limited", "try again in five minutes"),
         (Refusal(500), "server", "try again later"),
         (Refusal(503), "server", "try again later"),
+        (Refusal(200), "server", "HF_ENDPOINT"),  # a page to log in to a network, say
         (Refusal(418, message="\x1b[2Jtea"), "server", "418"),
     ],
     ids=str,
