@@ -43,8 +43,8 @@ def save_token(token: str) -> str:
             "HF_TOKEN is set, and is used in place of any stored token: put the new one there, or "
             "unset it and start again."
         )
-    client.api()  # silences the library
     try:
+        client.api()  # checks the address
         answer = get_session().get(
             f"{constants.ENDPOINT}/api/whoami-v2",
             headers={"Authorization": f"Bearer {token}"},

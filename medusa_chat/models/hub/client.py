@@ -16,15 +16,18 @@ _PROGRAM = "medusa-chat"
 Answer = TypeVar("Answer")
 
 
-def api() -> Any:
-    """Return the library's client. Its log would be written across the screen: it says nothing.
-
-    Raises ValueError where HF_ENDPOINT is no address.
-    """
-    from huggingface_hub import HfApi, constants
+def silence() -> None:
+    """Keep the library's log, which would be written across the screen, from saying anything."""
     from huggingface_hub.utils import logging
 
     logging.set_verbosity_error()
+
+
+def api() -> Any:
+    """Return the library's client, silent. Raises ValueError where HF_ENDPOINT is no address."""
+    from huggingface_hub import HfApi, constants
+
+    silence()
     _ = urlsplit(constants.ENDPOINT).port
     return HfApi(library_name=_PROGRAM)
 

@@ -48,7 +48,7 @@ class Removal:
                     "unwritable",
                     self.repository,
                 )
-        client.api()  # silences the library
+        client.silence()
         try:
             with contextlib.suppress(CacheNotFound):
                 _scanned(self.repository).delete_revisions(*self.commits).execute()
@@ -66,7 +66,7 @@ def plan_removal(reference: Reference) -> Removal:
     """
     from huggingface_hub.errors import CacheNotFound
 
-    client.api()  # silences the library
+    client.silence()
     repository = reference.repository
     everything = reference.revision == MAIN
     try:
