@@ -79,12 +79,12 @@ class _Shown:
         self._told_at = time.monotonic()
 
     def show(self, progress: Progress) -> None:
-        line = in_words(progress)
-        self._status.show(line)
+        # A terminal has little room, and the name stands above.
+        self._status.show(f"{progress.state.capitalize()}: {_figures(progress)}")
         now = time.monotonic()
         if not self._status.is_rewritten and now - self._told_at >= _LINE_SECONDS:
             self._told_at = now
-            _tell(line)
+            _tell(in_words(progress))
 
 
 def describe(plan: Plan) -> list[str]:
@@ -102,6 +102,10 @@ def describe(plan: Plan) -> list[str]:
 
 def in_words(progress: Progress) -> str:
     """Return how far a download is, in one line."""
+    return f"{progress.state.capitalize()} {progress.model}: {_figures(progress)}"
+
+
+def _figures(progress: Progress) -> str:
     words = [f"{size(progress.done_bytes)} of {size(progress.total_bytes)}"]
     if progress.bytes_per_second:
         words.append(rate(progress.bytes_per_second))
@@ -109,7 +113,7 @@ def in_words(progress: Progress) -> str:
         words.append(f"{duration(progress.seconds_left)} left")
     if progress.message:
         words.append(progress.message)
-    return f"{progress.state.capitalize()} {progress.model}: {', '.join(words)}"
+    return ", ".join(words)
 
 
 def _tell(line: str) -> None:

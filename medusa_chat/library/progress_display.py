@@ -23,8 +23,8 @@ _SHOWN_FILE_BYTES = 5_000_000
 class ProgressDisplay:
     """Shows downloads while its block runs."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
         self._bars: Progress | None = None
         self._tasks: dict[tuple[str, ...], TaskID] = {}
         self._line_at = time.monotonic() + _LINE_SECONDS

@@ -17,8 +17,7 @@ _LABEL_COLUMNS = 13
 def cells(entry: Entry) -> tuple[str, ...]:
     """Return one model's row, in the order of ``COLUMNS``."""
     speed = DASH if entry.speed is None else f"{entry.speed.ratio:.2f}×"
-    total = DASH if entry.bytes_total is None else size(entry.bytes_total)
-    return (entry.name, state(entry), total, fit(entry), speed)
+    return (entry.name, state(entry), _size(entry), fit(entry), speed)
 
 
 def state(entry: Entry) -> str:
@@ -51,6 +50,12 @@ def details(entry: Entry) -> list[str]:
         for label, value in _facts(entry)
         if value
     ]
+
+
+def _size(entry: Entry) -> str:
+    if entry.bytes_total is not None:
+        return size(entry.bytes_total)
+    return f"{size(entry.bytes_here)} so far" if entry.bytes_here else DASH
 
 
 def _facts(entry: Entry) -> Iterator[tuple[str, str | None]]:
