@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from medusa_chat.errors import ModelError
 from medusa_chat.models.device import Placement
 from medusa_chat.models.layout import read_config, read_json
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
-from medusa_chat.models.quantization import quantization_config
+from medusa_chat.models.quantization import import_bitsandbytes, quantization_config
 from medusa_chat.settings import Quantization
 
 _LONGEST_REASON = 160
@@ -86,8 +85,8 @@ def import_libraries(quantization: Quantization) -> None:
     from transformers import AutoTokenizer, modeling_utils  # noqa: F401
     from transformers.generation import utils  # noqa: F401
 
-    if quantization != "none" and importlib.util.find_spec("bitsandbytes") is not None:
-        import bitsandbytes  # noqa: F401
+    if quantization != "none":
+        import_bitsandbytes(quantization)
 
 
 def load_tokenizer(folder: Path) -> Any:

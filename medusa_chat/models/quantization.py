@@ -15,12 +15,8 @@ _CPU_BLOCK = 64
 """Its 4-bit product on a CPU takes only widths that are multiples of this."""
 
 
-def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
-    """Return what transformers takes, None for no quantisation. ModelError without bitsandbytes."""
-    import transformers
-
-    if quantization == "none":
-        return None
+def import_bitsandbytes(quantization: Quantization) -> None:
+    """Import it for ``quantization``, silently. Raises ModelError where it is not installed."""
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ModelError(
             f"--load-in-{quantization} needs bitsandbytes, which is not installed: "
@@ -28,6 +24,16 @@ def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
         )
     # It says at every product that it casts its input, and which kernels it does without.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    import bitsandbytes  # noqa: F401
+
+
+def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
+    """Return what transformers takes, None for no quantisation. ModelError without bitsandbytes."""
+    import transformers
+
+    if quantization == "none":
+        return None
+    import_bitsandbytes(quantization)
     if quantization == "8bit":
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
     return transformers.BitsAndBytesConfig(
