@@ -18,6 +18,8 @@ def start_log() -> Path | None:
     """
     root = logging.getLogger()
     root.setLevel(logging.INFO)
+    # It logs every request, with addresses that let whoever reads them download for a while.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         path = paths.log_file()
         with contextlib.suppress(FileNotFoundError):

@@ -20,7 +20,7 @@ from medusa_chat.engine.process import Engine, EngineProcess
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.log import start_log
 from medusa_chat.models import template_choices
-from medusa_chat.models.templates import FAMILIES
+from medusa_chat.models.templates import FAMILIES, PLAIN
 from medusa_chat.printable import printable
 from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
@@ -143,7 +143,9 @@ class ChatApp(App[None]):
         catalog = await in_background(self._supply.hub.catalog)
         self._suggestion = suggestion_of(catalog.entries)
         if self._suggestion is not None:
-            self._chat.say(words.suggestion(self._suggestion, catalog.machine))
+            self._chat.say(
+                words.suggestion(self._suggestion, catalog.machine, has_gpu=catalog.has_gpu)
+            )
 
     @work(exclusive=True, group="suggestion")
     async def action_fetch_suggestion(self) -> None:
@@ -203,9 +205,13 @@ class ChatApp(App[None]):
             self._suggest()
 
     async def _on_family(self, family: str | None) -> None:
+        settings = self._link.settings
+        try:
+            template_choices.remember(settings.model, family or PLAIN.name)
+        except OSError as error:
+            self.notify(f"The choice is not remembered: {error}", severity="warning", markup=False)
         if family is not None:
-            template_choices.remember(self._link.settings.model, family)
-            await self._chat.load(replace(self._link.settings, template=family))
+            await self._chat.load(replace(settings, template=family))
 
     def _show_downloads(self) -> None:
         self._chat.show_downloads(self._downloads.running)

@@ -48,7 +48,7 @@ class ModelHub:
         """Say in a few lines what a plan brings, how large it is, and what room there is."""
         from medusa_chat.library.fetching import describe
 
-        return "\n".join((plan.model, *describe(plan)))
+        return "\n".join(("From the Hub:", *describe(plan)))
 
     def catalog(self) -> Catalog:
         """Return all models, without a network."""
@@ -56,7 +56,12 @@ class ModelHub:
         from medusa_chat.models.registry import registry
 
         self._memory = device_memory()
-        return Catalog(entries(Machine(self._memory)), _machine(self._memory), registry().notices)
+        return Catalog(
+            entries(Machine(self._memory)),
+            _machine(self._memory),
+            has_gpu=self._memory is not None and self._memory.kind == "cuda",
+            notices=registry().notices,
+        )
 
     def unlisted(self, name: str) -> Entry | None:
         """Return a row for a model that is not listed; None where ``name`` can be none."""

@@ -196,8 +196,9 @@ def _heads(entry: Entry) -> str | None:
 
 
 def _billions(parameters: int) -> str:
-    billions = parameters / 1e9
-    return f"{billions:.1f} billion" if billions >= 0.95 else f"{parameters / 1e6:.0f} million"
+    if parameters >= 950_000_000:
+        return f"{parameters / 1e9:.1f} billion"
+    return f"{parameters / 1e6:.{0 if parameters >= 9_950_000 else 1}f} million"
 
 
 def _fit(choice: Choice | None, *, with_bits: bool = False) -> Content:

@@ -24,6 +24,7 @@ class Catalog:
     entries: tuple[Entry, ...]
     machine: str
     """Device and memory, in words."""
+    has_gpu: bool = False
     notices: tuple[str, ...] = ()
     """What is wrong with the user's own list."""
 

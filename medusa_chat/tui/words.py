@@ -10,6 +10,7 @@ from medusa_chat import quantities
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from medusa_chat.engine.protocol import Loaded
     from medusa_chat.library.catalog import Entry
     from medusa_chat.settings import DecodeSettings, SamplingDefaults
     from medusa_chat.tui.link import State
@@ -55,7 +56,16 @@ def ending(stop_reason: str, figures_line: str, mode: str | None) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def sampling_offer(defaults: SamplingDefaults, decode: DecodeSettings) -> str:
+def about(loaded: Loaded, decode: DecodeSettings) -> list[str]:
+    """Return what there is to say about a model that is ready."""
+    notices = list(loaded.notices)
+    if loaded.plain_reason is not None and decode.medusa:
+        notices.append(f"Medusa is off: {loaded.plain_reason}")
+    offer = _sampling_offer(loaded.defaults, decode)
+    return [*notices, offer] if offer else notices
+
+
+def _sampling_offer(defaults: SamplingDefaults, decode: DecodeSettings) -> str:
     """Return what the model's authors suggest, if that is not how tokens are drawn anyway."""
     suggested = {name: value for name, value in asdict(defaults).items() if value is not None}
     if all(getattr(decode, name) == value for name, value in suggested.items()):
@@ -74,14 +84,16 @@ def _sampling(values: dict[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
 
 
-def suggestion(entry: Entry, machine: str) -> str:
+def suggestion(entry: Entry, machine: str, *, has_gpu: bool) -> str:
     """Return the card that says what this machine could run, and how to get it."""
     assert entry.best is not None
     size = quantities.size(entry.bytes_missing or 0)
-    slowly = "" if entry.best.verdict == "fits" else ", if little else is running"
+    terms = "" if entry.best.verdict == "fits" else ", if little else is running"
+    if not has_gpu:
+        terms += ", slowly, as there is no GPU"
     return (
         f"This is a small demonstration model. This machine ({machine}) could run "
-        f"{entry.title} in {entry.best.bits} bits{slowly}: "
+        f"{entry.title} in {entry.best.bits} bits{terms}. "
         f"F5 fetches it ({size}), F4 shows all models."
     )
 

@@ -128,7 +128,7 @@ class ScriptedHub:
         return f"Fetching {plan.model}: {plan.total_bytes} bytes"
 
     def catalog(self) -> Catalog:
-        return Catalog(tuple(self.entries), MACHINE, self.notices)
+        return Catalog(tuple(self.entries), MACHINE, notices=self.notices)
 
     def unlisted(self, name: str) -> Entry | None:
         return Entry(name, name, "remote", listed=False) if is_hub_id(name) else None

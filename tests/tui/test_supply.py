@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from medusa_chat.engine.protocol import Load, Loaded
+import dataclasses
+
+from medusa_chat.engine.protocol import Load
 from medusa_chat.errors import HubError
 from medusa_chat.library.catalog import Entry
+from medusa_chat.models import template_choices
 from medusa_chat.settings import DecodeSettings, ModelSettings, SamplingDefaults
 from medusa_chat.tui.screens.families import FamilyScreen
 from medusa_chat.tui.screens.token import TokenScreen
@@ -14,6 +17,7 @@ from .scripted_engine import DEMO, ScriptedEngine
 from .scripted_hub import MACHINE, ScriptedHub
 from .test_models_screen import BUILTIN, ZEPHYR, zephyr
 
+UNKNOWN = dataclasses.replace(DEMO, model="x/y", template="unknown")
 ASKED_FOR = ModelSettings(ZEPHYR, quantization="4bit")
 
 
@@ -104,21 +108,17 @@ async def test_nothing_is_suggested_where_nothing_fits() -> None:
         assert "could run" not in c.everything
 
 
-async def test_unknown_template_is_asked_for_once() -> None:
-    from medusa_chat.models import template_choices
+async def test_template_that_the_user_does_not_know_is_not_asked_for_again() -> None:
+    async with chat(ScriptedEngine(UNKNOWN), model=ModelSettings("x/y")) as c:
+        await c.until(lambda: isinstance(c.app.screen, FamilyScreen))
+        await c.pilot.press("escape")
+        await c.until(lambda: template_choices.recall("x/y") == "plain")
+        assert not c.engine.closed
 
-    loaded = Loaded(
-        model="x/y",
-        base_model="x/y",
-        dtype="float32",
-        device="cpu",
-        quantization="none",
-        context_tokens=2048,
-        heads=0,
-        template="unknown",
-    )
+
+async def test_unknown_template_is_asked_for_once() -> None:
     second = ScriptedEngine()
-    async with chat(ScriptedEngine(loaded), second, model=ModelSettings("x/y")) as c:
+    async with chat(ScriptedEngine(UNKNOWN), second, model=ModelSettings("x/y")) as c:
         await c.until(lambda: isinstance(c.app.screen, FamilyScreen))
         await c.pilot.press("enter")
         await c.until(lambda: second.requests)
@@ -129,8 +129,6 @@ async def test_unknown_template_is_asked_for_once() -> None:
 
 
 async def test_authors_sampling_is_offered_and_taken() -> None:
-    import dataclasses
-
     loaded = dataclasses.replace(DEMO, defaults=SamplingDefaults(temperature=0.3, top_p=0.9))
     async with chat(
         ScriptedEngine(loaded), decode=DecodeSettings(temperature=1.0), size=(120, 30)

@@ -75,6 +75,8 @@ class ChatScreen(Screen[None]):
         self._archive = Archive(paths.data_dir)
         self._dialogue = Dialogue(self._archive.begin(), link)
         self._told: MedusaChatError | None = None
+        self._said: set[tuple[str, str]] = set()
+        """What was said about models, by their names."""
         self._meter = Meter()
         self._comparison = Comparison()
         self._readings: Readings | None = None
@@ -260,13 +262,10 @@ class ChatScreen(Screen[None]):
 
     def _on_loaded(self, loaded: Loaded) -> None:
         self._show_state()
-        for notice in loaded.notices:
-            self._transcript.say(notice)
-        if loaded.plain_reason is not None and self._decode.medusa:
-            self._transcript.say(f"Medusa is off: {loaded.plain_reason}")
-        offer = words.sampling_offer(loaded.defaults, self._decode)
-        if offer:
-            self._transcript.say(offer)
+        for notice in words.about(loaded, self._decode):
+            if (loaded.model, notice) not in self._said:  # when it was loaded before
+                self._transcript.say(notice)
+                self._said.add((loaded.model, notice))
         self.post_message(ModelLoaded(loaded))
 
     def _on_reply_event(self, event: Started | Bursts | Finished | Failed) -> None:

@@ -110,13 +110,26 @@ class ModelsScreen(Screen[ModelSettings | None]):
         return [
             ModelRow(
                 entry,
-                self._choices.get(entry.name) or entry.best or next(iter(entry.choices), None),
+                self._choice(entry),
                 in_use=entry.name == self._model.model,
                 progress=self._supply.downloads.progress_of(entry.name),
                 refusal=self._refusal(entry.name),
             )
             for entry in entries
         ]
+
+    def _choice(self, entry: Entry) -> Choice | None:
+        """Return how a model would be loaded: as chosen, else as it is, else as it fits best."""
+        chosen = self._choices.get(entry.name)
+        if chosen is None and entry.name == self._model.model:
+            chosen = next(filter(self._is_as_loaded, entry.choices), None)
+        return chosen or entry.best or next(iter(entry.choices), None)
+
+    def _is_as_loaded(self, choice: Choice) -> bool:
+        model = self._model
+        return choice.quantization == model.quantization and (
+            choice.quantization != "none" or choice.dtype == model.dtype
+        )
 
     def _refusal(self, name: str) -> HubError | None:
         return self._supply.downloads.failures.get(name) or self._refusals.get(name)
