@@ -15,6 +15,7 @@ from medusa_chat.library.inspection import Inspection, inspect
 from medusa_chat.library.speeds import Speed, speeds
 from medusa_chat.models import memory
 from medusa_chat.models.device_memory import DeviceMemory
+from medusa_chat.models.files import preferred
 from medusa_chat.models.hub import cache
 from medusa_chat.models.hub.reference import Reference, is_hub_id, parse
 from medusa_chat.models.memory import Choice, Footprint, LoadPlan
@@ -170,9 +171,11 @@ def ways(
 def _listed(model: KnownModel, machine: Machine, measured: Mapping[str, Speed]) -> Entry:
     parts: list[Part] = []
     if model.folder is None:
-        parts.append(_part(parse(model.reference), model.download_bytes))
-        if model.base_reference is not None:
-            parts.append(_part(parse(model.base_reference), model.base_download_bytes))
+        own = parse(preferred(model.name, model.revision))
+        parts.append(_part(own, model.download_bytes))
+        if model.base is not None:
+            base = parse(preferred(model.base, model.base_revision))
+            parts.append(_part(base, model.base_download_bytes))
     state = _state(parts) if parts else "built in"
     notes = [] if model.note is None else [model.note]
     if model.gated and state != "here":

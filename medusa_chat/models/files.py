@@ -51,11 +51,26 @@ def source(settings: ModelSettings) -> Source:
     if known.name != name:
         notices = (f"{name} is called {known.name} on the Hub: that one is used.",)
     return Source(
-        _at(known.name, revision or known.revision),
-        settings.base_model or (known.base and _at(known.base, known.base_revision)),
+        _at(known.name, revision) if revision else preferred(known.name, known.revision),
+        settings.base_model or (known.base and preferred(known.base, known.base_revision)),
         known.local_folder,
         notices,
     )
+
+
+def preferred(name: str, revision: str | None) -> str:
+    """Return the model of the Hub called ``name`` at the ``revision`` that is to be preferred.
+
+    Or at the main branch, where that is here and the other is not: the same weights in another
+    form are not worth a second download.
+    """
+    if revision is None:
+        return name
+    from medusa_chat.models.hub.cache import cached_folder
+
+    pinned = _at(name, revision)
+    is_main = cached_folder(parse(pinned)) is None and cached_folder(parse(name)) is not None
+    return name if is_main else pinned
 
 
 def find_files(settings: ModelSettings) -> ModelFiles:

@@ -23,8 +23,10 @@ from library.repositories import (
 from medusa_chat.library.catalog import Entry, Machine, entries, entry_of
 from medusa_chat.library.speeds import Speed, record
 from medusa_chat.models.device_memory import DeviceMemory
+from medusa_chat.models.files import find_files, source
 from medusa_chat.models.hub.cache import blob_path, repository_folder
 from medusa_chat.models.registry import known_models
+from medusa_chat.settings import ModelSettings
 
 CARD = Machine(DeviceMemory("cuda", "NVIDIA Test", 24 * GB, 23 * GB))
 VICUNA = "FasterDecoding/medusa-vicuna-7b-v1.3"
@@ -99,11 +101,24 @@ def test_listed_model_from_remote_to_here(hub: Hub, tmp_path: Path) -> None:
     assert found.bytes_missing == 0
 
 
-def test_branch_that_was_asked_for_is_another_model(hub: Hub, tmp_path: Path) -> None:
+def test_main_branch_that_is_here_is_as_good_as_its_conversion(hub: Hub, tmp_path: Path) -> None:
+    publish_base(hub, tmp_path, "lmsys/vicuna-7b-v1.3")
+    publish_heads(hub, tmp_path, VICUNA, "lmsys/vicuna-7b-v1.3")
+    hub.revisions[VICUNA, "conversion"] = hub.folders[VICUNA]
+    hub.commits["conversion"] = REVISION
+    assert source(ModelSettings(VICUNA)).name == f"{VICUNA}@{REVISION}"
+    pull(f"{VICUNA}@main")
+    assert source(ModelSettings(VICUNA)).name == VICUNA
+    assert entry(VICUNA).state == "here"
+    assert find_files(ModelSettings(VICUNA)).heads == entry(VICUNA).parts[0].folder
+    pull(f"{VICUNA}@{REVISION}")
+    assert source(ModelSettings(VICUNA)).name == f"{VICUNA}@{REVISION}"
+
+
+def test_branch_that_was_asked_for_is_another_row(hub: Hub, tmp_path: Path) -> None:
     publish_heads(hub, tmp_path, VICUNA)
     publish_base(hub, tmp_path)
     pull(VICUNA)
-    assert entry(VICUNA).parts[0].state == "absent"
     found = entry_of(f"{VICUNA}@main")
     assert found is not None
     assert (found.state, found.base) == ("here", BASE)
