@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ import sentencepiece
 import torch
 from command_line import Call
 from hub_models import BASE, LAYOUTS, save_wide_base, save_zephyr
-from huggingface_hub import constants
-from loopback_hub import Hub, serving
+from loopback_hub import Hub
+from models.hub.conftest import hub as hub
 from safetensors.torch import load_file
 from tiny_models import Trap, save_base
 
@@ -47,17 +47,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     return save
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: Saved) -> Iterator[Hub]:
-    """Return a Hub with the base, that this process is pointed at, with a cache of its own."""
-    with serving(Hub({BASE: saved("base")})) as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.chdir(tmp_path)
-        yield hub
+@pytest.fixture(autouse=True)
+def base(hub: Hub, saved: Saved) -> None:
+    """Put the base on the Hub."""
+    hub.folders[BASE] = saved("base")
 
 
 def base_option(layout: str) -> tuple[str, ...]:
@@ -81,24 +74,17 @@ def test_layouts(layout: str, hub: Hub, call: Call, saved: Saved) -> None:
     assert hub.requests == []
 
 
-@pytest.mark.parametrize("layout", ["v0.1", "shared", "merged", "vllm-truncated", "zephyr"])
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--dtype", "bfloat16"),
-        pytest.param(("--load-in-8bit",), marks=quantizes),
-        pytest.param(("--load-in-4bit",), marks=quantizes),
-        ("--heads-in-8bit",),
-    ],
-    ids=" ".join,
-)
-def test_precisions(
-    layout: str, options: tuple[str, ...], hub: Hub, call: Call, saved: Saved
-) -> None:
+@pytest.mark.parametrize("layout", ["v0.1", "shared", "merged", "vllm", "plain", "zephyr"])
+def test_precisions(layout: str, hub: Hub, call: Call, saved: Saved) -> None:
     hub.folders[MODEL] = saved(layout)
-    record = call("run", "Hello", "--model", MODEL, *base_option(layout), *options, *GREEDY).record
-    assert record["mode"] == "medusa"
-    assert len(record["token_ids"]) == 16
+    model = ("run", "Hello", "--model", MODEL, *base_option(layout))
+    options = [("--dtype", "bfloat16"), ("--heads-in-8bit",)]
+    if importlib.util.find_spec("bitsandbytes") is not None:
+        options += [("--load-in-8bit",), ("--load-in-4bit",), ("--load-in-4bit", "--heads-in-8bit")]
+    for option in options:
+        record = call(*model, *option, *GREEDY).record
+        assert record["mode"] == ("plain" if layout == "plain" else "medusa")
+        assert len(record["token_ids"]) == 16
 
 
 def test_the_published_zephyrs_shape(hub: Hub, call: Call, saved: Saved) -> None:
