@@ -17,10 +17,12 @@ Answer = TypeVar("Answer")
 
 
 def silence() -> None:
-    """Keep the library's log, which would be written across the screen, from saying anything."""
+    """Keep the library from writing across the screen, and from telling the Hub about its user."""
+    from huggingface_hub import constants
     from huggingface_hub.utils import logging
 
     logging.set_verbosity_error()
+    constants.HF_HUB_DISABLE_TELEMETRY = True
 
 
 def api() -> Any:
@@ -36,6 +38,7 @@ def headers() -> dict[str, str]:
     """Return the headers of a request for a file, the user's token among them if there is one."""
     from huggingface_hub.utils import build_hf_headers
 
+    silence()
     made: dict[str, str] = build_hf_headers(library_name=_PROGRAM)
     # Packed bodies have neither the length nor the byte ranges of the file.
     return made | {"Accept-Encoding": "identity"}

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import _detect_agent
 from loopback_hub import Fault, Hub
 
 from medusa_chat.models.hub import fetch as fetching
@@ -51,3 +53,13 @@ def test_interrupt_keeps_what_came(
 def test_failure_is_raised(hub: Hub, tmp_path: Path) -> None:
     hub.faults[WEIGHTS] = Fault(corrupt=True)
     refusal(lambda: fetch(make_plan(publish(hub, tmp_path)), lambda _progress: None), "damaged")
+
+
+def test_the_hub_is_not_told_who_asks(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_detect_agent, "_registry", None)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    fetch(make_plan(publish(hub, tmp_path)), lambda _progress: None)
+    assert hub.requests
+    assert all("somebody/model" in request for request in hub.requests)
