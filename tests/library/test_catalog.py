@@ -62,7 +62,7 @@ def test_heads_count_with_their_base(hub: Hub) -> None:
     assert (found.base, found.bytes_total) == ("lmsys/vicuna-7b-v1.3", 14_955_364_352)
     assert [str(part.reference) for part in found.parts] == [
         f"{VICUNA}@{REVISION}",
-        "lmsys/vicuna-7b-v1.3",
+        "lmsys/vicuna-7b-v1.3@c52befa0b918d39b8ba3e3322f5e2ff2614e999e",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,11 @@ def test_facts_agree(model: KnownModel) -> None:
     weights = (model.head_parameters or 0) + (0 if model.base else model.parameters or 0)
     assert model.download_bytes == pytest.approx(2 * weights, rel=1e-4)
     assert (model.base_download_bytes is None) == (model.base is None)
+    for commit in (model.revision, model.base_revision):
+        assert commit is None or re.fullmatch("[0-9a-f]{40}", commit)
     if model.base is not None:
-        assert model.base_reference == model.base
+        assert is_hub_id(str(model.base_reference))
+        assert str(model.base_reference).partition("@")[0] == model.base
         assert model.base_download_bytes == 2 * (model.parameters or 0)
 
 
