@@ -124,11 +124,12 @@ def save_zephyr(folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     generation = {"bos_token_id": 1, "eos_token_id": 2, "transformers_version": "4.35.0"}
     (folder / "generation_config.json").write_text(json.dumps(generation), "utf-8")
-    _save_sentencepiece(folder)
+    save_sentencepiece(folder)
     return folder
 
 
-def _save_sentencepiece(folder: Path) -> None:
+def save_sentencepiece(folder: Path) -> None:
+    """Train a small tokenizer, as Llama's is, and save it as ``tokenizer.model`` alone."""
     sentencepiece.SentencePieceTrainer.Train(
         input=str(REPOSITORY / "LICENSE"),
         model_prefix=str(folder / "tokenizer"),

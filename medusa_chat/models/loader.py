@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,14 @@ from medusa_chat.models import checkpoint, template_choices, templates
 from medusa_chat.models.base_model import import_libraries, load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.context import context_tokens
-from medusa_chat.models.device import Placement, is_small, place, resolve_dtype, use_threads_for
+from medusa_chat.models.device import (
+    Placement,
+    is_small,
+    place,
+    resolve_device,
+    resolve_dtype,
+    use_threads_for,
+)
 from medusa_chat.models.draft_precision import Heads, place_heads
 from medusa_chat.models.files import ModelFiles, find_files
 from medusa_chat.models.heads import MedusaHeads, spread
@@ -47,7 +55,7 @@ class LoadedModel:
     notices: tuple[str, ...]
     defaults: SamplingDefaults
     """How its authors would have its tokens drawn."""
-    memory_bytes: int | None
+    memory_bytes: int | None = None
     """Measured: what it takes, cache and heads included; None where the system does not tell."""
 
 
@@ -62,17 +70,20 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
     report("Starting transformers", None)
     import_libraries(settings.quantization)
     files = find_files(settings)
+    growth = MemoryGrowth(resolve_device(settings.device))
     report("Reading the heads", None)
     heads = checkpoint.read_heads(files.heads)
     stored = 0 if heads is None else sum(one.nbytes for one in heads.parameters())
     placement = place(settings.device, stored)
     dtype = resolve_dtype(settings.dtype, placement.device)
     try:
-        return _load(settings, files, heads, placement, dtype, report)
+        loaded = _load(settings, files, heads, placement, dtype, report)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise does_not_fit(files.base, placement.device, dtype, settings.quantization) from error
+    del heads  # as they were read: what drafts may be a copy in another precision
+    return dataclasses.replace(loaded, memory_bytes=growth.bytes)
 
 
 def _load(
@@ -83,7 +94,6 @@ def _load(
     dtype: torch.dtype,
     report: Report,
 ) -> LoadedModel:
-    growth = MemoryGrowth(placement.device)
     with reporting_weights(f"Loading the weights of {files.base_name}", report):
         model = load_base(files.base, dtype, placement, settings.quantization)
     if placement.device.type == "cpu":
@@ -123,7 +133,6 @@ def _load(
         plain_reason=reason,
         notices=(*files.notices, *notices),
         defaults=read_defaults(files.base),
-        memory_bytes=growth.bytes,
     )
 
 
