@@ -15,6 +15,7 @@ from medusa_chat.models import registry
 from medusa_chat.models.hub.reference import is_hub_id
 from medusa_chat.models.registry import KnownModel, known_models
 from medusa_chat.models.shape import ModelShape
+from medusa_chat.models.templates import FAMILIES
 
 ZEPHYR = "FasterDecoding/medusa-1.0-zephyr-7b-beta"
 
@@ -65,6 +66,7 @@ def test_facts_agree(model: KnownModel) -> None:
     assert model.licence
     assert model.context_tokens
     assert model.tree == "auto" or model.tree in presets()
+    assert model.template is None or model.template in FAMILIES
     if model.tree != "auto":  # a path as long as there are heads at most
         assert max(map(len, presets()[model.tree])) <= model.heads
     if model.folder is not None:
