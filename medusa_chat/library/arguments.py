@@ -20,10 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "goes on from the byte where it stopped.",
     )
     pull.add_argument("names", nargs="+", metavar="NAME", help=_NAME)
-    pull.add_argument("--base-model", metavar="ID|PATH", help="the base, if not the heads' own")
+    _add_base(pull)
     _add_json(pull, "one JSON object a model, at the end")
     info = actions.add_parser("info", help="all that is known of a model, and what fits here")
     info.add_argument("name", metavar="NAME", help=_NAME)
+    _add_base(info)
     _add_json(info, "one JSON object")
     remove = actions.add_parser("remove", help="remove a model's files from the Hub's cache")
     remove.add_argument("name", metavar="NAME", help=_NAME)
@@ -36,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--discard", action="store_true", help="remove what is damaged, for pull to bring it anew"
     )
+
+
+def _add_base(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base-model", metavar="ID|PATH", help="the base, if not the heads' own")
 
 
 def _add_json(parser: argparse.ArgumentParser, words: str) -> None:

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
             return pull(arguments.names, arguments.base_model, as_json=arguments.json)
         case "info":
-            return _info(arguments.name, as_json=arguments.json)
+            return _info(arguments.name, arguments.base_model, as_json=arguments.json)
         case "remove":
             return _remove(arguments.name, with_base=arguments.with_base, yes=arguments.yes)
         case _:
@@ -78,7 +78,7 @@ def _list(*, as_json: bool) -> int:
     return 0
 
 
-def _info(name: str, *, as_json: bool) -> int:
+def _info(name: str, base_model: str | None, *, as_json: bool) -> int:
     memory = device_memory()
     machine = Machine(memory)
     entry = catalog.entry_of(name, machine)
@@ -87,7 +87,7 @@ def _info(name: str, *, as_json: bool) -> int:
     if not entry.listed and entry.state == "remote":
         from medusa_chat.library.remote import remote_entry
 
-        entry = remote_entry(name, machine)
+        entry = remote_entry(name, machine, base_model)
     if as_json:
         print(json.dumps(_record(entry)))
         return 0

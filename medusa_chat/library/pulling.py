@@ -121,7 +121,11 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
         return None
     with StatusLine() as status:
         status.show(f"Looking for {wanted.name} on the Hub")
-        return make_plan(wanted.name, wanted.base)
+        plan = make_plan(wanted.name, wanted.base)
+    if not plan.repositories:
+        _tell(f"{name} and its base are folders on this machine: there is nothing to fetch.")
+        return None
+    return plan
 
 
 def _title(name: str) -> str:

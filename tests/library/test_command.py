@@ -140,6 +140,17 @@ def test_pull_of_what_ships(command: Call, hub: Hub) -> None:
     assert hub.requests == []
 
 
+def test_pull_of_the_base_of_heads_in_a_folder(command: Call, hub: Hub, tmp_path: Path) -> None:
+    publish_base(hub, tmp_path)
+    publish_heads(hub, tmp_path)
+    folder = str(hub.folders[HEADS])
+    assert command("pull", folder).status == 0
+    assert state_of(parse(BASE)) == "here"
+    pulled = command("pull", folder, "--base-model", str(hub.folders[BASE]))
+    assert pulled.status == 0
+    assert "there is nothing to fetch" in pulled.err
+
+
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
@@ -243,6 +254,14 @@ def test_info_of_an_unlisted_model_asks_the_hub(command: Call, hub: Hub, heads: 
     assert second["bytes_total"] > 600_000
     # Only configurations were asked for.
     assert {request.name for request in hub.contents} <= {"config.json"}
+
+
+def test_info_of_heads_that_name_no_base(command: Call, hub: Hub, tmp_path: Path) -> None:
+    publish_base(hub, tmp_path)
+    name = publish_vllm(hub, tmp_path)
+    assert "--base-model" in command("info", name).said(1)
+    record = command("info", name, "--base-model", BASE, "--json").record
+    assert (record["base"], record["parameters"]) == (BASE, 147_776)
 
 
 def test_info_of_nothing(command: Call, hub: Hub) -> None:
