@@ -164,7 +164,7 @@ class ChatApp(App[None]):
         if not isinstance(self.screen, DoctorScreen):
             self.push_screen(DoctorScreen())
 
-    def action_copy_stop_or_quit(self) -> None:
+    async def action_copy_stop_or_quit(self) -> None:
         """Copy the selection; without one stop the reply; without one ask, then quit."""
         selected = self.screen.get_selected_text() or self._chat.selected_prompt
         if selected:
@@ -172,7 +172,7 @@ class ChatApp(App[None]):
             self.screen.clear_selection()
             self.notify(words.COPIED, markup=False)
         elif self._chat.is_answering:
-            self._chat.action_stop()
+            await self._chat.action_stop()
         elif self._quit_asked:
             self.exit()
         else:

@@ -105,6 +105,15 @@ class EngineLink:
         self.loaded = self._busy = None
         await old.close()
 
+    async def abandon(self) -> bool:
+        """Give up loading, or pause the download; False when neither is under way."""
+        if self.state not in ("fetching", "loading"):
+            return False
+        self._supply.downloads.pause(self.settings.model)
+        await self.renew()
+        self.state = "down"
+        return True
+
     async def close(self) -> None:
         """End the engine for good."""
         await self._engine.close()

@@ -172,7 +172,7 @@ class ModelRow:
     def _keys(self) -> str:
         match self.state:
             case "here":
-                return "Enter loads it" + (
+                return "Enter loads it · B changes the bits" + (
                     "" if self.entry.state == "built in" else " · Del removes it"
                 )
             case "downloading":
@@ -186,7 +186,7 @@ class ModelRow:
             case "failed":
                 return "Enter tries again"
             case "remote":
-                return "Enter fetches it"
+                return "Enter fetches it · B changes the bits"
 
 
 def _heads(entry: Entry) -> str | None:

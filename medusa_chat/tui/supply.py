@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from medusa_chat.errors import HubError
+from medusa_chat.models.hub.progress import OVER
 from medusa_chat.tui.background import in_background
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ class Supply:
         if await in_background(self.hub.is_here, settings):
             return
         model = settings.model
-        if self.downloads.progress_of(model) is None or model in self.downloads.failures:
+        progress = self.downloads.progress_of(model)
+        if progress is not None and progress.state == "paused":
+            self.downloads.resume(model)
+        elif progress is None or progress.state in OVER:
             tell(self.hub.describe(await self.begin(settings)))
         progress = await self.downloads.ended(model)
         if progress.state == "cancelled":

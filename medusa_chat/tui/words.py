@@ -24,6 +24,7 @@ WELCOME = (
 READING = "reading the prompt…"
 STOPPING = "stopping…"
 RUNNING = "The engine is running. Ctrl+R starts it again after it ended."
+ABANDONED = "Loading was stopped. Ctrl+R goes on with it, F4 takes another model."
 COPIED = "Copied"
 QUIT = "Press Ctrl+C again to quit"
 NOTHING_TO_EXPORT = "There is nothing to export yet."

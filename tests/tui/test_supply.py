@@ -140,3 +140,28 @@ async def test_authors_sampling_is_offered_and_taken() -> None:
         await c.until(lambda: c.engine.generates)
         settings = c.engine.generates[0].settings
         assert (settings.temperature, settings.top_p) == (0.3, 0.9)
+
+
+async def test_download_is_stopped_and_gone_on_with() -> None:
+    hub = ScriptedHub([zephyr()])
+    engines = [ScriptedEngine() for _ in range(3)]
+    async with chat(*engines, hub=hub, model=ASKED_FOR) as c:
+        await c.until(lambda: ZEPHYR in hub.downloads and hub.downloads[ZEPHYR].runs)
+        hub.downloads[ZEPHYR].reach(0.5)
+        await c.pilot.press("escape")
+        await c.until_shown("Loading was stopped. Ctrl+R", "↓ 50% paused")
+        await c.pilot.press("ctrl+r")
+        await c.until(lambda: hub.downloads[ZEPHYR].runs == 2)
+        hub.arrive(ZEPHYR)
+        await c.until(lambda: c.engines[-1].requests)
+
+
+async def test_loading_is_stopped() -> None:
+    first, second, third = (ScriptedEngine(load_by_itself=False) for _ in range(3))
+    async with chat(first, second, third) as c:
+        await c.until_shown("reading the weights")
+        await c.pilot.press("escape")
+        await c.until_shown("Loading was stopped. Ctrl+R", "not running")
+        assert first.closed
+        await c.pilot.press("ctrl+r")
+        await c.until(lambda: third.requests)

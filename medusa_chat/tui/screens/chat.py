@@ -119,11 +119,14 @@ class ChatScreen(Screen[None]):
         self._transcript.add_prompt(position, message.text, words.waiting(self._link.state))
         self._answer_next()
 
-    def action_stop(self) -> None:
-        """Stop the reply and keep its text."""
+    async def action_stop(self) -> None:
+        """Stop the reply and keep its text; before there is a model, stop loading it."""
         self.clear_selection()
         if self._dialogue.stop():
             self._transcript.show_reply_status(words.STOPPING)
+        elif await self._link.abandon():
+            self._transcript.say(words.ABANDONED)
+            self._show_state()
 
     def action_toggle_marks(self) -> None:
         """Mark the bursts by colours and underlines, or show plain text."""
