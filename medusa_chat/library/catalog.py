@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from medusa_chat.library.inspection import Inspection, inspect
+from medusa_chat.library.inspection import Inspection, inspect, sizes_in
 from medusa_chat.library.speeds import Speed, speeds
 from medusa_chat.models import memory
 from medusa_chat.models.device_memory import DeviceMemory
@@ -255,7 +255,7 @@ def _part(reference: Reference, size: int | None) -> Part:
     """
     folder = cache.cached_folder(reference)
     if folder is not None:
-        held = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        held = sum(sizes_in(folder).values())
         return Part(reference, "here", held, held, folder)
     state = cache.state_of(reference)
     if state == "absent":

@@ -44,7 +44,7 @@ class Inspection:
 
 def inspect(folder: Path) -> Inspection:
     """Return what ``folder`` tells. Whatever is wrong with it is left unknown: loading says it."""
-    sizes = _sizes(folder)
+    sizes = sizes_in(folder)
     config = _config(folder)
     names = _tensors(folder, sizes)
     alone = heads_file(sizes) is not None
@@ -69,8 +69,8 @@ def inspect(folder: Path) -> Inspection:
     )
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """Return the bytes of the files in ``folder`` itself."""
+def sizes_in(folder: Path) -> dict[str, int]:
+    """Return the bytes of the files in ``folder`` itself, by name; none of an unreadable one."""
     sizes = {}
     try:
         for file in folder.iterdir():
