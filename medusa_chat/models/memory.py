@@ -19,6 +19,8 @@ Verdict = Literal["fits", "tight", "does not fit"]
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Of a weight: half a byte, a byte of scale a block of 64, a float of its scale a 256 of those."""
+NF4_CPU_BYTES = 0.5 + 2 / 64
+"""On a CPU, where bitsandbytes packs it anew: a scale in half precision a block."""
 _ROW_SCALE_BYTES = 4
 _FIRST_ALLOTMENT = 256
 """Rows of the cache to begin with; it grows by doubling (``decoding.kv_cache``)."""
@@ -177,7 +179,7 @@ def _weights(shape: ModelShape, plan: LoadPlan) -> int:
     if plan.quantization == "8bit":
         quantised = linear + _ROW_SCALE_BYTES * shape.linear_rows
     elif plan.quantization == "4bit":
-        quantised = int(linear * NF4_BYTES)
+        quantised = int(linear * (NF4_CPU_BYTES if plan.device == "cpu" else NF4_BYTES))
     else:
         quantised = linear * plan.dtype_bytes
     return quantised + (kept + packed) * plan.dtype_bytes
