@@ -12,7 +12,11 @@ from medusa_chat.errors import ModelError
 from medusa_chat.models.device import Placement
 from medusa_chat.models.layout import read_config, read_json
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
-from medusa_chat.models.quantization import import_bitsandbytes, quantization_config
+from medusa_chat.models.quantization import (
+    import_bitsandbytes,
+    let_go_of_files,
+    quantization_config,
+)
 from medusa_chat.settings import Quantization
 
 _LONGEST_REASON = 160
@@ -77,6 +81,8 @@ def load_base(
         )
     if {"cpu", "disk"} & set(placement.devices_of(model)) and placement.device.type != "cpu":
         raise does_not_fit(folder, placement.device, dtype, quantization)
+    if quantization != "none":
+        let_go_of_files(model)
     return model.eval()
 
 

@@ -29,7 +29,7 @@ from medusa_chat.models.device import (
 from medusa_chat.models.draft_precision import Heads, place_heads
 from medusa_chat.models.files import ModelFiles, find_files
 from medusa_chat.models.heads import MedusaHeads, spread
-from medusa_chat.models.memory_growth import MemoryGrowth
+from medusa_chat.models.memory_growth import MemoryGrowth, release_memory
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.packed_linear import pack_linears
 from medusa_chat.models.quantization import unfit_width
@@ -83,6 +83,7 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
             raise
         raise does_not_fit(files.base, placement.device, dtype, settings.quantization) from error
     del heads  # as they were read: what drafts may be a copy in another precision
+    release_memory()
     return dataclasses.replace(loaded, memory_bytes=growth.bytes)
 
 

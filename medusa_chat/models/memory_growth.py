@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
+import sys
 
 import torch
 
@@ -24,6 +27,10 @@ class MemoryGrowth:
 def release_memory() -> None:
     """Give back what nobody holds any more, as far as that can be done in a running process."""
     gc.collect()  # a model holds itself in circles
+    if sys.platform == "linux":
+        # What loading worked with is free, but glibc keeps it; other libraries have no such call.
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

@@ -44,6 +44,17 @@ def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
     )
 
 
+def let_go_of_files(model: Any) -> None:
+    """Copy what was not quantised out of the files that were mapped into memory on a CPU.
+
+    While one tensor lies in a file, all of it stays mapped: the weights in full beside those in
+    a few bits.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and tensor.device.type == "cpu":
+            tensor.data = tensor.data.clone()
+
+
 def unfit_width(model: Any) -> int | None:
     """Return a width of ``model`` that 4 bits on a CPU cannot have, or None when there is none."""
     for layer in model.modules():
