@@ -232,6 +232,16 @@ async def test_removing_says_what_it_frees() -> None:
         assert hub.removed == [ZEPHYR]
 
 
+async def test_giving_up_what_an_earlier_run_began() -> None:
+    hub = ScriptedHub([zephyr("partial", here=GB)])
+    async with chat(hub=hub, size=(130, 30)) as c:
+        screen = await open_models(c)
+        await c.pilot.press("x")
+        await c.until(lambda: "frees 16 GB" in shown(c.app.screen))
+        await c.pilot.press("enter")
+        await until_state(c, screen, 0, "remote")
+
+
 async def test_model_in_use_is_not_removed() -> None:
     hub = ScriptedHub([BUILTIN])
     async with chat(hub=hub, size=(130, 30)) as c:

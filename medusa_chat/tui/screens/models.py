@@ -296,6 +296,9 @@ class ModelsScreen(Screen[ModelSettings | None]):
         row = self._chosen
         if row is None or row.state not in ("downloading", "paused", "partial"):
             return
+        if row.progress is None:  # it was begun by an earlier run, or by another program
+            self.action_remove()
+            return
         text = f"Give up the download of {row.name}? What came of it is removed."
         if await self.app.push_screen_wait(Question("Cancel", text, yes="give it up")):
             self._supply.downloads.cancel(row.name)
