@@ -62,3 +62,14 @@ def test_log_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("MEDUSA_CHAT_HOME", str(tmp_path / "file"))
     assert log.start_log() is None
     assert "could not be written" in log.record(ValueError("a\nb"))
+
+
+def test_folder_of_the_users_own_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MEDUSA_CHAT_HOME", str(tmp_path / "home"))
+    assert paths.config_dir() == tmp_path / "home"
+    assert not paths.config_dir().exists()  # it is read, and never made
+    monkeypatch.delenv("MEDUSA_CHAT_HOME")
+    for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    assert paths.config_dir().is_relative_to(tmp_path)
+    assert "medusa-chat" in paths.config_dir().parts
