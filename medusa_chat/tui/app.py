@@ -131,7 +131,10 @@ class ChatApp(App[None]):
     def action_models(self) -> None:
         """Show the models."""
         if not isinstance(self.screen, ModelsScreen):
-            self.push_screen(ModelsScreen(self._supply, self._link.settings), self._on_model_chosen)
+            loaded = self._link.loaded
+            in_use_bytes = (loaded.memory_bytes or 0) if loaded else 0
+            screen = ModelsScreen(self._supply, self._link.settings, in_use_bytes)
+            self.push_screen(screen, self._on_model_chosen)
 
     async def _on_model_chosen(self, settings: ModelSettings | None) -> None:
         if settings is not None:

@@ -41,9 +41,7 @@ def spelled(keys: str) -> str:
 CHAT_COMMANDS = (
     Command("f2,ctrl+t", "toggle_medusa", "Medusa", "Medusa on or off from the next reply", True),
     Command("f3", "toggle_marks", "Marks", "Burst colours and underlines on or off"),
-    Command(
-        "escape", "stop", "Stop", "Stop the reply, keeping its text; stop loading", True
-    ),
+    Command("escape", "stop", "Stop", "Stop the reply, keeping its text; stop loading", True),
     Command("f6", "model_sampling", "Sampling", "Draw tokens as the model's authors suggest"),
     Command("f7", "toggle_thinking", "Thinking", "Show or fold the thinking of reasoning models"),
     Command("ctrl+n", "new_chat", "New", "Begin a new chat", True),

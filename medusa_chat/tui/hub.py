@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_chat import quantities
@@ -50,16 +51,23 @@ class ModelHub:
 
         return "\n".join(("From the Hub:", *describe(plan)))
 
-    def catalog(self) -> Catalog:
-        """Return all models, without a network."""
+    def catalog(self, in_use_bytes: int = 0) -> Catalog:
+        """Return all models, without a network.
+
+        ``in_use_bytes`` come free when another model is loaded.
+        """
         from medusa_chat.library.catalog import Machine, entries
         from medusa_chat.models.registry import registry
 
-        self._memory = device_memory()
+        memory = device_memory()
+        if memory is not None:
+            free = min(memory.total_bytes, memory.free_bytes + in_use_bytes)
+            memory = replace(memory, free_bytes=free)
+        self._memory = memory
         return Catalog(
-            entries(Machine(self._memory)),
-            _machine(self._memory),
-            has_gpu=self._memory is not None and self._memory.kind == "cuda",
+            entries(Machine(memory)),
+            _machine(memory),
+            has_gpu=memory is not None and memory.kind == "cuda",
             notices=registry().notices,
         )
 
@@ -92,4 +100,4 @@ def _machine(memory: DeviceMemory | None) -> str:
     if memory is None:
         return "this machine's memory is not known"
     free, total = quantities.size(memory.free_bytes), quantities.size(memory.total_bytes)
-    return f"{memory.name}: {free} of {total} of memory free"
+    return f"{memory.name}: {free} of {total} of memory free for a model"

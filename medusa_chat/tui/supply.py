@@ -62,8 +62,11 @@ class Hub(Protocol):
         """Say in a few lines what a plan brings, how large it is, and what room there is."""
         ...
 
-    def catalog(self) -> Catalog:
-        """Return all models, without a network."""
+    def catalog(self, in_use_bytes: int = 0) -> Catalog:
+        """Return all models, without a network.
+
+        ``in_use_bytes`` come free when another model is loaded.
+        """
         ...
 
     def unlisted(self, name: str) -> Entry | None:

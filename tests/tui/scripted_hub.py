@@ -127,7 +127,7 @@ class ScriptedHub:
     def describe(self, plan: Plan) -> str:
         return f"Fetching {plan.model}: {plan.total_bytes} bytes"
 
-    def catalog(self) -> Catalog:
+    def catalog(self, in_use_bytes: int = 0) -> Catalog:
         return Catalog(tuple(self.entries), MACHINE, notices=self.notices)
 
     def unlisted(self, name: str) -> Entry | None:

@@ -52,11 +52,12 @@ class ModelsScreen(Screen[ModelSettings | None]):
         Binding("escape", "back", "Back"),
     ]
 
-    def __init__(self, supply: Supply, model: ModelSettings) -> None:
-        """Show what ``supply`` can bring; ``model`` is the one in use."""
+    def __init__(self, supply: Supply, model: ModelSettings, in_use_bytes: int = 0) -> None:
+        """Show what ``supply`` can bring; ``model`` is the one in use, and takes that memory."""
         super().__init__()
         self._supply = supply
         self._model = model
+        self._in_use_bytes = in_use_bytes
         self._catalog: Catalog | None = None
         self._rows: dict[str, ModelRow] = {}
         self._refusals: dict[str, HubError] = {}
@@ -88,7 +89,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
     async def _look(self) -> None:
         """Read the cache anew, and show what it holds."""
         try:
-            self._catalog = await in_background(self._supply.hub.catalog)
+            self._catalog = await in_background(self._supply.hub.catalog, self._in_use_bytes)
         except MedusaChatError as error:
             self._machine.update(Content.styled(printable(str(error)), "$text-error"))
             return

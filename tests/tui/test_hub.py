@@ -1,0 +1,118 @@
+"""The real Hub access of the interface, against one on loopback, through the whole application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from huggingface_hub import constants, hf_api
+from loopback_hub import Hub, serving
+from textual.widgets import DataTable
+
+from medusa_chat.errors import HubError
+from medusa_chat.models.hub import cache
+from medusa_chat.models.hub.reference import Reference
+from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.tui.app import ChatApp
+from medusa_chat.tui.hub import ModelHub
+
+from .driving import Chat
+from .scripted_engine import ScriptedEngine
+from .test_models_screen import open_models, table, until_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEADS, BASE = "somebody/heads", "somebody/base"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Return a Hub with heads and their base, which this process is pointed at."""
+    heads, base = tmp_path / "heads", tmp_path / "base"
+    for folder in (heads, base):
+        folder.mkdir()
+    (heads / "config.json").write_text(f'{{"base_model_name_or_path": "{BASE}"}}', "utf-8")
+    (heads / "medusa_lm_head.safetensors").write_bytes(b"h" * 5000)
+    (base / "config.json").write_text('{"model_type": "llama"}', "utf-8")
+    (base / "tokenizer.json").write_text("{}", "utf-8")
+    (base / "model.safetensors").write_bytes(b"b" * 90_000)
+    with serving(Hub(folders={HEADS: heads, BASE: base})) as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+        monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "stored"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield hub
+
+
+def test_plan_tells_the_sizes_of_heads_and_base(hub: Hub) -> None:
+    ours, settings = ModelHub(), ModelSettings(HEADS)
+    assert not ours.is_here(settings)
+    plan = ours.plan(settings)
+    words = ours.describe(plan)
+    assert f"{HEADS}: 5.04 kB in 2 files" in words
+    assert f"{BASE}: 90.0 kB in 3 files" in words
+    ours.download(plan).run()
+    assert ours.is_here(settings)
+
+
+def test_catalog_asks_no_network(hub: Hub) -> None:
+    catalog = ModelHub().catalog()
+    assert catalog.entries[0].state == "built in"
+    assert "of memory free" in catalog.machine
+    assert hub.requests == []
+
+
+def test_memory_in_use_comes_free(hub: Hub) -> None:
+    ours = ModelHub()
+    ours.catalog()
+    assert ours._memory is not None
+    free = ours._memory.free_bytes
+    ours.catalog(10**12)
+    assert ours._memory.free_bytes == ours._memory.total_bytes >= free
+
+
+def test_unlisted(hub: Hub) -> None:
+    ours = ModelHub()
+    entry = ours.unlisted("somebody/new")
+    assert entry is not None
+    assert entry.state == "remote"
+    assert ours.unlisted("zephyr") is None
+
+
+def test_refusals_are_told(hub: Hub) -> None:
+    with pytest.raises(HubError) as caught:
+        ModelHub().plan(ModelSettings("somebody/nothing"))
+    assert caught.value.kind == "not_found"
+
+
+async def test_pull_through_the_screen_and_load(hub: Hub) -> None:
+    engines = [ScriptedEngine(), ScriptedEngine()]
+    coming = iter(engines)
+    app = ChatApp(ModelSettings(), DecodeSettings(), lambda: next(coming))
+    async with app.run_test(size=(130, 30)) as pilot:
+        c = Chat(app, pilot, engines)
+        screen = await open_models(c)
+        assert hub.requests == []
+        await pilot.press("slash", *HEADS)
+        await c.until(lambda: table(screen)[0][0] == HEADS)
+        await pilot.press("enter", "enter")
+        await c.until(lambda: "Enter  fetch it" in _text(app))
+        await pilot.press("enter")
+        await until_state(c, screen, 0, "here")
+        assert cache.state_of(Reference(BASE)) == "here"
+        assert isinstance(screen.query_one(DataTable), DataTable)
+        await pilot.press("enter")
+        await c.until(lambda: engines[1].requests)
+
+
+def _text(app: ChatApp) -> str:
+    from .driving import shown
+
+    return shown(app.screen)
