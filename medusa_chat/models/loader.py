@@ -32,7 +32,7 @@ from medusa_chat.models.heads import MedusaHeads, spread
 from medusa_chat.models.memory_growth import MemoryGrowth, release_memory
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.packed_linear import pack_linears
-from medusa_chat.models.quantization import unfit_width
+from medusa_chat.models.quantization import unfit_width, without_outliers
 from medusa_chat.models.sampling_defaults import read_defaults
 from medusa_chat.models.stages import Report
 from medusa_chat.models.weight_progress import reporting_weights
@@ -105,10 +105,12 @@ def _load(
     context, notices = context_tokens(model.config.get_text_config(), settings.context_tokens)
     report("Checking that it decodes trees", None)
     forward = StockForward(model, context, MAX_TREE_SIZE)
-    reason = defect(model, forward)
+    with without_outliers(model):
+        reason = defect(model, forward)
     if reason is not None:
         forward = StockForward(model, context, MAX_TREE_SIZE, own_mask=False)
-        plain_defect = defect(model, forward, plain=True)
+        with without_outliers(model):
+            plain_defect = defect(model, forward, plain=True)
         if plain_defect is not None:
             raise _undecodable(settings, model, plain_defect)
     elif heads is None:
