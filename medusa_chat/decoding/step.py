@@ -38,8 +38,11 @@ class Forward(Protocol):
     def step(self, tokens: Tensor, tree: Tree) -> StepOutput:
         """Run the tree's ``tokens`` [N] behind the accepted ones; nothing is accepted yet."""
 
-    def extend(self, tokens: Tensor) -> StepOutput:
-        """Run ``tokens`` [n] one after the other and accept them; the output is the last one's."""
+    def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:
+        """Run ``tokens`` [n] one after the other and accept them.
+
+        The output is that of the last ``rows`` of them.
+        """
 
     def compact(self, nodes: Sequence[int]) -> None:
         """Accept the nodes of the last step on one path, from the root down."""
@@ -88,12 +91,12 @@ class StockForward:
         return self._run(tokens, self.length + tree.depths, tree.mask, rows=tokens.shape[0])
 
     @torch.inference_mode()
-    def extend(self, tokens: Tensor) -> StepOutput:
-        """Run and accept ``tokens`` [n]; the output has one row, the last token's."""
+    def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:
+        """Run and accept ``tokens`` [n]; the output has a row for each of the last ``rows``."""
         count = tokens.shape[0]
         positions = torch.arange(self.length, self.length + count, device=self.device)
         causal = torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
-        output = self._run(tokens, positions, causal, rows=1)
+        output = self._run(tokens, positions, causal, rows)
         self._cache.keep(range(count))
         return output
 

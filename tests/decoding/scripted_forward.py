@@ -46,11 +46,12 @@ class ScriptedForward:
         ]
         return self._output(texts)
 
-    def extend(self, tokens: Tensor) -> StepOutput:
-        """Accept ``tokens``; answer after the last."""
+    def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:
+        """Accept ``tokens``; answer after each of the last ``rows``."""
         self.chunks.append(tokens.shape[0])
         self._accepted += tokens.tolist()
-        return self._output([self._accepted])
+        length = self.length
+        return self._output([self._accepted[:end] for end in range(length - rows + 1, length + 1)])
 
     def compact(self, nodes: Sequence[int]) -> None:
         """Accept a path of the last step from its root down, once."""

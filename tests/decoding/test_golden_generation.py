@@ -172,15 +172,16 @@ def test_prefill_has_the_references_numbers(
     assert close(of_heads[:, None], "prefill.medusa_logits")
 
 
-def test_extending_gives_the_last_row_of_a_step(
-    forward_after_prompt: tuple[StockForward, StepOutput],
+@pytest.mark.parametrize("rows", [1, 3])
+def test_extending_gives_the_last_rows_of_a_step(
+    forward_after_prompt: tuple[StockForward, StepOutput], rows: int
 ) -> None:
     _, output = forward_after_prompt
     extended = decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama())).forward
     extended.truncate(0)
-    last = extended.extend(read_numeric("prefill.input_ids")[0])
-    assert torch.allclose(last.hidden, output.hidden[-1:], atol=1e-4)
-    assert torch.allclose(last.logits, output.logits[-1:], atol=1e-4)
+    last = extended.extend(read_numeric("prefill.input_ids")[0], rows)
+    assert torch.allclose(last.hidden, output.hidden[-rows:], atol=1e-4)
+    assert torch.allclose(last.logits, output.logits[-rows:], atol=1e-4)
 
 
 @torch.inference_mode()
