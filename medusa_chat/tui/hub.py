@@ -46,10 +46,20 @@ class ModelHub:
         return Download(plan)
 
     def describe(self, plan: Plan) -> str:
-        """Say in a few lines what a plan brings, how large it is, and what room there is."""
-        from medusa_chat.library.fetching import describe
+        """Say in a few lines what a plan brings, its size, and what room there is, in both senses.
 
-        return "\n".join(("From the Hub:", *describe(plan)))
+        Raises HubError.
+        """
+        from medusa_chat.library.catalog import Machine, entry_of
+        from medusa_chat.library.fetching import describe
+        from medusa_chat.library.remote import remote_entry
+
+        machine = Machine(self._memory or device_memory())
+        entry = entry_of(plan.model, machine)
+        if entry is None or not entry.choices:
+            bases = [str(part.reference) for part in plan.repositories[1:]]
+            entry = remote_entry(plan.model, machine, *bases)
+        return "\n".join(("From the Hub:", *describe(plan), *_fit(entry)))
 
     def catalog(self, in_use_bytes: int = 0) -> Catalog:
         """Return all models, without a network.
@@ -94,6 +104,15 @@ class ModelHub:
         from medusa_chat.models.hub.account import save_token
 
         return save_token(token)
+
+
+def _fit(entry: Entry) -> list[str]:
+    if not entry.choices or entry.choices[0].verdict is None:
+        return []
+    if entry.best is None:
+        return ["It does not fit into this machine's memory, in whatever precision."]
+    verdict = "It fits into" if entry.best.verdict == "fits" else "It needs nearly all of"
+    return [f"{verdict} this machine's memory in {entry.best.bits} bits."]
 
 
 def _machine(memory: DeviceMemory | None) -> str:

@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 async def offer(app: App[Any], supply: Supply, model: str) -> None:
     """Ask the Hub what ``model`` takes, then the user, and begin. Raises MedusaChatError."""
     plan = await in_background(supply.hub.plan, ModelSettings(model=model))
-    question = Question("Download", supply.hub.describe(plan), yes="fetch it")
-    if await app.push_screen_wait(question):
+    text = await in_background(supply.hub.describe, plan)
+    if await app.push_screen_wait(Question("Download", text, yes="fetch it")):
         supply.downloads.begin(model, supply.hub.download(plan))

@@ -59,7 +59,10 @@ class Hub(Protocol):
         ...
 
     def describe(self, plan: Plan) -> str:
-        """Say in a few lines what a plan brings, how large it is, and what room there is."""
+        """Say in a few lines what a plan brings, its size, and what room there is, in both senses.
+
+        Raises HubError.
+        """
         ...
 
     def catalog(self, in_use_bytes: int = 0) -> Catalog:
@@ -105,16 +108,12 @@ class Supply:
         if progress is not None and progress.state == "paused":
             self.downloads.resume(model)
         elif progress is None or progress.state in OVER:
-            tell(self.hub.describe(await self.begin(settings)))
+            plan = await in_background(self.hub.plan, settings)
+            tell(await in_background(self.hub.describe, plan))
+            self.downloads.begin(model, self.hub.download(plan))
         progress = await self.downloads.ended(model)
         if progress.state == "cancelled":
             raise HubError(f"The download of {model} was cancelled.", "missing", model)
-
-    async def begin(self, settings: ModelSettings) -> Plan:
-        """Begin the download of a model, and return what it brings. Raises HubError."""
-        plan = await in_background(self.hub.plan, settings)
-        self.downloads.begin(settings.model, self.hub.download(plan))
-        return plan
 
 
 def suggestion_of(entries: Sequence[Entry]) -> Entry | None:

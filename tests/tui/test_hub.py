@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,15 @@ from .test_models_screen import open_models, table, until_state
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "vocab_size": 512,
+    "max_position_embeddings": 256,
+}
 HEADS, BASE = "somebody/heads", "somebody/base"
 
 
@@ -35,7 +45,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         folder.mkdir()
     (heads / "config.json").write_text(f'{{"base_model_name_or_path": "{BASE}"}}', "utf-8")
     (heads / "medusa_lm_head.safetensors").write_bytes(b"h" * 5000)
-    (base / "config.json").write_text('{"model_type": "llama"}', "utf-8")
+    (base / "config.json").write_text(json.dumps(CONFIG), "utf-8")
     (base / "tokenizer.json").write_text("{}", "utf-8")
     (base / "model.safetensors").write_bytes(b"b" * 90_000)
     with serving(Hub(folders={HEADS: heads, BASE: base})) as hub:
@@ -57,7 +67,8 @@ def test_plan_tells_the_sizes_of_heads_and_base(hub: Hub) -> None:
     plan = ours.plan(settings)
     words = ours.describe(plan)
     assert f"{HEADS}: 5.04 kB in 2 files" in words
-    assert f"{BASE}: 90.0 kB in 3 files" in words
+    assert f"{BASE}: 90.2 kB in 3 files" in words
+    assert "It fits into this machine's memory in 32 bits." in words
     ours.download(plan).run()
     assert ours.is_here(settings)
 
