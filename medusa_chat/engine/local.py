@@ -102,7 +102,7 @@ class Engine:
         Raises UsageError or ContextFullError for a prompt that cannot be answered.
         """
         model = self.model
-        prompt = self._prompt(messages, settings)
+        prompt = self.encode(messages, settings)
         _check_tokens(prompt, model.decoder.forward.vocabulary)
         tree = self.choose_tree(settings)
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
@@ -133,7 +133,8 @@ class Engine:
         """Empty the cache, so that the next prompt starts like the first."""
         self.model.decoder.forget()
 
-    def _prompt(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
+    def encode(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
+        """Return the token ids that ``answer`` begins from. Raises UsageError as it does."""
         chat_format = self.model.format
         for message in messages:
             _check_text(message.content)

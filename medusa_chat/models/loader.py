@@ -57,6 +57,10 @@ class LoadedModel:
     """How its authors would have its tokens drawn."""
     memory_bytes: int | None = None
     """Measured: what it takes, cache and heads included; None where the system does not tell."""
+    base: Any = None
+    """The base as transformers loaded it, for measurements beside transformers' own decoding."""
+    head_bytes: int = 0
+    """Weights of the heads, in the precision that they draft in."""
 
 
 def load(settings: ModelSettings, report: Report) -> LoadedModel:
@@ -136,7 +140,15 @@ def _load(
         plain_reason=reason,
         notices=(*files.notices, *notices),
         defaults=read_defaults(files.base),
+        base=model,
+        head_bytes=_stored_bytes(drafting),
     )
+
+
+def _stored_bytes(heads: Heads | None) -> int:
+    if heads is None:
+        return 0
+    return sum(tensor.nbytes for tensor in (*heads.parameters(), *heads.buffers()))
 
 
 def _family(settings: ModelSettings) -> str | None:
