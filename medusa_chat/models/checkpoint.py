@@ -34,6 +34,7 @@ from medusa_chat.models.layout import (
     read_config,
     shards,
 )
+from medusa_chat.models.out_of_memory import is_out_of_memory
 
 
 def stored_dtype(folder: Path) -> torch.dtype:
@@ -155,6 +156,8 @@ def _unpickle(file: Path) -> dict[str, Tensor]:
             "Download it again, or use .safetensors."
         ) from error
     except Exception as error:  # a damaged pickle raises anything at all
+        if is_out_of_memory(error):
+            raise
         raise damaged(file, error) from error
     if not isinstance(loaded, dict):
         raise ModelError(f"{file} holds no tensors by name: it is not a checkpoint of heads.")
@@ -191,6 +194,8 @@ def _assemble(tensors: dict[str, Tensor], folder: Path) -> MedusaHeads:
             f"The heads in {folder} are incomplete: tensor {error} is missing."
         ) from error
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         raise ModelError(f"The heads in {folder} differ in shape: {error}.") from error
     try:
         return MedusaHeads.of(state)

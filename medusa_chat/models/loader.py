@@ -74,18 +74,19 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
     report("Starting transformers", None)
     import_libraries(settings.quantization)
     files = find_files(settings)
-    growth = MemoryGrowth(resolve_device(settings.device))
+    device = resolve_device(settings.device)
+    dtype = resolve_dtype(settings.dtype, device)
+    growth = MemoryGrowth(device)
     report("Reading the heads", None)
-    heads = checkpoint.read_heads(files.heads)
-    stored = 0 if heads is None else sum(one.nbytes for one in heads.parameters())
-    placement = place(settings.device, stored)
-    dtype = resolve_dtype(settings.dtype, placement.device)
     try:
+        heads = checkpoint.read_heads(files.heads)
+        stored = 0 if heads is None else sum(one.nbytes for one in heads.parameters())
+        placement = place(settings.device, stored)
         loaded = _load(settings, files, heads, placement, dtype, report)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise does_not_fit(files.base, placement.device, dtype, settings.quantization) from error
+        raise does_not_fit(files.base, device, dtype, settings.quantization) from error
     del heads  # as they were read: what drafts may be a copy in another precision
     release_memory()
     return dataclasses.replace(loaded, memory_bytes=growth.bytes)

@@ -69,12 +69,12 @@ def test_model_of_unknown_shape(tmp_path: Path) -> None:
     assert "--load-in-8bit" not in message
 
 
-@pytest.mark.parametrize("where", ["load_base", "StockForward"])
+@pytest.mark.parametrize("where", ["checkpoint.read_heads", "load_base", "StockForward"])
 def test_in_the_midst_of_loading(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(loader, where, fails)
+    monkeypatch.setattr(f"medusa_chat.models.loader.{where}", fails)
     message = refusal(GOLDEN / "medusa/models/tiny-llama-heads-v01")
     assert "does not fit in the memory of cpu" in message
 
