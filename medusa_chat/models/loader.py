@@ -100,7 +100,7 @@ def _load(
     dtype: torch.dtype,
     report: Report,
 ) -> LoadedModel:
-    with reporting_weights(f"Loading the weights of {files.base_name}", report):
+    with reporting_weights("Loading the weights", report):
         model = load_base(files.base, dtype, placement, settings.quantization)
     if placement.device.type == "cpu":
         use_threads_for(model.num_parameters())

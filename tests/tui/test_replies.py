@@ -69,7 +69,7 @@ async def test_every_request_carries_the_whole_conversation() -> None:
 async def test_a_prompt_is_held_while_the_model_loads_and_then_answered(home: Path) -> None:
     engine = ScriptedEngine(load_by_itself=False)
     async with chat(engine) as c:
-        await c.until_shown("loading builtin: reading the weights…")
+        await c.until_shown("builtin: reading the weights…")
         await c.send("early")
         await c.until_shown("early\nwaiting for the model")
         assert saved(home) == [("user", "early", None)]

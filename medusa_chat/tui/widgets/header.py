@@ -43,7 +43,7 @@ class Header(Horizontal):
     def show_loading(self, model: str, stage: str, fraction: float | None) -> None:
         """Say what loading is busy with."""
         done = "" if fraction is None else f" {fraction:.0%}"
-        self._show(f"loading {_short(model)}: {stage}{done}…")
+        self._show(f"{_short(model)}: {stage}{done}…")
 
     def show_downloads(self, running: Sequence[Progress]) -> None:
         """Say how far the downloads are."""
