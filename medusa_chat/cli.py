@@ -84,6 +84,13 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from medusa_chat.doctor.command import run as doctor
 
         return doctor(as_json=arguments.json, offline=arguments.offline)
+    if command == "bench":
+        from medusa_chat.benchmark.arguments import DECODE_DEFAULTS
+        from medusa_chat.benchmark.arguments import from_namespace as bench_settings
+        from medusa_chat.benchmark.command import run as bench
+
+        with_defaults = argparse.Namespace(**(DECODE_DEFAULTS | vars(arguments)))
+        return bench(bench_settings(arguments), *_settings(with_defaults))
     model, decode = _settings(arguments)
     if command == "run":
         from medusa_chat.run.command import run
@@ -142,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
     _add_options(parser, stop="stop")
-    commands = parser.add_subparsers(dest="command", metavar="[run | models | train | doctor]")
+    commands = parser.add_subparsers(
+        dest="command", metavar="[run | models | bench | train | doctor]"
+    )
     run = commands.add_parser(
         "run",
         help="answer a prompt on stdout, for pipes and scripts",
@@ -161,6 +170,16 @@ def _parser() -> argparse.ArgumentParser:
     from medusa_chat.library.arguments import add_arguments as add_models_arguments
 
     add_models_arguments(models)
+    from medusa_chat.benchmark import arguments as bench_arguments
+
+    bench = commands.add_parser(
+        "bench",
+        help="measure what Medusa brings on this machine",
+        description=bench_arguments.DESCRIPTION,
+        argument_default=argparse.SUPPRESS,
+    )
+    bench_arguments.add_arguments(bench)
+    _add_options(bench, stop="run_stop")
     train = commands.add_parser("train", help="train Medusa heads for a model")
     from medusa_chat.training.arguments import add_arguments
 

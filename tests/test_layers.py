@@ -113,7 +113,29 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*FOUNDATION, "printable", "status_line", "decoding", "engine", "library.fetching"),
         (),
     ),
-    "cli": (("errors", "settings", "log", "run", "library", "training", "tui.app", "doctor"), ()),
+    "benchmark.settings": (("errors",), ()),
+    "benchmark.arguments": (("errors", "benchmark.settings"), ()),
+    "benchmark": (
+        (
+            *FOUNDATION,
+            "printable",
+            "quantities",
+            "status_line",
+            "decoding",
+            "models",
+            "engine",
+            "library.fetching",
+            "run",
+        ),
+        ("torch", "transformers", "rich"),
+    ),
+    "cli": (
+        (
+            *("errors", "settings", "log", "run", "library", "training", "tui.app", "doctor"),
+            "benchmark",
+        ),
+        (),
+    ),
 }
 HEAVY = {"torch", "transformers", "huggingface_hub", "numpy", "safetensors", "tokenizers"}
 
@@ -188,6 +210,7 @@ def test_layers_are_there(layer: str) -> None:
         ("medusa_chat.library.command", HEAVY | {"textual", "rich"}),
         ("medusa_chat.models.files", HEAVY | {"textual"}),
         ("medusa_chat.training.arguments", HEAVY | {"textual"}),
+        ("medusa_chat.benchmark.arguments", HEAVY | {"textual", "rich"}),
         ("medusa_chat.doctor.checks", HEAVY | {"textual"}),
         ("medusa_chat.doctor.arguments", HEAVY | {"textual"}),
     ],

@@ -71,7 +71,7 @@ def _parse(line: bytes, number: int) -> Prompt:
         given = fields.get("id")
         if isinstance(given, str | int) and not isinstance(given, bool):
             prompt_id = given
-        return Prompt(prompt_id, _messages(fields, number))
+        return Prompt(prompt_id, messages_of(fields, number))
     except UnicodeDecodeError as error:
         return Prompt(prompt_id, error=f"line {number} is not UTF-8 (byte {error.start + 1}).")
     except UsageError as error:
@@ -80,7 +80,8 @@ def _parse(line: bytes, number: int) -> Prompt:
         return Prompt(prompt_id, error=f"line {number} is not JSON: {error}.")
 
 
-def _messages(fields: dict[str, object], number: int) -> tuple[ChatMessage, ...]:
+def messages_of(fields: dict[str, object], number: int) -> tuple[ChatMessage, ...]:
+    """Return the messages of a line's object. Raises UsageError, with the line's ``number``."""
     if "prompt" in fields and "messages" not in fields:
         prompt = fields["prompt"]
         if not isinstance(prompt, str):

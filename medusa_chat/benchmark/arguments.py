@@ -1,0 +1,91 @@
+"""The options of ``medusa-chat bench``, from the command line to its settings. No torch."""
+
+from __future__ import annotations
+
+import argparse
+from typing import cast, get_args
+
+from medusa_chat.benchmark.settings import (
+    DEFAULT_MODES,
+    DEFAULT_NEW_TOKENS,
+    SHAPES,
+    BenchSettings,
+    Peer,
+    Suite,
+)
+from medusa_chat.errors import UsageError
+
+DECODE_DEFAULTS = {"temperature": 0.0, "max_new_tokens": DEFAULT_NEW_TOKENS, "seed": 0}
+"""Of decoding, unless told otherwise: all modes are to draw the same."""
+DESCRIPTION = (
+    "Measure what Medusa brings on this machine. Each prompt is answered by all modes in turn, "
+    "each time from the same state; figures are medians. Unless told otherwise greedy, at most "
+    f"{DEFAULT_NEW_TOKENS} new tokens."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the bench command to ``parser``; those of the model come besides."""
+    bench = parser.add_argument_group("benchmark")
+    bench.add_argument(
+        "--suite",
+        choices=get_args(Suite),
+        default="chat",
+        help="chat: answer prompts; steps: time one forward pass over 1 to 128 nodes; replay: "
+        "score trees offline; gpu: all that matters on a CUDA device (%(default)s)",
+    )
+    bench.add_argument(
+        "--prompts",
+        metavar="FILE.jsonl",
+        help='a line each of {"prompt": ...}, {"messages": [...]} or {"turns": [...]}, with an '
+        '"id" and a "category"; also question files of MT-bench and Spec-Bench (default: own ones)',
+    )
+    bench.add_argument(
+        "--per-category", type=int, metavar="N", help="only the first N prompts of each category"
+    )
+    bench.add_argument(
+        "--modes",
+        default=",".join(DEFAULT_MODES),
+        metavar="LIST",
+        help="plain, static (a preset), dynamic, auto, or any tree of --tree; with :N of N nodes "
+        "(%(default)s)",
+    )
+    bench.add_argument(
+        "--peers",
+        default="",
+        metavar="LIST",
+        help=f"decoders of transformers on the same model: {', '.join(get_args(Peer))}",
+    )
+    bench.add_argument(
+        "--repeat", type=int, default=3, metavar="N", help="runs of each prompt (%(default)s)"
+    )
+    bench.add_argument(
+        "--shape",
+        metavar="NAME",
+        help=f"steps: a random model of this shape instead of --model: {', '.join(SHAPES)}",
+    )
+    bench.add_argument(
+        "--json", action="store_true", help="one JSON line on stdout, the table on stderr"
+    )
+
+
+def from_namespace(arguments: argparse.Namespace) -> BenchSettings:
+    """Return the benchmark's own settings. Raises UsageError for what cannot be used."""
+    given = vars(arguments)
+    if "tree" in given or "no_medusa" in given:
+        option = "--tree" if "tree" in given else "--no-medusa"
+        raise UsageError(f"bench compares several modes: name them by --modes instead of {option}.")
+    return BenchSettings(
+        suite=arguments.suite,
+        prompts=given.get("prompts"),
+        modes=_names(arguments.modes),
+        peers=cast("tuple[Peer, ...]", _names(arguments.peers)),
+        repeats=arguments.repeat,
+        prompts_per_category=given.get("per_category"),
+        shape=given.get("shape"),
+        as_json="json" in given,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

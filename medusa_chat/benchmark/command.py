@@ -1,0 +1,107 @@
+"""``medusa-chat bench``: loads, measures, prints."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from medusa_chat.benchmark.settings import BenchSettings
+from medusa_chat.benchmark.table import Table, show
+from medusa_chat.errors import UsageError
+from medusa_chat.library.fetching import fetch_missing
+from medusa_chat.printable import printable
+from medusa_chat.run.command import Interrupt
+from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from medusa_chat.engine.local import Engine
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
+    """Measure what ``bench`` asks for, print it, and return the exit status.
+
+    It is 1 when tokens that have to be the same are not, and 130 after Ctrl+C. Raises
+    MedusaChatError for what cannot be measured at all.
+    """
+    # Spinning threads on a busy machine turn a step of 12 ms into half a second.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    return _chat(bench, model, decode)
+
+
+def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
+    from medusa_chat.benchmark import report
+    from medusa_chat.benchmark.cases import read_cases
+    from medusa_chat.benchmark.chat_suite import run_chat
+    from medusa_chat.benchmark.machine import command_line
+    from medusa_chat.benchmark.modes import parse_mode
+
+    cases = read_cases(bench.prompts, bench.prompts_per_category)
+    modes = [parse_mode(name, decode) for name in bench.modes]
+    engine, usual_threads = _loaded(model)
+    interrupt = Interrupt()
+    interrupt.listen()
+    with StatusLine() as line:
+        result = run_chat(
+            engine,
+            cases,
+            modes,
+            bench.peers,
+            decode,
+            repeats=bench.repeats,
+            usual_threads=usual_threads,
+            cancelled=lambda: interrupt.requested,
+            report=line.show,
+        )
+    if not result.measurement.items and not interrupt.requested:
+        reasons = result.measurement.skipped
+        first = f", the first one since: {reasons[0].reason}" if reasons else ""
+        raise UsageError(f"None of the {len(cases)} prompts could be answered{first}")
+    publish(report.tables(result), report.record(result, command_line()), as_json=bench.as_json)
+    for agreement in result.broken:
+        tell(
+            f"medusa-chat: the tokens differ, which they must not in 32 bits. "
+            f"{report.agreement_words(agreement)}"
+        )
+    if interrupt.requested:
+        return _INTERRUPTED
+    return 1 if result.broken or result.measurement.skipped else 0
+
+
+def publish(tables: Sequence[Table], record: dict[str, Any], *, as_json: bool) -> None:
+    """Print the tables on stdout; or, with ``as_json``, on stderr, and one line on stdout."""
+    show(tables, sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(record), flush=True)
+
+
+def tell(line: str) -> None:
+    """Say something on stderr, safe to show."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _loaded(model: ModelSettings) -> tuple[Engine, int]:
+    """Return an engine with the model, and how many threads torch had before."""
+    import torch
+
+    from medusa_chat.engine.local import Engine
+
+    fetch_missing(model)
+    usual_threads = torch.get_num_threads()
+    engine = Engine()
+    with StatusLine() as line:
+        loaded = engine.load(model, line.show)
+    for notice in loaded.notices:
+        tell(notice)
+    if loaded.plain_reason:
+        tell(f"Medusa is off: {loaded.plain_reason}.")
+    return engine, usual_threads

@@ -1,0 +1,92 @@
+"""The program's own ways of decoding, as a benchmark names and runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from medusa_chat.benchmark.contestant import Messages, Sample
+from medusa_chat.benchmark.peak_memory import PeakMemory
+from medusa_chat.decoding.tree_choice import ChosenTree, check_tree
+from medusa_chat.engine.local import Engine
+from medusa_chat.errors import UsageError
+from medusa_chat.settings import DecodeSettings
+
+_STATIC_PRESET = "mc_sim_7b_63"
+"""The Medusa framework's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A name of ``--modes`` and what it decodes with."""
+
+    name: str
+    decode: DecodeSettings
+    takes_the_size_of_auto: bool = False
+    """Without a size of its own, a preset is as large as the tree that is chosen by itself."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its text is the same as that of plain decoding. Typical acceptance at 0 is."""
+        return self.decode.acceptance == "exact" or self.decode.temperature == 0
+
+
+def parse_mode(name: str, decode: DecodeSettings) -> Mode:
+    """Return the mode that is called ``TREE`` or ``TREE:NODES``, otherwise as ``decode`` says.
+
+    ``plain`` is decoding with Medusa off and ``static`` a preset of the Medusa framework. Raises
+    UsageError for a tree that does not exist.
+    """
+    tree, separator, nodes = name.partition(":")
+    size = decode.tree_size
+    if separator:
+        if not (nodes.isascii() and nodes.isdigit()):
+            raise UsageError(f"--modes {name!r} has no number of nodes: write {tree}:8, or {tree}.")
+        size = int(nodes)
+    if tree == "plain":
+        if separator:
+            raise UsageError(f"--modes {name!r}: plain decoding has no tree, write plain.")
+        return Mode(name, replace(decode, medusa=False, tree="auto", tree_size=None))
+    is_static = tree == "static"
+    settings = replace(
+        decode, medusa=True, tree=_STATIC_PRESET if is_static else tree, tree_size=size
+    )
+    check_tree(settings)
+    return Mode(name, settings, takes_the_size_of_auto=is_static and size is None)
+
+
+class ModeContestant:
+    """A mode on a loaded model. Raises UsageError when its tree does not fit the model."""
+
+    is_peer = False
+
+    def __init__(self, engine: Engine, mode: Mode) -> None:
+        self._engine = engine
+        self._decode = mode.decode
+        if mode.takes_the_size_of_auto:
+            auto = replace(mode.decode, tree="dynamic")
+            self._decode = replace(mode.decode, tree_size=engine.choose_tree(auto).shape.size)
+        tree: ChosenTree = engine.choose_tree(self._decode)
+        self.name = mode.name
+        self.is_exact = mode.is_exact
+        self.words = tree.words
+        self.drafts = tree.shape.depth > 0
+
+    def answer(self, messages: Messages, cancelled: Callable[[], bool]) -> Sample:
+        """Answer from an empty cache. Raises what ``Engine.answer`` does."""
+        self._engine.forget()
+        peak = PeakMemory(self._engine.model.decoder.forward.device)
+        answer = self._engine.answer(messages, self._decode)
+        text, passes = "", -1  # the first emission is prefill's
+        for emissions in answer.run(cancelled):
+            text += "".join(emission.text for emission in emissions)
+            passes += 1
+        output = answer.decoding.output
+        return Sample(
+            tokens=tuple(output.token_ids),
+            text=text,
+            figures=answer.decoding.figures,
+            forward_steps=max(0, passes),
+            stop_reason=output.stop_reason,
+            peak_bytes=peak.bytes,
+        )
