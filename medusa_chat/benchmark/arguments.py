@@ -62,7 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bench.add_argument(
         "--shape",
         metavar="NAME",
-        help=f"steps: a random model of this shape instead of --model: {', '.join(SHAPES)}",
+        help=f"a random model of this shape instead of --model: {', '.join(SHAPES)}",
+    )
+    bench.add_argument(
+        "--prefix",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="steps: tokens in the cache (%(default)s)",
     )
     bench.add_argument(
         "--json", action="store_true", help="one JSON line on stdout, the table on stderr"
@@ -83,6 +90,7 @@ def from_namespace(arguments: argparse.Namespace) -> BenchSettings:
         repeats=arguments.repeat,
         prompts_per_category=given.get("per_category"),
         shape=given.get("shape"),
+        prefix_tokens=arguments.prefix,
         as_json="json" in given,
     )
 

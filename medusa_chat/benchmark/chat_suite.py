@@ -37,6 +37,8 @@ class Traffic:
 class ChatResult:
     """All that one run of the suite has found."""
 
+    name: str
+    """The model's, for people."""
     machine: Machine
     model: LoadedModel
     decode: DecodeSettings
@@ -66,6 +68,7 @@ class ChatResult:
 
 def run_chat(
     engine: Engine,
+    name: str,
     cases: Sequence[Case],
     modes: Sequence[Mode],
     peers: Sequence[Peer],
@@ -76,7 +79,7 @@ def run_chat(
     cancelled: Callable[[], bool],
     report: Report,
 ) -> ChatResult:
-    """Measure on the model that ``engine`` holds.
+    """Measure on the model that ``engine`` holds, called ``name``.
 
     ``usual_threads`` is how many threads torch had before the model chose its own. Raises
     UsageError when a mode's tree does not fit the model.
@@ -99,6 +102,7 @@ def run_chat(
     left = [one for one in contestants if one.name not in measurement.dropped]
     summaries = tuple(summarise(items, left))
     return ChatResult(
+        name=name,
         machine=machine,
         model=engine.model,
         decode=decode,

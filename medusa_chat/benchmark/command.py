@@ -35,7 +35,17 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    return _chat(bench, model, decode)
+    suites = {"chat": _chat, "steps": _steps}
+    suite = suites[bench.suite]
+    if bench.shape is None:
+        fetch_missing(model)
+        return suite(bench, model, decode)
+    from medusa_chat.benchmark.random_model import random_model
+
+    with StatusLine() as line:
+        line.show(f"Making a random model of the shape of {bench.shape}")
+        with random_model(bench.shape, model) as made:
+            return suite(bench, made, decode)
 
 
 def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
@@ -47,12 +57,13 @@ def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) ->
 
     cases = read_cases(bench.prompts, bench.prompts_per_category)
     modes = [parse_mode(name, decode) for name in bench.modes]
-    engine, usual_threads = _loaded(model)
+    engine, usual_threads = _loaded(model, has_heads=bench.shape is None)
     interrupt = Interrupt()
     interrupt.listen()
     with StatusLine() as line:
         result = run_chat(
             engine,
+            bench.shape or model.model,
             cases,
             modes,
             bench.peers,
@@ -77,6 +88,27 @@ def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) ->
     return 1 if result.broken or result.measurement.skipped else 0
 
 
+def _steps(bench: BenchSettings, model: ModelSettings, _decode: DecodeSettings) -> int:
+    from medusa_chat.benchmark import steps_suite
+    from medusa_chat.benchmark.machine import command_line
+
+    engine, _ = _loaded(model, has_heads=False)
+    interrupt = Interrupt()
+    interrupt.listen()
+    with StatusLine() as line:
+        result = steps_suite.run_steps(
+            engine,
+            bench.shape or model.model,
+            prefix_tokens=bench.prefix_tokens,
+            repeats=bench.repeats,
+            cancelled=lambda: interrupt.requested,
+            report=line.show,
+        )
+    record = steps_suite.record(result, command_line())
+    publish(steps_suite.tables(result), record, as_json=bench.as_json)
+    return _INTERRUPTED if interrupt.requested else 0
+
+
 def publish(tables: Sequence[Table], record: dict[str, Any], *, as_json: bool) -> None:
     """Print the tables on stdout; or, with ``as_json``, on stderr, and one line on stdout."""
     show(tables, sys.stderr if as_json else sys.stdout)
@@ -89,19 +121,21 @@ def tell(line: str) -> None:
     print(printable(line), file=sys.stderr, flush=True)
 
 
-def _loaded(model: ModelSettings) -> tuple[Engine, int]:
-    """Return an engine with the model, and how many threads torch had before."""
+def _loaded(model: ModelSettings, *, has_heads: bool) -> tuple[Engine, int]:
+    """Return an engine with the model, and how many threads torch had before.
+
+    Where heads are expected, it is told why there are none.
+    """
     import torch
 
     from medusa_chat.engine.local import Engine
 
-    fetch_missing(model)
     usual_threads = torch.get_num_threads()
     engine = Engine()
     with StatusLine() as line:
         loaded = engine.load(model, line.show)
     for notice in loaded.notices:
         tell(notice)
-    if loaded.plain_reason:
+    if has_heads and loaded.plain_reason:
         tell(f"Medusa is off: {loaded.plain_reason}.")
     return engine, usual_threads

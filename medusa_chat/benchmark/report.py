@@ -80,7 +80,7 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
     return {
         "suite": "chat",
         "command": command,
-        "model": result.model.settings.model,
+        "model": result.name,
         "base_model": result.model.base_name,
         "dtype": result.model.dtype,
         "quantization": result.model.settings.quantization,
@@ -115,7 +115,7 @@ def _title(result: ChatResult) -> str:
     how = "greedy" if decode.temperature == 0 else f"temperature {decode.temperature:g}"
     count = len(result.measurement.items)
     return (
-        f"{model.settings.model} ({precision}, {model.device}), {how}, at most "
+        f"{result.name} ({precision}, {model.device}), {how}, at most "
         f"{decode.max_new_tokens} new tokens; medians over {count} "
         f"prompt{'' if count == 1 else 's'}, {result.repeats} "
         f"run{'' if result.repeats == 1 else 's'} each"

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from medusa_chat.errors import UsageError
 
-Suite = Literal["chat", "steps", "replay", "gpu"]
+Suite = Literal["chat", "steps"]
 Peer = Literal["transformers", "prompt-lookup"]
 
 DEFAULT_MODES = ("plain", "static", "dynamic", "auto")
@@ -32,7 +32,9 @@ class BenchSettings:
     prompts_per_category: int | None = None
     """None takes all of them."""
     shape: str | None = None
-    """Of the random model whose steps are timed; None takes the model that is named."""
+    """A random model of this shape is measured; None takes the model that is named."""
+    prefix_tokens: int = 1024
+    """In the cache while steps are timed."""
     as_json: bool = False
 
     def __post_init__(self) -> None:
@@ -42,6 +44,8 @@ class BenchSettings:
             raise UsageError(
                 f"--per-category {self.prompts_per_category} is out of range: 1 or more."
             )
+        if self.prefix_tokens < 1:
+            raise UsageError(f"--prefix {self.prefix_tokens} is out of range: 1 token or more.")
         if not self.modes:
             raise UsageError(f"--modes is empty: use some of {', '.join(DEFAULT_MODES)}.")
         for names, option in ((self.modes, "--modes"), (self.peers, "--peers")):
