@@ -1,0 +1,1 @@
+"""The lean forward: a step of the Llama family without transformers' cost in Python."""

@@ -1,0 +1,55 @@
+"""Grouped-query attention over the cache, without repeating a key or a value for its group.
+
+Shapes: n rows, H query heads, G of them to each of the J key and value heads, S keys, D head dim.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_GROUPED_ROWS = 128
+"""Up to here a mask is repeated for the queries of a group; a prompt's would grow too large."""
+
+
+def attend(
+    queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scale: float
+) -> Tensor:
+    """Return what ``queries`` [n, H, D] find in ``keys`` and ``values`` [J, S, D], [n, H * D].
+
+    ``mask`` from ``mask_of`` is added to the scores; None lets every row see every key.
+    """
+    count, heads, width = queries.shape
+    of_keys = keys.shape[0]
+    group = heads // of_keys
+    rows = queries.view(count, of_keys, group, width)
+    if group > 1 and mask is not None and mask.shape[0] == count:
+        found = functional.scaled_dot_product_attention(
+            rows.permute(1, 2, 0, 3),
+            keys[:, None].expand(-1, group, -1, -1),
+            values[:, None].expand(-1, group, -1, -1),
+            attn_mask=mask,
+            scale=scale,
+        )
+        return found.permute(2, 0, 1, 3).reshape(count, heads * width)
+    # The queries of a group are rows side by side that see the same keys: those are read once.
+    found = functional.scaled_dot_product_attention(
+        rows.transpose(0, 1).reshape(1, of_keys, count * group, width),
+        keys[None],
+        values[None],
+        attn_mask=mask,
+        scale=scale,
+    )
+    found = found.view(of_keys, count, group, width).transpose(0, 1)
+    return found.reshape(count, heads * width)
+
+
+def mask_of(sees: Tensor, before: int, group: int, dtype: torch.dtype) -> Tensor:
+    """Return the mask of n rows that all see ``before`` keys and, of their own, those of ``sees``.
+
+    ``sees`` [n, n] is true where a row may attend to another. The mask is [n, S] or, for the few
+    rows of a step, [n * G, S]. It is additive, as every kernel takes it.
+    """
+    mask = functional.pad(sees.to(dtype).log_(), (before, 0))
+    return mask if sees.shape[0] > _GROUPED_ROWS else mask.repeat_interleave(group, 0)

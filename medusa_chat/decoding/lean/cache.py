@@ -1,0 +1,69 @@
+"""Keys and values of all layers in one tensor, so that compaction is one indexed copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_FIRST_ALLOTMENT = 256
+
+
+class LeanCache:
+    """Rows of one sequence, of which ``length`` are accepted; those behind are a step's.
+
+    ``rows`` [L, 2 J, S, D] holds of each layer the J heads of keys, then those of values. S is a
+    power of two that doubles as the text grows, up to ``capacity``, so that a long context costs a
+    short chat nothing.
+    """
+
+    def __init__(self, layers: int, heads: int, width: int, capacity: int, like: Tensor) -> None:
+        self.length = 0
+        self.capacity = capacity
+        self._heads = heads
+        self.rows = like.new_zeros(layers, 2 * heads, 0, width)
+
+    @property
+    def allotted(self) -> int:
+        """Rows that there is memory for."""
+        return self.rows.shape[2]
+
+    def reserve(self, count: int) -> bool:
+        """Make room for ``count`` rows behind the accepted ones; tell whether memory grew."""
+        needed = self.length + count
+        assert needed <= self.capacity, f"{needed} rows in a cache of {self.capacity}"
+        if needed <= self.allotted:
+            return False
+        allotment = _FIRST_ALLOTMENT
+        while allotment < needed:
+            allotment *= 2
+        layers, heads, _, width = self.rows.shape
+        grown = self.rows.new_zeros(layers, heads, min(allotment, self.capacity), width)
+        grown[:, :, : self.length] = self.rows[:, :, : self.length]
+        self.rows = grown
+        return True
+
+    def views(self, count: int) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
+        """Return of each layer where ``count`` rows go, and the keys and values up to them.
+
+        The first are [2 J, count, D], the others [J, length + count, D].
+        """
+        end = self.length + count
+        window = self.rows[:, :, :end]
+        keys, values = torch.split(window, self._heads, 1)
+        return self.rows[:, :, self.length : end].unbind(0), keys.unbind(0), values.unbind(0)
+
+    def keep(self, nodes: Sequence[int]) -> None:
+        """Accept some rows of the last step, ``nodes`` ascending; the others are forgotten."""
+        start = self.length
+        self.length += len(nodes)
+        # A chain accepted from its root on already lies where it belongs.
+        if nodes[-1] != len(nodes) - 1:
+            source = torch.tensor(nodes, device=self.rows.device) + start
+            self.rows[:, :, start : self.length] = self.rows.index_select(2, source)
+
+    def truncate(self, length: int) -> None:
+        """Forget the rows from ``length`` on."""
+        assert 0 <= length <= self.length
+        self.length = length

@@ -1,0 +1,43 @@
+"""Attention over groups against the sum that it stands for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from medusa_chat.decoding.lean.attention import attend, mask_of
+
+
+def written_out(
+    queries: Tensor, keys: Tensor, values: Tensor, sees: Tensor, scale: float
+) -> Tensor:
+    group = queries.shape[1] // keys.shape[0]
+    found = torch.zeros_like(queries)
+    for head in range(queries.shape[1]):
+        of_head, values_of_head = keys[head // group], values[head // group]
+        scores = queries[:, head] @ of_head.T * scale
+        weights = scores.masked_fill(~sees, -torch.inf).softmax(-1)
+        found[:, head] = weights @ values_of_head
+    return found.flatten(1)
+
+
+@pytest.mark.parametrize(("heads", "of_keys"), [(4, 4), (4, 2), (6, 2), (4, 1)])
+@pytest.mark.parametrize("count", [2, 5, 127, 140])
+@pytest.mark.parametrize("before", [0, 9])
+def test_is_the_sum(heads: int, of_keys: int, count: int, before: int) -> None:
+    torch.manual_seed(count)
+    queries = torch.randn(count, heads + 2, 8)[:, :heads]  # a part of the joined product
+    keys, values = torch.randn(2, of_keys, before + count, 8)
+    own = torch.rand(count, count).round().bool() | torch.eye(count, dtype=torch.bool)
+    mask = mask_of(own, before, heads // of_keys, torch.float32)
+    sees = torch.cat([torch.ones(count, before, dtype=torch.bool), own], 1)
+    got = attend(queries, keys, values, mask, 0.3)
+    expected = written_out(queries, keys, values, sees, 0.3)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_one_row_sees_all() -> None:
+    queries, (keys, values) = torch.randn(1, 4, 8), torch.randn(2, 2, 7, 8)
+    expected = written_out(queries, keys, values, torch.ones(1, 7, dtype=torch.bool), 0.3)
+    torch.testing.assert_close(attend(queries, keys, values, None, 0.3), expected)

@@ -1,0 +1,93 @@
+"""Rows kept, moved next to the prefix, and grown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from golden_data import read
+
+from medusa_chat.decoding.lean.cache import LeanCache
+
+LAYERS, HEADS, WIDTH = 3, 2, 4
+
+
+def empty(capacity: int) -> LeanCache:
+    return LeanCache(LAYERS, HEADS, WIDTH, capacity, torch.zeros(1))
+
+
+def run(cache: LeanCache, numbers: Sequence[int]) -> None:
+    """Write a step's rows: a row's number is in all its places, layers 100 apart."""
+    cache.reserve(len(numbers))
+    column = torch.tensor(numbers, dtype=torch.float32)[:, None]
+    for layer, (slot, keys, values) in enumerate(zip(*cache.views(len(numbers)), strict=True)):
+        slot[:HEADS], slot[HEADS:] = column + 100 * layer, -column - 100 * layer
+        assert keys.shape == (HEADS, cache.length + len(numbers), WIDTH)
+        assert torch.equal(keys, -values)
+
+
+def kept(cache: LeanCache) -> list[int]:
+    """Return the accepted rows, after a look at every copy of them."""
+    _, keys, values = cache.views(0)
+    numbers: list[int] = keys[0][0, :, 0].int().tolist()
+    for layer in range(LAYERS):
+        assert torch.equal(keys[layer], -values[layer])
+        assert (keys[layer] == keys[layer][:1, :, :1]).all()
+        assert (keys[layer][0, :, 0] - 100 * layer).int().tolist() == numbers
+    return numbers
+
+
+@pytest.mark.parametrize("case", read("medusa/unit/update_inference_inputs.json"))
+def test_moves_the_rows_that_the_reference_moves(case: dict[str, object]) -> None:
+    before, sources = case["prev_len"], case["kv_source_positions_for_new_slots"]
+    assert isinstance(before, int)
+    assert isinstance(sources, list)
+    size = read("medusa/buffers/buffers.json")[case["tree"]]["n_nodes_without_root"] + 1
+    cache = empty(200)
+    run(cache, range(before))
+    cache.keep(range(before))
+    run(cache, range(before, before + size))
+    cache.keep([position - before for position in sources])
+    assert kept(cache) == [*range(before), *sources]
+
+
+@pytest.mark.parametrize("nodes", [[0], [0, 1, 2], [0, 2], [0, 3, 4], [0, 1, 9], [0, 2, 5, 9]])
+def test_keeps_any_path(nodes: list[int]) -> None:
+    cache = empty(64)
+    run(cache, [50, 51])
+    cache.keep(range(2))
+    for _ in range(3):
+        run(cache, range(10))
+        cache.keep(nodes)
+    assert kept(cache) == [50, 51, *nodes * 3]
+    cache.truncate(3)
+    run(cache, [7])
+    cache.keep([0])
+    assert kept(cache) == [50, 51, nodes[0], 7]
+
+
+def test_grows_by_doubling_and_keeps_what_it_holds() -> None:
+    cache = empty(700)
+    sizes = [cache.allotted]
+    for start in range(0, 650, 50):
+        run(cache, [99, *range(start % 100, start % 100 + 50)])
+        cache.keep(range(1, 51))
+        sizes.append(cache.allotted)
+    assert sorted(set(sizes)) == [0, 256, 512, 700]
+    assert kept(cache) == [(start % 100) + n for start in range(0, 650, 50) for n in range(50)]
+
+
+def test_a_large_first_write_is_allotted_at_once() -> None:
+    cache = empty(5000)
+    assert cache.reserve(1500)
+    assert cache.allotted == 2048
+    assert not cache.reserve(2048)
+
+
+def test_refuses_more_rows_than_there_is_room_for() -> None:
+    cache = empty(8)
+    run(cache, range(6))
+    cache.keep(range(6))
+    with pytest.raises(AssertionError, match="9 rows in a cache of 8"):
+        cache.reserve(3)
