@@ -17,7 +17,7 @@ from textual.app import App, SystemCommand
 
 from medusa_chat import paths
 from medusa_chat.engine.process import Engine, EngineProcess
-from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.errors import HubError, MedusaChatError, UsageError
 from medusa_chat.log import start_log
 from medusa_chat.models import template_choices
 from medusa_chat.models.templates import FAMILIES, PLAIN
@@ -185,11 +185,12 @@ class ChatApp(App[None]):
 
     async def on_model_unavailable(self, message: ModelUnavailable) -> None:
         """Ask for what would open the way to a model, and try again with it."""
-        if message.error.kind not in ("gated", "unauthorized"):
+        error = message.error
+        if not isinstance(error, HubError) or error.kind not in ("gated", "unauthorized"):
             return
         screen = TokenScreen(
-            str(message.error),
-            self._supply.hub.licence_page(message.error.repository),
+            str(error),
+            self._supply.hub.licence_page(error.repository),
             self._supply.hub.save_token,
         )
         self.push_screen(screen, self._on_token)

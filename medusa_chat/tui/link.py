@@ -21,7 +21,7 @@ from medusa_chat.engine.protocol import (
     Loaded,
     Loading,
 )
-from medusa_chat.errors import HubError
+from medusa_chat.errors import MedusaChatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ class Fetching:
 class Unavailable:
     """The model is not here, and does not come."""
 
-    error: HubError
+    error: MedusaChatError
 
 
 News = Event | Ended | Fetching | Unavailable
@@ -81,7 +81,7 @@ class EngineLink:
             await self._supply.bring(
                 self.settings, lambda plan: self._arrived.append(Fetching(plan))
             )
-        except HubError as error:
+        except MedusaChatError as error:
             if engine is self._engine:
                 self._arrived.append(Unavailable(error))
             return

@@ -9,7 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from medusa_chat.engine.protocol import Loaded
-    from medusa_chat.errors import HubError
+    from medusa_chat.errors import MedusaChatError
 
 
 @dataclass
@@ -23,7 +23,7 @@ class PromptSubmitted(Message):
 class ModelUnavailable(Message):
     """The Hub does not give the model that was asked for."""
 
-    error: HubError
+    error: MedusaChatError
 
 
 @dataclass

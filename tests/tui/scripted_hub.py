@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from medusa_chat.errors import HubError
+from medusa_chat.errors import HubError, ModelError
 from medusa_chat.library.catalog import Entry
 from medusa_chat.models.hub.plan import Plan, RemoteFile, RepositoryPlan
 from medusa_chat.models.hub.progress import FileProgress, Progress
@@ -96,7 +96,7 @@ class ScriptedHub:
     """Has these entries; a model is here when its entry says so, or when it has none."""
 
     entries: list[Entry] = field(default_factory=list)
-    errors: dict[str, HubError] = field(default_factory=dict)
+    errors: dict[str, ModelError] = field(default_factory=dict)
     """What asking for a model meets."""
     downloads: dict[str, ScriptedDownload] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from medusa_chat.engine.protocol import Load
-from medusa_chat.errors import HubError
+from medusa_chat.errors import HubError, ModelError
 from medusa_chat.library.catalog import Entry
 from medusa_chat.models import template_choices
 from medusa_chat.settings import DecodeSettings, ModelSettings, SamplingDefaults
@@ -53,6 +53,15 @@ async def test_hub_that_does_not_answer() -> None:
         await c.until(lambda: ZEPHYR in hub.downloads)
         hub.arrive(ZEPHYR)
         await c.until(lambda: c.engines[1].requests)
+
+
+async def test_heads_without_a_known_base_leave_the_chat_usable() -> None:
+    error = ModelError("The heads do not say which model they belong to: name it.")
+    hub = ScriptedHub([zephyr()], {ZEPHYR: error})
+    async with chat(hub=hub, model=ASKED_FOR) as c:
+        await c.until_shown("The heads do not say", "Ctrl+R")
+        await c.send("Hello")
+        await c.until_shown("Hello")
 
 
 async def test_gated_model_asks_for_a_token_by_itself() -> None:
