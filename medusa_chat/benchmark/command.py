@@ -35,6 +35,8 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if bench.suite == "gpu":
+        return _gpu(bench)
     suites = {"chat": _chat, "steps": _steps}
     suite = suites[bench.suite]
     if bench.shape is None:
@@ -107,6 +109,37 @@ def _steps(bench: BenchSettings, model: ModelSettings, _decode: DecodeSettings) 
     record = steps_suite.record(result, command_line())
     publish(steps_suite.tables(result), record, as_json=bench.as_json)
     return _INTERRUPTED if interrupt.requested else 0
+
+
+def _gpu(bench: BenchSettings) -> int:
+    from medusa_chat.benchmark import gpu_suite
+    from medusa_chat.benchmark.machine import command_line
+
+    gpu_suite.check_device()
+    interrupt = Interrupt()
+    interrupt.listen()
+    results = []
+    stream = sys.stderr if bench.as_json else sys.stdout
+    with StatusLine() as line:
+        suite = gpu_suite.GpuSuite(
+            gpu_suite.GpuPlan(),
+            command_line(),
+            cancelled=lambda: interrupt.requested,
+            report=line.show,
+        )
+        for result in suite.run():
+            results.append(result)
+            line.clear()
+            # At once: what comes later may take minutes.
+            show([Table(result.title, (), (), (result.problem or "",)), *result.tables], stream)
+    publish(
+        [gpu_suite.overview(results)],
+        gpu_suite.record(results, command_line()),
+        as_json=bench.as_json,
+    )
+    if interrupt.requested:
+        return _INTERRUPTED
+    return 1 if any(one.tokens_differ or one.problem for one in results) else 0
 
 
 def publish(tables: Sequence[Table], record: dict[str, Any], *, as_json: bool) -> None:
