@@ -1,0 +1,94 @@
+"""A replay scores a tree as the live loop would, without the model."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from golden_data import head_logits, read, tiny_llama, tiny_llama_heads
+
+from medusa_chat.decoding.decoder import Decoder
+from medusa_chat.decoding.replay import ReplyLog, head_accuracies, log_reply, replay
+from medusa_chat.decoding.replay_methods import methods_for, score
+from medusa_chat.decoding.sampling import Sampling
+
+from .driving import GREEDY, SHAPES, decoder_for, reply
+
+TOKENS = 60
+WARM = Sampling(0.8)
+PROMPTS: list[list[int]] = [
+    item["prompt_ids"] for item in read("medusa/gen/tiny-llama.json")["items"][:3]
+]
+
+
+def tiny_decoder() -> Decoder:
+    return decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama()))
+
+
+@cache
+def logs(sampling: Sampling) -> list[ReplyLog]:
+    decoder = tiny_decoder()
+    return [
+        log_reply(decoder, prompt, heads=4, tokens=TOKENS, sampling=sampling, seed=7)
+        for prompt in PROMPTS
+    ]
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WARM], ids=["greedy", "warm"])
+def test_a_log_is_what_plain_decoding_writes(sampling: Sampling) -> None:
+    decoder = tiny_decoder()
+    for log, prompt in zip(logs(sampling), PROMPTS, strict=True):
+        plain = reply(decoder, prompt, sampling=sampling, tokens=TOKENS, seed=7)
+        assert list(log.reply) == plain.output.token_ids
+        assert log.logits.shape == (len(prompt) + TOKENS - 1, 512)
+        assert log.head_logits.shape == (TOKENS, 4, 512)
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WARM], ids=["greedy", "warm"])
+@pytest.mark.parametrize("shape", ["mc_sim_7b_63", "dynamic-8", "dynamic-64", "chain"])
+def test_the_live_engine_reaches_what_its_replay_does(shape: str, sampling: Sampling) -> None:
+    live = tiny_decoder()
+    for log in logs(sampling):
+        replayed = replay(log, SHAPES[shape])
+        lived = reply(
+            live, log.prompt, SHAPES[shape], sampling=sampling, tokens=TOKENS, seed=7
+        ).figures
+        assert replayed.tokens == lived.tokens == TOKENS
+        assert replayed.accepted_per_step == pytest.approx(lived.accepted_per_step, rel=0.02)
+
+
+def test_a_replay_begins_from_nothing() -> None:
+    (log, *_), shape = logs(GREEDY), SHAPES["dynamic-16"]
+    assert replay(log, shape).accepted_counts == replay(log, shape).accepted_counts
+
+
+def test_head_accuracies_count_each_rank_once() -> None:
+    accuracies = head_accuracies(logs(GREEDY), ranks=512)
+    assert len(accuracies) == 4
+    # Of the whole vocabulary one guess is right.
+    assert [sum(of_head) for of_head in accuracies] == pytest.approx([1.0] * 4, abs=1e-5)
+    assert accuracies[0][0] > accuracies[0][20]
+
+
+def test_head_accuracies_are_of_the_right_token() -> None:
+    """Heads that know the text are always right, whatever their distance."""
+    log = logs(GREEDY)[0]
+    knowing = torch.zeros_like(log.head_logits)
+    for row in range(len(log.reply)):
+        for head, token in enumerate(log.reply[row + 1 : row + 5]):
+            knowing[row, head, token] = 1.0
+    known = ReplyLog(log.prompt, log.reply, log.sampling, log.seed, log.logits, knowing)
+    assert [of_head[0] for of_head in head_accuracies([known])] == [1.0] * 4
+
+
+def test_scores_are_in_the_order_asked_and_grow_with_the_tree() -> None:
+    methods = methods_for(logs(GREEDY))
+    chosen = {name: methods[name] for name in ("mc_sim_7b_63", "searched", "heads")}
+    scores = list(score(logs(GREEDY), chosen, sizes=(1, 8, 64)))
+    assert [(one.method, one.nodes) for one in scores] == [
+        (name, size) for name in chosen for size in (1, 8, 64)
+    ]
+    for one, eight, many in zip(scores[::3], scores[1::3], scores[2::3], strict=True):
+        assert one.accepted_per_step == 1
+        assert 1 < eight.accepted_per_step <= many.accepted_per_step
