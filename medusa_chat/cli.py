@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args
 
 from medusa_chat import __version__, log
 from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.printable import printable
 from medusa_chat.settings import BUILTIN, Acceptance, DecodeSettings, DType, ModelSettings
 
 _MODEL_FIELDS = (
@@ -56,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(_parser().parse_args(argv))
     except MedusaChatError as error:
-        print(f"medusa-chat: {error}", file=sys.stderr)
+        # A message may quote what a model's files say.
+        print(f"medusa-chat: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  # a person is never shown a traceback
-        print(f"medusa-chat: {log.record(error)}", file=sys.stderr)
+        print(f"medusa-chat: {printable(log.record(error))}", file=sys.stderr)
         return 1
 
 

@@ -180,6 +180,16 @@ def test_failures_are_said_without_a_traceback(call: Call, asked: Asked, tmp_pat
     assert call("run", "Hello").status == 130
 
 
+@pytest.mark.parametrize("kind", [EngineError, ValueError])
+def test_what_a_failure_quotes_does_not_steer_the_terminal(
+    call: Call, asked: Asked, kind: type[Exception]
+) -> None:
+    asked.error = kind("model type ll\x1b[31mama\x07\x9b2J")
+    outcome = call("run", "Hello")
+    assert outcome.status == 1
+    assert "model type ll[31mama2J\n" in outcome.err
+
+
 def test_nothing_heavy_is_imported_for_a_typing_error() -> None:
     script = (
         "import sys\nfrom medusa_chat.cli import main\ntry: main(['run', 'x', '--top-p', '3'])\n"

@@ -132,7 +132,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cli": (
         (
             *("errors", "settings", "log", "run", "library", "training", "tui.app", "doctor"),
-            "benchmark",
+            *("benchmark", "printable"),
         ),
         (),
     ),
