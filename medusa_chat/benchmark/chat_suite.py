@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from medusa_chat.benchmark.agreement import Agreement, compare
 from medusa_chat.benchmark.bandwidth import copy_bandwidth
@@ -14,6 +15,7 @@ from medusa_chat.benchmark.modes import Mode, ModeContestant
 from medusa_chat.benchmark.peers import PeerContestant
 from medusa_chat.benchmark.run import Measurement, measure
 from medusa_chat.benchmark.settings import Peer
+from medusa_chat.benchmark.stock_model import stock_model
 from medusa_chat.benchmark.summary import Summary, categories, summarise
 from medusa_chat.benchmark.traffic import step_bytes
 from medusa_chat.engine.local import Engine
@@ -84,11 +86,17 @@ def run_chat(
     ``usual_threads`` is how many threads torch had before the model chose its own. Raises
     UsageError when a mode's tree does not fit the model.
     """
+    # Once for all peers, and not before one runs: it may have to be loaded.
+    stock = cache(partial(stock_model, engine.model))
     contestants: list[Contestant] = [
         *(_mode(engine, mode) for mode in modes),
         *(
             PeerContestant(
-                engine, decode, lookup=peer == "prompt-lookup", usual_threads=usual_threads
+                engine,
+                decode,
+                stock,
+                lookup=peer == "prompt-lookup",
+                usual_threads=usual_threads,
             )
             for peer in peers
         ),

@@ -1,8 +1,9 @@
 """transformers' own decoding, on the very model and the very tokens that the program decodes.
 
 Its layers run as transformers has them: what the program has put in place of a linear layer is
-taken out while a peer runs. Peers are no part of the exactness check; where they decode greedily
-their tokens are compared all the same.
+taken out while a peer runs, and where that is not there any more, the model is loaded once more.
+Peers are no part of the exactness check; where they decode greedily their tokens are compared all
+the same.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from medusa_chat.benchmark.contestant import Messages, Sample
 from medusa_chat.benchmark.peak_memory import PeakMemory
+from medusa_chat.benchmark.stock_model import stock_layers
 from medusa_chat.decoding.stats import Figures, StopReason
 from medusa_chat.engine.local import Engine
 from medusa_chat.errors import ContextFullError, MedusaChatError
@@ -31,7 +33,6 @@ LOOKUP_TOKENS = 10
 _TRIAL_TOKENS = 48
 _TRIALS = 2
 _STATIC_ROUNDING = 256
-_OURS = "medusa_chat."
 
 
 class PeerError(MedusaChatError):
@@ -72,14 +73,21 @@ def variants(device: torch.device, usual_threads: int, *, lookup: bool) -> list[
 class PeerContestant:
     """``generate`` of transformers, in the fastest of its variants; found out by the first prompt.
 
-    With ``lookup`` it is transformers' prompt-lookup decoding.
+    ``stock`` returns the model as transformers has it. With ``lookup`` it is transformers'
+    prompt-lookup decoding.
     """
 
     is_peer = True
     drafts = False
 
     def __init__(
-        self, engine: Engine, decode: DecodeSettings, *, lookup: bool, usual_threads: int
+        self,
+        engine: Engine,
+        decode: DecodeSettings,
+        stock: Callable[[], Any],
+        *,
+        lookup: bool,
+        usual_threads: int,
     ) -> None:
         self.name = "prompt-lookup" if lookup else "transformers"
         self.is_exact = decode.temperature == 0
@@ -89,8 +97,9 @@ class PeerContestant:
         self._decode = decode
         self._lookup = lookup
         self._variants = variants(engine.model.decoder.forward.device, usual_threads, lookup=lookup)
+        self._stock = stock
         self._best: Variant | None = None
-        self._static: tuple[int, Any] | None = None
+        self._static_of: tuple[int, Any] | None = None
 
     @property
     def words(self) -> str:
@@ -144,6 +153,7 @@ class PeerContestant:
     ) -> Sample:
         model = self._engine.model
         device = model.decoder.forward.device
+        base = self._stock()
         clock = _Clock(len(prompt), cancelled)
         options: dict[str, Any] = {}
         if self._lookup:
@@ -154,11 +164,11 @@ class PeerContestant:
         cache = {}
         if variant.cache == "static":
             cache["past_key_values"] = self._static_cache(len(prompt) + limit, device)
-        with _stock_layers(model.base), _threads(variant.threads), torch.inference_mode():
+        with stock_layers(base), _threads(variant.threads), torch.inference_mode():
             peak = PeakMemory(device)
             clock.start()
             ids = torch.tensor([list(prompt)], device=device)
-            whole: Tensor = model.base.generate(
+            whole: Tensor = base.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
                 generation_config=config,
@@ -201,21 +211,21 @@ class PeerContestant:
             **options,
         )
         # What a configuration leaves out is taken from the model's own.
-        self._engine.model.base.generation_config = config
+        self._stock().generation_config = config
         return config
 
     def _static_cache(self, tokens: int, device: torch.device) -> Any:
         """Return an empty cache for so many tokens; on CUDA one size, compiled once, for many."""
         from transformers import StaticCache
 
-        config = self._engine.model.base.config
+        config = self._stock().config
         if device.type == "cpu":
             return StaticCache(config=config, max_cache_len=tokens)
         size = -(-tokens // _STATIC_ROUNDING) * _STATIC_ROUNDING
-        if self._static is None or self._static[0] < size:
-            self._static = size, StaticCache(config=config, max_cache_len=size)
-        self._static[1].reset()
-        return self._static[1]
+        if self._static_of is None or self._static_of[0] < size:
+            self._static_of = size, StaticCache(config=config, max_cache_len=size)
+        self._static_of[1].reset()
+        return self._static_of[1]
 
 
 class _Clock:
@@ -261,23 +271,6 @@ def _stop_reason(tokens: Sequence[int], eos_ids: frozenset[int], limit: int) -> 
     if tokens and tokens[-1] in eos_ids:
         return "eos"
     return "length" if len(tokens) >= limit else None
-
-
-@contextmanager
-def _stock_layers(model: nn.Module) -> Iterator[None]:
-    """Run torch's own linear layers for a while, where the program has put others over them."""
-    ours = {
-        layer: type(layer)
-        for layer in model.modules()
-        if isinstance(layer, nn.Linear) and type(layer).__module__.startswith(_OURS)
-    }
-    try:
-        for layer in ours:
-            layer.__class__ = nn.Linear
-        yield
-    finally:
-        for layer, kind in ours.items():
-            layer.__class__ = kind
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from medusa_chat.models.loader import LoadedModel
 from medusa_chat.models.shape import shape_of
@@ -19,7 +19,9 @@ def weight_bytes(model: Any) -> int:
     embedding = model.get_input_embeddings().weight
     output = model.get_output_embeddings().weight
     total = sum(_stored(parameter) for parameter in model.parameters())
-    return total if embedding is output else total - embedding.nbytes
+    total += sum(map(_elsewhere, model.modules()))
+    is_tied = embedding.data_ptr() == output.data_ptr()
+    return total if is_tied else total - embedding.nbytes
 
 
 def cache_bytes(model: Any, context_tokens: float) -> int:
@@ -34,6 +36,13 @@ def step_bytes(loaded: LoadedModel, context_tokens: float, *, drafts: bool) -> i
     """Return the bytes that a step reads in a context; ``drafts`` with the heads."""
     heads = loaded.head_bytes if drafts else 0
     return weight_bytes(loaded.base) + cache_bytes(loaded.base, context_tokens) + heads
+
+
+def _elsewhere(module: nn.Module) -> int:
+    """Return the bytes of a linear layer whose weights the program keeps in another form."""
+    if not isinstance(module, nn.Linear) or module.weight.numel():
+        return 0
+    return module.in_features * module.out_features * module.weight.element_size()
 
 
 def _stored(parameter: Tensor) -> int:
