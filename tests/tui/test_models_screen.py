@@ -266,6 +266,20 @@ async def test_bits_are_chosen() -> None:
         assert second.requests == [Load(ModelSettings(ZEPHYR, quantization="8bit"))]
 
 
+async def test_other_bits_leave_the_rest_of_what_was_asked_for() -> None:
+    asked = ModelSettings(ZEPHYR, base_model="x/base", context_tokens=512, template="zephyr")
+    second = ScriptedEngine()
+    hub = ScriptedHub([zephyr("here")])
+    async with chat(ScriptedEngine(), second, hub=hub, model=asked, size=(130, 30)) as c:
+        screen = await open_models(c)
+        while "▸  8 bits" not in shown(screen):
+            await c.pilot.press("b")
+            await c.settle()
+        await c.pilot.press("enter")
+        await c.until(lambda: second.requests)
+        assert second.requests == [Load(dataclasses.replace(asked, quantization="8bit"))]
+
+
 async def test_filter_and_names_that_are_not_listed() -> None:
     hub = ScriptedHub([BUILTIN, zephyr()])
     async with chat(hub=hub, size=(130, 30)) as c:

@@ -246,7 +246,9 @@ class ModelsScreen(Screen[ModelSettings | None]):
         if not row.is_here:
             self.action_fetch()
             return
-        settings = ModelSettings(model=row.name, device=self._model.device)
+        settings = self._model  # with its base, its context and its template
+        if row.name != self._model.model:
+            settings = ModelSettings(model=row.name, device=self._model.device)
         if row.choice is not None:
             settings = dataclasses.replace(
                 settings, quantization=row.choice.quantization, dtype=row.choice.dtype
