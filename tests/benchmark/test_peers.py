@@ -1,0 +1,147 @@
+"""transformers' own decoding beside the program's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from command_line import HEADS
+from torch import nn
+
+from medusa_chat.benchmark.modes import ModeContestant, parse_mode
+from medusa_chat.benchmark.peers import PeerContestant, PeerError, Variant, variants
+from medusa_chat.benchmark.stock_model import stock_layers, stock_model
+from medusa_chat.engine.protocol import ChatMessage
+from medusa_chat.errors import ContextFullError
+from medusa_chat.settings import DecodeSettings
+
+from .measured import GREEDY, engine
+
+PROMPT = [ChatMessage("user", "def close(self):\n    self.close()\n\ndef close(self):\n    self.")]
+
+
+def peer(decode: DecodeSettings = GREEDY, *, lookup: bool = False) -> PeerContestant:
+    base = engine().model.base
+    return PeerContestant(engine(), decode, lambda: base, lookup=lookup, usual_threads=2)
+
+
+def test_variants() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    words = [one.words for one in variants(cpu, 4, lookup=False)]
+    assert words == [
+        "dynamic cache, 1 thread",
+        "dynamic cache, 4 threads",
+        "static cache, 1 thread",
+        "static cache, 4 threads",
+    ]
+    assert [one.threads for one in variants(cpu, 1, lookup=False)] == [1, 1]
+    assert [one.words for one in variants(cuda, 4, lookup=False)] == [
+        "dynamic cache",
+        "static cache and compile",
+    ]
+    assert variants(cuda, 4, lookup=True) == [Variant("dynamic", None)]
+
+
+@pytest.mark.parametrize("lookup", [False, True])
+def test_greedy_tokens_are_those_of_plain_decoding(lookup: bool) -> None:
+    expected = ModeContestant(engine(), parse_mode("plain", GREEDY)).answer(PROMPT, lambda: False)
+    contestant = peer(lookup=lookup)
+    threads = torch.get_num_threads()
+    answered = contestant.answer(PROMPT, lambda: False)
+    assert answered.tokens == expected.tokens
+    assert answered.stop_reason == "length"
+    assert torch.get_num_threads() == threads
+    assert contestant.is_exact
+    assert contestant.is_peer
+    figures = answered.figures
+    assert figures.tokens == len(expected.tokens)
+    assert figures.prompt_tokens == expected.figures.prompt_tokens
+    assert figures.first_token_seconds is not None
+    assert figures.first_token_seconds > 0
+    assert figures.decode_seconds > 0
+    assert contestant.words in contestant.trials
+    assert len(contestant.trials) == (2 if lookup else 4)
+    assert contestant.trials[contestant.words] == max(contestant.trials.values())
+    if lookup:
+        assert answered.forward_steps < len(answered.tokens)
+    else:
+        assert answered.forward_steps == len(answered.tokens) - 1
+        assert figures.accepted_per_step == 1.0
+
+
+@pytest.mark.parametrize("cache", ["dynamic", "static"])
+def test_each_cache_gives_the_same_tokens(cache: Any) -> None:
+    contestant = peer()
+    contestant._best = Variant(cache, 1)
+    expected = ModeContestant(engine(), parse_mode("plain", GREEDY)).answer(PROMPT, lambda: False)
+    assert contestant.answer(PROMPT, lambda: False).tokens == expected.tokens
+
+
+def test_sampling_is_not_compared() -> None:
+    contestant = peer(replace(GREEDY, temperature=0.8, top_k=3, top_p=0.9))
+    contestant._best = Variant("dynamic", 1)
+    assert not contestant.is_exact
+    assert len(contestant.answer(PROMPT, lambda: False).tokens) == GREEDY.max_new_tokens
+
+
+def test_the_reply_ends_where_the_models_own_does() -> None:
+    ending = replace(GREEDY, ignore_eos=False, raw=True, max_new_tokens=60)
+    prompt = [ChatMessage("user", "def __repr__(self):\n    return ")]
+    ours = ModeContestant(engine(), parse_mode("plain", ending)).answer(prompt, lambda: False)
+    contestant = peer(ending)
+    theirs = contestant.answer(prompt, lambda: False)
+    assert ours.stop_reason == theirs.stop_reason == "eos"
+    assert ours.tokens == theirs.tokens
+
+
+def test_stopped_by_the_user() -> None:
+    assert peer().answer(PROMPT, lambda: True).stop_reason == "cancelled"
+
+
+def test_a_prompt_without_room() -> None:
+    with pytest.raises(ContextFullError, match="fills the model's context of 512"):
+        peer().answer([ChatMessage("user", "x y z " * 500)], lambda: False)
+
+
+def test_whatever_transformers_raises_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    contestant = peer()
+
+    def generate(*_arguments: Any, **_options: Any) -> None:
+        raise RuntimeError("no\nsuch operator")
+
+    monkeypatch.setattr(engine().model.base, "generate", generate)
+    with pytest.raises(PeerError, match="transformers failed: RuntimeError: no such operator"):
+        contestant.answer(PROMPT, lambda: False)
+
+
+class Ours(nn.Linear):
+    """A layer that the program has put over another, for all that its module says."""
+
+
+def test_layers_of_ours_are_taken_out_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ours, "__module__", "medusa_chat.models.somewhere")
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    model[0].__class__ = Ours
+    with pytest.raises(KeyError), stock_layers(model):
+        assert type(model[0]) is nn.Linear
+        raise KeyError
+    assert type(model[0]) is Ours
+
+
+def test_a_model_whose_weights_are_gone_is_loaded_once_more() -> None:
+    loaded = engine().model
+    own = stock_model(loaded)
+    assert own is loaded.base
+    layer = next(one for one in loaded.base.modules() if isinstance(one, nn.Linear))
+    weight = layer.weight.data
+    try:
+        layer.weight.data = weight.new_empty(0, weight.shape[1])
+        again = stock_model(loaded)
+    finally:
+        layer.weight.data = weight
+    assert again is not loaded.base
+    same = next(one for one in again.modules() if isinstance(one, nn.Linear))
+    assert torch.equal(same.weight, weight)
+    assert loaded.settings.model == HEADS
