@@ -13,10 +13,14 @@ from medusa_chat.decoding.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A tree with its tokens filled in: ``tokens`` [N] int64, the root's first."""
+    """A tree with its tokens filled in: ``tokens`` [N] int64, the root's first.
+
+    ``sources`` [N] says where each came from (``mixed_tree.Source``); None is from the heads.
+    """
 
     tree: Tree
     tokens: Tensor
+    sources: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from torch import Tensor
 from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
 from medusa_chat.decoding.drafting import Drafter, HeadLogits, TreeShape
 from medusa_chat.decoding.gumbel import GumbelNoise
+from medusa_chat.decoding.history import History
+from medusa_chat.decoding.mixed_drafting import MixedDrafter
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.repetition_penalty import RepetitionPenalty
 from medusa_chat.decoding.reply_output import Ending, ReplyOutput
 from medusa_chat.decoding.sampling import Sampling
@@ -32,7 +35,7 @@ _PREFILL_CHUNK = 512
 class Request:
     """How one reply is to be decoded. ``typical`` None is exact acceptance."""
 
-    shape: TreeShape
+    shape: TreeShape | MixedTree
     sampling: Sampling
     ending: Ending
     seed: int = 0
@@ -51,7 +54,8 @@ class Emission:
 class Decoder:
     """A model with its cache and heads; decodes one reply at a time.
 
-    The cache outlives a reply: the next prompt reuses its longest common prefix with it.
+    The cache outlives a reply: the next prompt reuses its longest common prefix with it, and what
+    drafts have learnt from that prefix (``history``).
     ``decode_text`` turns token ids into text.
     """
 
@@ -62,11 +66,13 @@ class Decoder:
         self.head_logits = head_logits
         self.decode_text = decode_text
         self.cached: list[int] = []
+        self.history = History(forward.vocabulary, forward.device)
 
     def forget(self) -> None:
-        """Empty the cache, so that the next prompt is prefilled whole."""
+        """Empty the cache, so that the next prompt is prefilled whole and teaches drafts anew."""
         self.forward.truncate(0)
         self.cached.clear()
+        self.history.forget()
 
     def start(self, prompt: Sequence[int], request: Request, *, raw: bool = False) -> Decoding:
         """Prepare to answer ``prompt``. With ``raw`` the text continues the prompt's own.
@@ -105,7 +111,7 @@ class Decoding:
             else None
         )
         self._penalty = self._repetition_penalty()
-        self._drafter = Drafter(request.shape, self._head_logits(), request.sampling.temperature)
+        self._drafter = self._drafter_for(request.shape)
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
         self._prefilled_at = 0.0
@@ -140,6 +146,8 @@ class Decoding:
             hidden = step.hidden[accepted.nodes[-1], None]
             root = accepted.next_token
             position += len(tokens)
+            if isinstance(self._drafter, MixedDrafter):
+                self._drafter.learn(tokens, step.logits[accepted.nodes], root)
             self._last_token_at = time.perf_counter()
             if self._penalty is not None:
                 self._penalty.add([*tokens[1:], root])
@@ -164,6 +172,14 @@ class Decoding:
                 lengths[length] for length in range(1, max(lengths, default=0) + 1)
             ),
         )
+
+    def _drafter_for(self, shape: TreeShape | MixedTree) -> Drafter | MixedDrafter:
+        temperature, head_logits = self._request.sampling.temperature, self._head_logits()
+        if self._noise is None:
+            temperature = 1.0  # nothing is drawn by it
+        if isinstance(shape, MixedTree):
+            return MixedDrafter(shape, head_logits, temperature, self._decoder.history)
+        return Drafter(shape, head_logits, temperature)
 
     def _repetition_penalty(self) -> RepetitionPenalty | None:
         penalty = self._request.sampling.repetition_penalty
@@ -197,14 +213,23 @@ class Decoding:
         self.reused_tokens = self._reusable_tokens()
         self._forward.truncate(self.reused_tokens)
         del decoder.cached[self.reused_tokens :]
+        # What was decoded plainly since has taught nothing: its tokens are known, no more.
+        decoder.history.truncate(self.reused_tokens)
+        learns = isinstance(self._drafter, MixedDrafter)
+        if learns:
+            decoder.history.add(decoder.cached[decoder.history.length :], None)
         while len(decoder.cached) < len(self._prompt):
             if cancelled():
                 return None
             chunk = self._prompt[len(decoder.cached) :][:_PREFILL_CHUNK]
-            output = self._forward.extend(torch.tensor(chunk, device=self._forward.device))
+            ids = torch.tensor(chunk, device=self._forward.device)
+            output = self._forward.extend(ids, len(chunk) if learns else 1)
             decoder.cached += chunk
+            if learns:
+                decoder.history.add(chunk, output.logits)
         self._prefill_seconds = time.perf_counter() - started
-        return output
+        assert output is not None, "the last token is always run again"
+        return StepOutput(output.hidden[-1:], output.logits[-1:])
 
     def _first_token(self, logits: Tensor, position: int) -> int:
         if self._penalty is not None:

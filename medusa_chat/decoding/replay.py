@@ -16,6 +16,7 @@ from torch import Tensor
 from medusa_chat.decoding.decoder import Decoder, Request
 from medusa_chat.decoding.drafting import TreeShape
 from medusa_chat.decoding.dynamic_tree import FixedTree
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Figures
@@ -79,7 +80,7 @@ def log_reply(
     )
 
 
-def replay(log: ReplyLog, shape: TreeShape) -> Figures:
+def replay(log: ReplyLog, shape: TreeShape | MixedTree) -> Figures:
     """Return the figures of decoding the logged reply by ``shape``; its times mean nothing.
 
     The draft begins from nothing: what one replay taught does not serve another.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from medusa_chat.decoding.drafting import TreeShape
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
+from medusa_chat.decoding.mixed_drafting import depth_for
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, presets
 from medusa_chat.decoding.replay import ReplyLog, head_accuracies, replay
 from medusa_chat.decoding.tree import Tree
@@ -20,7 +23,7 @@ SIZES = (8, 16, 32, 64, 128)
 _DEPTH = 4
 _GUESSES = 32
 
-ShapeOf = Callable[[int], TreeShape]
+ShapeOf = Callable[[int], TreeShape | MixedTree]
 """The tree of a method by its number of nodes, the root included."""
 
 
@@ -68,6 +71,13 @@ def methods_for(logs: Sequence[ReplyLog]) -> dict[str, ShapeOf]:
         )
         methods["MEDUSA+"] = lambda nodes: KeptOnlyTree(nodes, depth, guesses, device)
         methods["heads"] = lambda nodes: DynamicTree(nodes, depth, guesses, device)
+
+    def mixed(nodes: int, *, lookup: bool) -> MixedTree:
+        deepest = depth_for(nodes, heads)
+        return MixedTree(nodes, deepest, heads, vocabulary, device, lookup=lookup)
+
+    methods["bigram"] = partial(mixed, lookup=False)
+    methods["all"] = partial(mixed, lookup=True)
     return methods
 
 

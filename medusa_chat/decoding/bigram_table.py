@@ -1,0 +1,88 @@
+"""The bigram table: what the model itself thought would follow each token of the conversation.
+
+Kept by position, with the latest position of each token beside it: then a conversation that is cut
+back to a shared prefix has the table it had there, and the model's opinion of a longer context can
+be looked up as well. S slots, V vocabulary; slot p + 1 belongs to position p, slot 0 to none.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ROW_TOKENS = 32
+FLOOR = -12.0
+"""The log-probability of every token that a row does not hold."""
+
+_FIRST_ROOM = 256
+
+
+class BigramTable:
+    """The table of one conversation. Its memory is bounded by the model's context.
+
+    ``tokens`` [S]: the token behind slot s, i.e. at position s. ``ids`` [S, 32] int32 and ``lifts``
+    [S, 32] float16: the likeliest tokens after a slot's position and by how much their
+    log-probability is above the floor. ``latest`` [V]: the last slot of each token, 0 for none.
+    """
+
+    def __init__(self, vocabulary: int, device: torch.device) -> None:
+        self.row_tokens = min(ROW_TOKENS, vocabulary)
+        self.length = 0
+        self.tokens = torch.zeros(_FIRST_ROOM, dtype=torch.long, device=device)
+        # Where nothing is known the lifts are nothing; the ids differ, as those of any row.
+        self.ids = self._unknown(_FIRST_ROOM)
+        self.lifts = torch.zeros(self.ids.shape, dtype=torch.float16, device=device)
+        self.latest = torch.zeros(vocabulary, dtype=torch.long, device=device)
+
+    def add(self, tokens: Tensor, logits: Tensor | None) -> None:
+        """Append ``tokens`` [n], with the model's ``logits`` [n, V] after each.
+
+        Without logits (a part that was decoded when nothing was drafted from it) their rows know
+        nothing.
+        """
+        first, end = self.length, self.length + tokens.shape[0]
+        self._make_room(end + 2)
+        # A model may read more tokens than it can say; such a one is never guessed.
+        tokens = tokens.clamp(max=self.latest.shape[0] - 1)
+        self.tokens[first:end] = tokens
+        if logits is None:
+            self.ids[first + 1 : end + 1] = self.ids[0]
+            self.lifts[first + 1 : end + 1] = 0
+        else:
+            logits = logits.float()
+            best = logits.topk(self.row_tokens)
+            log_probs = best.values - logits.logsumexp(-1, keepdim=True)
+            self.ids[first + 1 : end + 1] = best.indices
+            self.lifts[first + 1 : end + 1] = (log_probs - FLOOR).clamp_(min=0)
+        self._note(first, end)
+        self.length = end
+
+    def put_root(self, token: int | Tensor) -> None:
+        """Write the next token, certain already, which the model has not answered yet."""
+        self._make_room(self.length + 2)
+        self.tokens[self.length] = token
+
+    def truncate(self, length: int) -> None:
+        """Forget all positions but the first ``length``."""
+        if length < self.length:
+            self.length = length
+            self.latest.zero_()
+            self._note(0, length)
+
+    def _note(self, first: int, end: int) -> None:
+        slots = torch.arange(first + 1, end + 1, device=self.latest.device)
+        # Of a token that comes more than once the largest slot holds, on every device.
+        self.latest.scatter_reduce_(0, self.tokens[first:end], slots, "amax")
+
+    def _make_room(self, slots: int) -> None:
+        room = self.tokens.shape[0]
+        if slots <= room:
+            return
+        more = max(room, slots - room)
+        self.tokens = torch.cat([self.tokens, self.tokens.new_zeros(more)])
+        self.ids = torch.cat([self.ids, self._unknown(more)])
+        self.lifts = torch.cat([self.lifts, self.lifts.new_zeros(more, self.row_tokens)])
+
+    def _unknown(self, slots: int) -> Tensor:
+        ids = torch.arange(self.row_tokens, dtype=torch.int32, device=self.tokens.device)
+        return ids.repeat(slots, 1)

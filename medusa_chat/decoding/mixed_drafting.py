@@ -1,0 +1,91 @@
+"""Drafting from all sources: the heads, the bigram table, and the conversation's own text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from medusa_chat.decoding.acceptance import Draft
+from medusa_chat.decoding.drafting import HeadLogits
+from medusa_chat.decoding.history import History
+from medusa_chat.decoding.mixed_tree import MixedTree
+from medusa_chat.decoding.suffix_lookup import Match
+
+# Of the logarithms of head and row. Together more than 1: where both agree they are surer than
+# either is. By replay flat around this on the built-in model and on the golden one.
+_HEAD_WEIGHT, _ROW_WEIGHT = 0.78, 0.42
+
+
+class MixedDrafter:
+    """Grows the trees of one reply from the heads' guesses and from ``history``."""
+
+    def __init__(
+        self, shape: MixedTree, head_logits: HeadLogits, temperature: float, history: History
+    ) -> None:
+        self._shape = shape
+        self._head_logits = head_logits
+        self._temperature = temperature
+        self._history = history
+        self._match = Match(0, 0)
+        self._root = 0
+
+    @torch.inference_mode()
+    def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
+        """Return the tree behind ``root``, guessed from ``hidden`` [1, H] of the token before it.
+
+        ``noise`` [D or more, V] is that of the positions after the root's, or None when greedy.
+        """
+        shape, table, device = self._shape, self._history.table, hidden.device
+        table.put_root(root)
+        if shape.lookup:
+            self._root, self._match = root, self._history.lookup.match(root)
+            slots = torch.tensor([self._match.slot], device=device)
+            lengths = torch.tensor([self._match.length], device=device)
+        else:
+            slots = table.latest[table.tokens[table.length, None]]
+            lengths = torch.zeros_like(slots)
+        scores, plain = self._scores(hidden, noise)
+        scale = 1.0 if noise is None else 1 / self._temperature
+        weights = [
+            scale * (_ROW_WEIGHT if depth < shape.heads else 1.0) for depth in range(shape.depth)
+        ]
+        odds = torch.tensor(self._history.acceptance.odds(), device=device)
+        tree, tokens, sources = shape.grow(scores, plain, table, weights, slots, lengths, odds)
+        tokens[0] = root
+        return Draft(tree, tokens, sources)
+
+    def learn(self, tokens: Sequence[int], logits: Tensor, root: int) -> None:
+        """Take in what the last draft came to: the accepted ``tokens`` and the ``root`` after them.
+
+        ``logits`` [n, V] are the model's after each of ``tokens``.
+        """
+        if self._shape.lookup:
+            self._history.count_chain(self._match, self._root, [*tokens[1:], root])
+        self._history.add(tokens, logits)
+
+    def _scores(self, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the log-probabilities [D, V] with the noise in them, and those without it."""
+        shape = self._shape
+        parts = []
+        if shape.heads:
+            weight = _HEAD_WEIGHT if noise is None else _HEAD_WEIGHT / self._temperature
+            parts.append(self._head_logits(hidden, shape.heads).float() * weight)
+        if shape.heads < shape.depth:
+            vocabulary = self._history.table.latest.shape[0]
+            parts.append(torch.zeros(shape.depth - shape.heads, vocabulary, device=hidden.device))
+        plain = torch.cat(parts).log_softmax(-1)
+        if noise is None:
+            return plain, None
+        return (plain + noise[: shape.depth]).log_softmax(-1), plain
+
+
+def depth_for(size: int, heads: int) -> int:
+    """Return how deep a tree of ``size`` nodes may grow.
+
+    Chains go on where heads end, though a small tree seldom has room for it.
+    """
+    longest = heads + 4 if heads else 8
+    return min(size - 1, longest, 4 + int(math.log2(size)) // 2)
