@@ -6,13 +6,11 @@ Kept in one small file. What is unreadable in it counts as not measured.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medusa_chat import paths
+from medusa_chat import json_file, paths
 
 _FILE = "speeds.json"
 
@@ -42,13 +40,7 @@ def record(speed: Speed) -> None:
     Raises OSError where nothing can be written.
     """
     kept = [*(one for one in _read() if _key(one) != _key(speed)), speed]
-    file = _file()
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps([dataclasses.asdict(one) for one in kept], indent=1), "utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    json_file.write(_file(), [dataclasses.asdict(one) for one in kept])
 
 
 def speed_of(model: str) -> Speed | None:
@@ -69,10 +61,7 @@ def _key(speed: Speed) -> tuple[str, ...]:
 
 
 def _read() -> list[Speed]:
-    try:
-        loaded = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
+    loaded = json_file.read(_file())
     entries = loaded if isinstance(loaded, list) else []
     return [speed for entry in entries if (speed := _speed(entry)) is not None]
 

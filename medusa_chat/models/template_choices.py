@@ -6,11 +6,9 @@ as not chosen.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
-from medusa_chat import paths
+from medusa_chat import json_file, paths
 from medusa_chat.models.templates import FAMILIES
 
 _FILE = "templates.json"
@@ -21,14 +19,7 @@ def remember(model: str, family: str) -> None:
 
     Raises OSError where nothing can be written; what was kept before is then left as it was.
     """
-    choices = _read() | {model: family}
-    file = _file()
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(choices, indent=1), "utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    json_file.write(_file(), _read() | {model: family})
 
 
 def recall(model: str) -> str | None:
@@ -37,10 +28,7 @@ def recall(model: str) -> str | None:
 
 
 def _read() -> dict[str, str]:
-    try:
-        choices = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
+    choices = json_file.read(_file())
     if not isinstance(choices, dict):
         return {}
     return {model: family for model, family in choices.items() if family in FAMILIES}
