@@ -21,6 +21,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "paths": ((), ("platformdirs",)),
     "settings": (("errors",), ()),
     "log": (("paths",), ()),
+    "json_file": ((), ()),
     "printable": ((), ()),
     "quantities": ((), ()),
     "status_line": (("printable", "quantities"), ()),
@@ -33,6 +34,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models.device_memory": (("models.memory",), ("psutil",)),
     "library": (
         (
+            "json_file",
             *FOUNDATION,
             "printable",
             "quantities",
@@ -59,11 +61,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
+    "models.step_time_store": (("json_file", "paths"), ()),
     "models.hub": (("errors", "printable", "quantities"), ("huggingface_hub",)),
     "models.layout": (("errors",), ()),
     "models.stages": ((), ()),
     "models.templates": (("errors",), ()),
-    "models.template_choices": (("paths", "models.templates"), ()),
+    "models.template_choices": (("json_file", "paths", "models.templates"), ()),
     "models.sampling_defaults": (("settings",), ()),
     "models.files": (
         ("errors", "settings", "models.registry", "models.hub", "models.layout"),
