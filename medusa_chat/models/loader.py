@@ -11,7 +11,9 @@ from torch import Tensor
 
 from medusa_chat.decoding.decoder import Decoder
 from medusa_chat.decoding.drafting import HeadLogits
-from medusa_chat.decoding.step import StockForward
+from medusa_chat.decoding.lean.forward import LeanForward, lean_forward_for
+from medusa_chat.decoding.lean.weights import unpack
+from medusa_chat.decoding.step import Forward, StockForward
 from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
 from medusa_chat.models import checkpoint, template_choices, templates
@@ -55,6 +57,8 @@ class LoadedModel:
     notices: tuple[str, ...]
     defaults: SamplingDefaults
     """How its authors would have its tokens drawn."""
+    stock_reason: str | None = None
+    """Why transformers' own forward runs its steps; None where the lean one does."""
     memory_bytes: int | None = None
     """Measured: what it takes, cache and heads included; None where the system does not tell."""
     base: Any = None
@@ -104,21 +108,17 @@ def _load(
         model = load_base(files.base, dtype, placement, settings.quantization)
     if placement.device.type == "cpu":
         use_threads_for(model.num_parameters())
-        if is_small(model.num_parameters()):  # a large one would not bear to be kept twice
-            pack_linears(model)
     tokenizer = load_tokenizer(files.base)
     context, notices = context_tokens(model.config.get_text_config(), settings.context_tokens)
     report("Checking that it decodes trees", None)
-    forward = StockForward(model, context, MAX_TREE_SIZE)
     with without_outliers(model):
-        reason = defect(model, forward)
-    if reason is not None:
-        forward = StockForward(model, context, MAX_TREE_SIZE, own_mask=False)
-        with without_outliers(model):
+        forward, reason, stock_reason = _forward_of(model, context)
+        if reason is not None:
+            forward = StockForward(model, context, MAX_TREE_SIZE, own_mask=False)
             plain_defect = defect(model, forward, plain=True)
-        if plain_defect is not None:
-            raise _undecodable(settings, model, plain_defect)
-    elif heads is None:
+            if plain_defect is not None:
+                raise _undecodable(settings, model, plain_defect)
+    if reason is None and heads is None:
         reason = "the model has no Medusa heads"
     drafting: Heads | None = None
     if heads is not None:
@@ -139,6 +139,7 @@ def _load(
         device=", ".join(placement.devices_of(model)),
         heads=heads.count if heads is not None and reason is None else 0,
         plain_reason=reason,
+        stock_reason=stock_reason,
         notices=(*files.notices, *notices),
         defaults=read_defaults(files.base),
         base=model,
@@ -150,6 +151,25 @@ def _stored_bytes(heads: Heads | None) -> int:
     if heads is None:
         return 0
     return sum(tensor.nbytes for tensor in (*heads.parameters(), *heads.buffers()))
+
+
+def _forward_of(model: Any, context: int) -> tuple[Forward, str | None, str | None]:
+    """Return what runs steps, why it cannot check trees if it cannot, and why it is not the lean.
+
+    The lean forward takes over the model's weights; the stock one runs what it is not made for.
+    """
+    large = not is_small(model.num_parameters())  # it would not bear to be kept twice
+    lean = lean_forward_for(model, context, MAX_TREE_SIZE, spare=large)
+    if isinstance(lean, LeanForward):
+        reason = defect(model, lean)
+        if reason is None:
+            return lean, None, None
+        unpack(model)
+        lean = reason
+    if model.device.type == "cpu" and not large:
+        pack_linears(model)
+    forward = StockForward(model, context, MAX_TREE_SIZE)
+    return forward, defect(model, forward), lean
 
 
 def _family(settings: ModelSettings) -> str | None:

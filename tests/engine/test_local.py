@@ -12,7 +12,6 @@ from tiny_models import save_base
 from transformers import AutoTokenizer
 
 from medusa_chat.decoding.stats import Figures
-from medusa_chat.decoding.step import StockForward
 from medusa_chat.engine import local
 from medusa_chat.engine.local import Answer, Engine
 from medusa_chat.engine.protocol import ChatMessage
@@ -184,10 +183,7 @@ def test_token_that_the_model_does_not_have(tmp_path: Path) -> None:
 def test_old_model_goes_before_the_new_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine()
     engine.load(ModelSettings(HEADS), quiet)
-    forward = engine.model.decoder.forward
-    assert isinstance(forward, StockForward)
-    old = weakref.ref(forward._model)
-    del forward
+    old = weakref.ref(engine.model.base)
 
     def load(settings: ModelSettings, report: Report) -> LoadedModel:
         assert old() is None

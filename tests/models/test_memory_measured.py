@@ -61,7 +61,7 @@ def loaded(name):
         ),
         lambda *_: None,
     )
-    base = made.decoder.forward._model
+    base = made.base
     # Pages of a mapped file count once they are read, as the first replies would.
     for parameter in base.parameters():
         parameter.sum()

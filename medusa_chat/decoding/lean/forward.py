@@ -19,7 +19,13 @@ from medusa_chat.decoding.lean.cache import LeanCache
 from medusa_chat.decoding.lean.fitness import unfitness
 from medusa_chat.decoding.lean.linear import Product
 from medusa_chat.decoding.lean.rotary import Rotary, rotate_
-from medusa_chat.decoding.lean.weights import layer_weights, norm_of, product_of
+from medusa_chat.decoding.lean.weights import (
+    layer_weights,
+    let_go_of_files,
+    norm_of,
+    product_of,
+    unpack,
+)
 from medusa_chat.decoding.step import StepOutput
 from medusa_chat.decoding.tree import Tree
 
@@ -45,6 +51,8 @@ class LeanForward:
         self._scale: float = attention.scaling
         self._key_heads: int = attention.k_proj.out_features // self._width
         self._query_heads: int = attention.q_proj.out_features // self._width
+        if spare and self.device.type == "cpu":
+            let_go_of_files(model)
         self._embeddings: Tensor = model.get_input_embeddings().weight.detach()
         self._layers = [layer_weights(layer, spare=spare) for layer in model.model.layers]
         self._norm = norm_of(model.model.norm)
@@ -145,13 +153,19 @@ def lean_forward_for(
     device = model.get_input_embeddings().weight.device
     vocabulary = model.get_output_embeddings().out_features
     ids = (torch.arange(1, _CHECK_TOKENS + 1, device=device) * 7919) % vocabulary
-    expected = model(input_ids=ids[None], use_cache=False).logits[0].float()
-    forward = LeanForward(model, context_tokens, tree_room, spare=spare)
-    got = forward.extend(ids, rows=_CHECK_TOKENS).logits
+    try:
+        expected = model(input_ids=ids[None], use_cache=False).logits[0].float()
+        forward = LeanForward(model, context_tokens, tree_room, spare=spare)
+        got = forward.extend(ids, rows=_CHECK_TOKENS).logits
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+        unpack(model)
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"a first run failed ({words[:120]})"
     forward.truncate(0)
-    error = ((got - expected).norm() / expected.norm().clamp(min=1e-30)).item()
+    error_of_norm = ((got - expected).norm() / expected.norm().clamp(min=1e-30)).item()
     quantized = getattr(model, "is_quantized", False)
     allowed = _QUANTIZED_TOLERANCE if quantized else _TOLERANCE[model.dtype]
-    if error <= allowed:
+    if error_of_norm <= allowed:
         return forward
-    return f"its logits came out differently (relative error {error:.2g})"
+    unpack(model)
+    return f"its logits came out differently (relative error {error_of_norm:.2g})"

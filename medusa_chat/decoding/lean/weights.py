@@ -6,7 +6,8 @@ their rows, so that nothing lies in memory twice and the stock forward can still
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class LayerWeights:
 class Part(nn.Linear):
     """A linear layer whose weights are packed with those of others: some rows of their product."""
 
-    product: Product
+    product: PackedProduct
     first: int
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,6 +49,41 @@ class Part(nn.Linear):
         whole = self.product(x.reshape(-1, self.in_features))
         part = whole[:, self.first : self.first + self.out_features]
         return part.reshape(*x.shape[:-1], self.out_features)
+
+
+def unpack(model: nn.Module) -> None:
+    """Give every ``Part`` of ``model`` its own weights back; the packed ones stay as well."""
+    whole: dict[int, Tensor] = {}
+    parts: list[Any] = [module for module in model.modules() if type(module) is Part]
+    for part in parts:
+        product = part.product
+        if id(product) not in whole:
+            whole[id(product)] = product.unpacked()
+        part.weight.data = whole[id(product)][part.first : part.first + part.out_features]
+        part.__class__ = nn.Linear
+
+
+@contextmanager
+def unpacked(model: nn.Module) -> Iterator[None]:
+    """Let ``model`` be as transformers has it for a while: each layer with weights of its own."""
+    parts = [module for module in model.modules() if type(module) is Part]
+    try:
+        unpack(model)
+        yield
+    finally:
+        for part in parts:
+            _let_go(part)
+
+
+def let_go_of_files(model: Any) -> None:
+    """Copy what is not joined out of the files that were mapped into memory.
+
+    While one tensor lies in a file, all of it stays mapped, beside what was packed.
+    """
+    for module in model.modules():
+        if not isinstance(module, nn.Linear):
+            for parameter in module.parameters(recurse=False):
+                parameter.data = parameter.data.clone()
 
 
 def layer_weights(layer: Any, *, spare: bool) -> LayerWeights:
@@ -114,14 +150,18 @@ def _share(modules: Sequence[Any], weight: Tensor, bias: Tensor | None) -> None:
         first = end
 
 
-def _hand_over(modules: Sequence[Any], product: Product) -> None:
+def _hand_over(modules: Sequence[Any], product: PackedProduct) -> None:
     """Let go of the modules' weights; from now on they ask ``product``."""
     first = 0
     for module in modules:
-        module.weight.data = module.weight.new_empty(0, module.in_features)
-        module.__class__ = Part
         module.product, module.first = product, first
+        _let_go(module)
         first += module.out_features
+
+
+def _let_go(part: Any) -> None:
+    part.weight.data = part.weight.new_empty(0, part.in_features)
+    part.__class__ = Part
 
 
 def _query_key_norm(attention: Any) -> RootMeanSquare | None:

@@ -66,3 +66,13 @@ def test_foreign_parts() -> None:
     model = copy.deepcopy(random_model("llama"))
     model.model.layers[1].half()
     assert "torch.float16, torch.float32" in (unfitness(model, 512) or "")
+
+
+def test_a_model_that_cannot_be_run_is_left_to_its_own_words() -> None:
+    model = copy.deepcopy(random_model("llama"))
+
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("no kernel for this\nand a long story")
+
+    model.forward = broken
+    assert lean_forward_for(model, 512, 128) == "a first run failed (no kernel for this)"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from medusa_chat.decoding.lean import weights
-from medusa_chat.decoding.lean.weights import Part
+from medusa_chat.decoding.lean.weights import Part, unpack, unpacked
 
 from ..random_models import random_model
 from .lean_models import built, lean
@@ -57,6 +57,23 @@ def test_sparing_leaves_no_weights_unpacked() -> None:
     assert len(linears) == 15
     assert all(type(linear) is Part and linear.weight.numel() == 0 for linear in linears)
     assert model.get_output_embeddings().out_features == 64
+
+
+def test_spared_weights_come_back_for_a_while() -> None:
+    model = built("qwen2")
+    expected = copy.deepcopy(model)
+    lean(model, spare=True)
+    with unpacked(model):
+        assert {type(module) for module in model.modules()} == {
+            type(module) for module in expected.modules()
+        }
+        for name, weight in expected.named_parameters():
+            assert torch.equal(model.get_parameter(name), weight)
+    assert type(model.lm_head) is Part
+    assert model.lm_head.weight.numel() == 0
+    torch.testing.assert_close(model(IDS).logits, expected(IDS).logits, rtol=1e-4, atol=1e-4)
+    unpack(model)
+    assert torch.equal(model(IDS).logits, expected(IDS).logits)
 
 
 def test_a_matrix_tied_to_the_embeddings_stays() -> None:
