@@ -37,7 +37,7 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
             stream.reconfigure(errors="replace")
     if bench.suite == "gpu":
         return _gpu(bench)
-    suites = {"chat": _chat, "steps": _steps}
+    suites = {"chat": _chat, "steps": _steps, "replay": _replay}
     suite = suites[bench.suite]
     if bench.shape is None:
         fetch_missing(model)
@@ -109,6 +109,31 @@ def _steps(bench: BenchSettings, model: ModelSettings, _decode: DecodeSettings) 
     record = steps_suite.record(result, command_line())
     publish(steps_suite.tables(result), record, as_json=bench.as_json)
     return _INTERRUPTED if interrupt.requested else 0
+
+
+def _replay(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
+    from medusa_chat.benchmark import replay_suite
+    from medusa_chat.benchmark.cases import read_cases
+    from medusa_chat.benchmark.machine import command_line
+
+    cases = read_cases(bench.prompts, bench.prompts_per_category)
+    engine, _ = _loaded(model, has_heads=bench.shape is None)
+    interrupt = Interrupt()
+    interrupt.listen()
+    with StatusLine() as line:
+        result = replay_suite.run_replay(
+            engine,
+            bench.shape or model.model,
+            cases,
+            decode,
+            cancelled=lambda: interrupt.requested,
+            report=line.show,
+        )
+    record = replay_suite.record(result, command_line())
+    publish(replay_suite.tables(result), record, as_json=bench.as_json)
+    if interrupt.requested:
+        return _INTERRUPTED
+    return 1 if result.skipped else 0
 
 
 def _gpu(bench: BenchSettings) -> int:

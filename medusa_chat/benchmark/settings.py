@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from medusa_chat.errors import UsageError
 
-Suite = Literal["chat", "steps", "gpu"]
+Suite = Literal["chat", "steps", "replay", "gpu"]
 Peer = Literal["transformers", "prompt-lookup"]
 
 DEFAULT_MODES = ("plain", "static", "dynamic", "auto")

@@ -53,7 +53,7 @@ def test_a_mode_that_differs_is_caught_with_its_gap(temperature: float) -> None:
     contestants: list[Contestant] = [Scripted("plain"), Scripted("good"), Scripted("broken")]
     items = [
         Item("1", "kind", PROMPT, {"plain": right, "good": right, "broken": [right[0], wrong]}),
-        Item("2", "kind", PROMPT, {name: right for name in ("plain", "good", "broken")}),
+        Item("2", "kind", PROMPT, dict.fromkeys(("plain", "good", "broken"), right)),
     ]
     plain, good, broken = compare(items, contestants, engine(), decode)
     assert plain.holds

@@ -15,8 +15,8 @@ from medusa_chat.benchmark.traffic import cache_bytes, step_bytes, weight_bytes
 
 from .measured import engine
 
-V, H, I, L, KV = 64, 32, 48, 2, 2
-_BLOCKS = L * (2 * H * H + 2 * H * KV * 8 + 3 * H * I + 2 * H) + H
+V, H, M, L, KV = 64, 32, 48, 2, 2
+_BLOCKS = L * (2 * H * H + 2 * H * KV * 8 + 3 * H * M + 2 * H) + H
 
 
 def model(*, tied: bool, dtype: torch.dtype = torch.float32) -> Any:
@@ -24,7 +24,7 @@ def model(*, tied: bool, dtype: torch.dtype = torch.float32) -> Any:
         "llama",
         vocab_size=V,
         hidden_size=H,
-        intermediate_size=I,
+        intermediate_size=M,
         num_hidden_layers=L,
         num_attention_heads=4,
         num_key_value_heads=KV,
@@ -69,7 +69,7 @@ def test_scales_of_four_bits_count() -> None:
 
     made = model(tied=True)
     before = weight_bytes(made)
-    parameter = nn.Parameter(made.model.norm.weight.data)
+    parameter: Any = nn.Parameter(made.model.norm.weight.data)
     parameter.quant_state = State()
     made.model.norm.weight = parameter
     assert weight_bytes(made) == before + 40

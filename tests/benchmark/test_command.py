@@ -1,0 +1,233 @@
+"""``medusa-chat bench`` as it is called: its options, its output, its exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Call
+from torch import Tensor
+
+from medusa_chat.benchmark import command
+from medusa_chat.decoding.acceptance import Accepted, Draft
+from medusa_chat.decoding.decoder import Decoding
+from medusa_chat.decoding.step import StepOutput
+from medusa_chat.run.command import Interrupt
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> str:
+    file = tmp_path / "prompts.jsonl"
+    lines = [
+        {"id": "a", "category": "list", "prompt": "def close(self):"},
+        {"question_id": 82, "category": "code", "turns": ["def read(self):", "and write?"]},
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    return str(file)
+
+
+def test_one_line_of_json_and_the_table_beside_it(bench: Call, prompts: str) -> None:
+    outcome = bench("--prompts", prompts, "--modes", "plain,static,dynamic,auto", "--json")
+    record = outcome.record
+    assert [mode["name"] for mode in record["modes"]] == ["plain", "static", "dynamic", "auto"]
+    assert record["suite"] == "chat"
+    assert record["prompts"] == 3
+    assert record["repeats"] == 1
+    assert record["tokens_must_agree"]
+    assert record["tokens_agree"]
+    assert {one["name"]: one["identical"] for one in record["agreement"]} == dict.fromkeys(
+        ("plain", "static", "dynamic", "auto"), 3
+    )
+    assert record["settings"]["temperature"] == 0
+    assert record["settings"]["max_new_tokens"] == 8
+    assert list(record["categories"]) == ["list", "code"]
+    assert [one["prompts"] for one in record["categories"]["code"]] == [2, 2, 2, 2]
+    assert record["machine"]["versions"].keys() >= {"python", "torch", "transformers"}
+    assert record["command"].startswith("medusa-chat ")
+    for mode in record["modes"]:
+        assert mode["tokens"] == 24
+        assert mode["tokens_per_second"] > 0
+        assert mode["first_token_seconds"] > 0
+        assert mode["bytes_per_step"] > 0
+        rate = mode["bytes_per_step"] / mode["step_seconds"]
+        assert mode["bytes_per_second"] == pytest.approx(rate)
+        assert mode["fraction"] == pytest.approx(rate / record["copy_bytes_per_second"])
+    plain, *medusa = record["modes"]
+    assert plain["accepted_per_step"] == plain["speedup"] == plain["step_ratio"] == 1.0
+    assert all(mode["accepted_per_step"] > 1 for mode in medusa)
+    assert "static: 3 of 3 replies are those of plain" in outcome.err
+
+
+def test_a_table_in_a_pipe(bench: Call, prompts: str) -> None:
+    outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--peers", "transformers")
+    assert outcome.status == 0
+    assert "\x1b" not in outcome.out
+    lines = outcome.out.splitlines()
+    header = next(line for line in lines if line.startswith("mode"))
+    assert header.split()[:3] == ["mode", "tree", "tok/s"]
+    assert [line.split()[0] for line in lines[2:5]] == ["plain", "chain", "transformers"]
+    assert "medians over 3 prompts, 1 run each" in lines[0]
+    assert any(line.startswith("list (1)") for line in lines)
+    assert any(line.startswith("code (2)") for line in lines)
+    assert "transformers: 3 of 3 replies are those of plain" in outcome.out
+    assert "dynamic cache, 1 thread" in outcome.out
+
+
+def test_a_mode_that_differs_is_caught(
+    bench: Call, prompts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = Decoding._accept
+    trees = 0
+
+    def wrong_now_and_then(
+        decoding: Decoding, draft: Draft, step: StepOutput, noise: Tensor | None
+    ) -> tuple[Accepted, list[int]]:
+        nonlocal trees
+        accepted, tokens = accept(decoding, draft, step, noise)
+        if draft.tree.size == 1:
+            return accepted, tokens
+        trees += 1
+        other = Accepted(accepted.nodes, (accepted.next_token + trees % 2) % 512)
+        return other, tokens
+
+    monkeypatch.setattr(Decoding, "_accept", wrong_now_and_then)
+    outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--json")
+    assert outcome.status == 1
+    (record,) = outcome.records
+    assert not record["tokens_agree"]
+    assert record["agreement"][0]["identical"] == 3
+    assert record["agreement"][1]["identical"] < 3
+    assert record["agreement"][1]["first"]["gap"] > 0
+    assert "the tokens differ, which they must not in 32 bits" in outcome.err
+    assert "first difference: prompt" in outcome.err
+
+
+def test_in_16_bits_a_difference_is_told_and_no_failure(
+    bench: Call, prompts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--dtype", "bfloat16", "--json")
+    record = outcome.record
+    assert record["dtype"] == "bfloat16"
+    assert not record["tokens_must_agree"]
+    assert [one["replies"] for one in record["agreement"]] == [3, 3]
+
+
+def test_typical_acceptance_is_not_compared(bench: Call, prompts: str) -> None:
+    options = ("--acceptance", "typical", "--temperature", "0.9", "--json")
+    record = bench("--prompts", prompts, "--modes", "dynamic,chain", *options).record
+    assert record["agreement"] == []
+
+
+def test_a_prompt_that_does_not_fit_is_counted_and_named(bench: Call, tmp_path: Path) -> None:
+    file = tmp_path / "long.jsonl"
+    lines = [{"prompt": "x"}, {"id": "too long", "prompt": "x y z " * 500}]
+    file.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    outcome = bench("--prompts", str(file), "--modes", "plain,chain", "--json")
+    assert outcome.status == 1
+    (record,) = outcome.records
+    assert record["prompts"] == 1
+    (skipped,) = record["skipped"]
+    assert skipped["id"] == "too long"
+    assert "fills the model's context of 512" in skipped["reason"]
+    assert "1 not answered" in outcome.err
+
+
+def test_no_prompt_that_fits(bench: Call, tmp_path: Path) -> None:
+    file = tmp_path / "long.jsonl"
+    file.write_text(json.dumps({"prompt": "x y z " * 500}), "utf-8")
+    said = bench("--prompts", str(file), "--modes", "plain").said(2)
+    assert "None of the 1 prompts could be answered" in said
+
+
+def test_interrupted_it_prints_what_it_has(
+    bench: Call, prompts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    class Pressed(Interrupt):
+        """Ctrl+C in the middle of the second prompt."""
+
+        def __getattribute__(self, name: str) -> Any:
+            nonlocal asked
+            if name == "requested":
+                asked += 1
+                return asked > 60
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(command, "Interrupt", Pressed)
+    outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--json")
+    assert outcome.status == 130
+    (record,) = outcome.records
+    assert record["interrupted"]
+    assert 1 <= record["prompts"] < 3
+    assert "Interrupted" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--modes", "plain,tall"), "neither a tree's name nor a file"),
+        (("--modes", ","), "--modes is empty"),
+        (("--modes", "plain,plain"), "--modes has 'plain' twice"),
+        (("--peers", "vllm"), "--peers 'vllm' is not known"),
+        (("--repeat", "0"), "--repeat 0 is out of range"),
+        (("--per-category", "0"), "--per-category 0 is out of range"),
+        (("--prefix", "0"), "--prefix 0 is out of range"),
+        (("--shape", "llama-9t"), "--shape 'llama-9t' is not known"),
+        (("--suite", "all"), "invalid choice"),
+        (("--tree", "chain"), "--modes instead of --tree"),
+        (("--no-medusa",), "--modes instead of --no-medusa"),
+        (("--temperature", "-1"), "--temperature -1.0 is out of range"),
+        (("--prompts", "nowhere.jsonl"), "nowhere.jsonl cannot be read"),
+    ],
+)
+def test_what_cannot_be_measured(bench: Call, options: Sequence[str], said: str) -> None:
+    outcome = bench(*options)
+    assert outcome.status in (1, 2)
+    assert said in outcome.said(outcome.status)
+
+
+def test_bad_lines_are_named_by_their_number(bench: Call, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "fine"}\nnot JSON\n', "utf-8")
+    assert "line 2 is not a JSON object" in bench("--prompts", str(file)).said(2)
+
+
+def test_steps_of_a_random_shape(call: Call) -> None:
+    options = ("--suite", "steps", "--shape", "builtin", "--repeat", "1", "--prefix", "16")
+    record = call("bench", *options, "--json").record
+    assert record["suite"] == "steps"
+    assert record["model"] == "builtin"
+    assert record["prefix_tokens"] == 16
+    nodes = [one["nodes"] for one in record["steps"]]
+    assert nodes[0] == 1
+    assert nodes[-1] == 128
+    assert nodes == sorted(nodes)
+    # 4.7 million weights in 32 bits, less the keys and values of 16 tokens.
+    assert 18.5e6 < record["bytes_per_step"] < 19.5e6
+
+
+def test_a_replay_scores_every_tree(bench: Call, prompts: str) -> None:
+    outcome = bench("--suite", "replay", "--prompts", prompts, "--json")
+    record = outcome.record
+    assert record["suite"] == "replay"
+    assert record["prompts"] == {"list": 1, "code": 1, "all": 2}
+    scores = {(one["category"], one["method"], one["nodes"]): one for one in record["scores"]}
+    assert {size for _, _, size in scores} == {8, 16, 32, 64, 128}
+    assert {"mc_sim_7b_63", "searched", "MEDUSA+", "heads"} <= {name for _, name, _ in scores}
+    for (category, method, nodes), one in scores.items():
+        assert one["accepted_per_step"] >= 1
+        if category == "all":
+            assert one["tokens"] == 16
+            parts = [scores[kind, method, nodes]["steps"] for kind in ("list", "code")]
+            assert one["steps"] == sum(parts)
+    assert "By category, 8 nodes" in outcome.err
+
+
+def test_the_gpu_suite_needs_a_gpu(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    said = call("bench", "--suite", "gpu").said(1)
+    assert "--suite gpu needs a CUDA device" in said
