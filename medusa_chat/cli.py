@@ -12,7 +12,14 @@ from typing import Any, NoReturn, get_args
 from medusa_chat import __version__, log
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.printable import printable
-from medusa_chat.settings import BUILTIN, Acceptance, DecodeSettings, DType, ModelSettings
+from medusa_chat.settings import (
+    BUILTIN,
+    Acceptance,
+    DecodeSettings,
+    DraftSources,
+    DType,
+    ModelSettings,
+)
 
 _MODEL_FIELDS = (
     "model",
@@ -27,6 +34,7 @@ _MODEL_FIELDS = (
 _DECODE_FIELDS = (
     "tree",
     "tree_size",
+    "draft",
     "acceptance",
     "posterior_threshold",
     "posterior_alpha",
@@ -235,6 +243,11 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
         help="auto, dynamic, chain, root, a preset's name, or a JSON file with a list of paths",
     )
     decoding.add_argument("--tree-size", type=int, metavar="N", help="nodes, the root included")
+    decoding.add_argument(
+        "--draft",
+        choices=get_args(DraftSources),
+        help="what guesses are made from: heads, with a bigram table, with lookup (default: all)",
+    )
     decoding.add_argument("--acceptance", choices=get_args(Acceptance), help="default: exact")
     decoding.add_argument("--posterior-threshold", type=float, metavar="EPSILON")
     decoding.add_argument("--posterior-alpha", type=float, metavar="DELTA")

@@ -12,6 +12,7 @@ Acceptance = Literal["exact", "typical"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["none", "8bit", "4bit"]
 HeadPrecision = Literal["full", "8bit"]
+DraftSources = Literal["heads", "bigram", "all"]
 
 BUILTIN = "builtin"
 """The name of the model that ships with the program."""
@@ -69,13 +70,16 @@ class DecodeSettings:
     """How one reply is decoded. Raises UsageError for a value out of its range.
 
     ``tree`` is ``auto``, ``dynamic``, ``chain``, ``root``, the name of a preset or the path of a
-    JSON file with a list of paths; ``tree_size`` counts the root. ``top_k`` 0 and ``top_p`` 1 keep
+    JSON file with a list of paths; ``tree_size`` counts the root. ``draft`` is what a tree that is
+    grown (auto or dynamic) guesses from: the heads alone, the model's own earlier choices after the
+    same token as well, or the conversation's own text on top. ``top_k`` 0 and ``top_p`` 1 keep
     every token; ``temperature`` 0 takes the likeliest. ``seed`` None draws a fresh one.
     """
 
     medusa: bool = True
     tree: str = "auto"
     tree_size: int | None = None
+    draft: DraftSources = "all"
     acceptance: Acceptance = "exact"
     posterior_threshold: float = 0.09
     posterior_alpha: float = 0.3
@@ -91,6 +95,7 @@ class DecodeSettings:
     system: str | None = None
 
     def __post_init__(self) -> None:
+        _one_of("--draft", self.draft, get_args(DraftSources))
         _one_of("--acceptance", self.acceptance, get_args(Acceptance))
         _in_range("--temperature", self.temperature, 0, math.inf, "0 or more")
         _in_range("--posterior-threshold", self.posterior_threshold, 0, 1, "from 0 to 1")

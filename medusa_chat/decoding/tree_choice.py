@@ -8,6 +8,8 @@ import torch
 
 from medusa_chat.decoding.drafting import TreeShape
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
+from medusa_chat.decoding.mixed_drafting import depth_for
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, named_paths
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.errors import UsageError
@@ -25,7 +27,7 @@ class ChosenTree:
     """A tree and its name."""
 
     name: str
-    shape: TreeShape
+    shape: TreeShape | MixedTree
 
     @property
     def words(self) -> str:
@@ -45,17 +47,36 @@ def check_tree(settings: DecodeSettings) -> None:
 
 
 def choose_tree(
-    settings: DecodeSettings, *, heads: int, vocabulary: int, device: torch.device
+    settings: DecodeSettings,
+    *,
+    heads: int,
+    vocabulary: int,
+    device: torch.device,
+    checks_trees: bool = False,
 ) -> ChosenTree:
     """Return the tree that ``settings`` ask for; the root alone when Medusa is off.
 
-    Raises UsageError for a tree that is not one, or that is deeper than the model has heads.
+    A model without heads whose forward ``checks_trees`` drafts from the conversation, if settings
+    let it. Raises UsageError for a tree that is not one, or that is deeper than the heads go.
     """
     name, size = settings.tree, settings.tree_size
-    if not settings.medusa or heads == 0 or name == "root" or size == 1:
+    grown = name in ("auto", "dynamic")
+    headless = checks_trees and grown and settings.draft != "heads"
+    if not settings.medusa or (heads == 0 and not headless) or name == "root" or size == 1:
         return ChosenTree("root", FixedTree.of(Tree.root(), device))
-    if name in ("auto", "dynamic"):
+    if grown:
         nodes = size or (_GPU_NODES if device.type == "cuda" else _CPU_NODES)
+        if settings.draft != "heads":
+            heads = min(heads, _DYNAMIC_DEPTH)
+            shape = MixedTree(
+                nodes,
+                depth_for(nodes, heads),
+                heads,
+                vocabulary,
+                device,
+                lookup=settings.draft == "all",
+            )
+            return ChosenTree("dynamic", shape)
         depth = min(heads, _DYNAMIC_DEPTH, nodes - 1)
         guesses = min(_DYNAMIC_GUESSES, vocabulary)
         return ChosenTree("dynamic", DynamicTree(nodes, depth, guesses, device))
@@ -68,10 +89,10 @@ def choose_tree(
             f"--tree {name} is {tree.max_depth} deep, but the model has {heads} heads: use a "
             "shallower tree, or --tree dynamic."
         )
-    shape = FixedTree.of(tree, device)
-    if shape.guesses > vocabulary:
+    fixed = FixedTree.of(tree, device)
+    if fixed.guesses > vocabulary:
         raise UsageError(
-            f"--tree {name} has rank {shape.guesses - 1}, but the vocabulary ends at "
+            f"--tree {name} has rank {fixed.guesses - 1}, but the vocabulary ends at "
             f"{vocabulary - 1}."
         )
-    return ChosenTree(name, shape)
+    return ChosenTree(name, fixed)

@@ -139,6 +139,7 @@ def _record(
         "mode": answer.mode,
         "tree": answer.tree.name,
         "tree_size": answer.tree.shape.size,
+        "draft": decode.draft,
         "acceptance": decode.acceptance,
         "temperature": decode.temperature,
         "seed": answer.seed,

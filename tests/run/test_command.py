@@ -245,7 +245,16 @@ def test_interrupt_ends_this_reply_and_begins_no_other(
 ) -> None:
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text('{"prompt": "one"}\n{"prompt": "two"}\n{"prompt": "three"}\n')
-    options = ("--prompts", str(prompts), "--json", "--ignore-eos", "--max-new-tokens", "40")
+    options = (
+        "--prompts",
+        str(prompts),
+        "--json",
+        "--ignore-eos",
+        "--max-new-tokens",
+        "40",
+        "--draft",
+        "heads",
+    )
     whole = run(*options).records
     drafts = itertools.count(1)
     draft = Drafter.draft
