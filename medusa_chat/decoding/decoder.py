@@ -140,10 +140,10 @@ class Decoding:
             noise = self._noise_rows(position + 1)
             draft = self._drafter.draft(root, hidden, noise)
             step = self._forward.step(draft.tokens, draft.tree)
-            accepted, tokens = self._accept(draft, step, noise)
+            accepted, tokens = self._accept(root, draft, step, noise)
             self._forward.compact(accepted.nodes)
             self._decoder.cached += tokens
-            hidden = step.hidden[accepted.nodes[-1], None]
+            hidden = step.hidden.narrow(0, accepted.nodes[-1], 1)
             root = accepted.next_token
             position += len(tokens)
             if isinstance(self._drafter, MixedDrafter):
@@ -252,7 +252,7 @@ class Decoding:
         return self._noise.rows(rows + position)
 
     def _accept(
-        self, draft: Draft, step: StepOutput, noise: Tensor | None
+        self, root: int, draft: Draft, step: StepOutput, noise: Tensor | None
     ) -> tuple[Accepted, list[int]]:
         """Return the accepted path and its tokens, the root's first."""
         penalty, logits = self._penalty, step.logits
@@ -264,6 +264,11 @@ class Decoding:
         if self._request.typical is not None:
             accepted = self._request.typical.accept(draft, logits)
             return accepted, draft.tokens[accepted.nodes].tolist()
+        if draft.tree.size == 1:  # nothing to follow: one number is read, and little work is done
+            if penalty is not None and not whole_tree:
+                logits = penalty.after_nodes(logits, draft)
+            chosen_token = sampling.choose(logits, None if noise is None else noise[:1])
+            return Accepted([0], int(chosen_token)), [root]
         if noise is None or whole_tree:
             noise_of_nodes = None if noise is None else noise[draft.tree.depths]
             choices = sampling.choose(logits, noise_of_nodes)

@@ -8,6 +8,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # The beginning of a character has at most three bytes, one token each at the worst.
 _LONGEST_BEGINNING = 3
 _LONGEST_WAIT = 8
+_LONGEST_STRETCH = 16
+"""Tokens decoded again with each new one; a stretch that begins anew costs another decoding."""
 
 
 class Detokenizer:
@@ -21,12 +23,13 @@ class Detokenizer:
     def __init__(self, decode: Callable[[list[int]], str], context: Sequence[int] = ()) -> None:
         self._decode = decode
         self._known = list(context)
+        self._known_text = decode(self._known)
         self._pending: list[int] = []
 
     def push(self, token: int) -> str:
         """Return the text that ``token`` completes; empty while a character is unfinished."""
         self._pending.append(token)
-        known = self._decode(self._known)
+        known = self._known_text
         text = self._decode(self._known + self._pending)
         settled = len(self._pending)
         if text.endswith(_REPLACEMENT):
@@ -36,15 +39,25 @@ class Detokenizer:
             settled -= _LONGEST_BEGINNING
             text = self._decode(self._known + self._pending[:settled])
         if text != known:
-            self._known, self._pending = self._pending[:settled], self._pending[settled:]
+            self._settle(settled, text)
         return text[len(known) :]
 
     def finish(self) -> str:
         """Return what is left: the replacement characters of bytes that make no character."""
-        known = self._decode(self._known)
+        known = self._known_text
         text = self._decode(self._known + self._pending)
-        self._known, self._pending = self._known + self._pending, []
+        self._known, self._known_text, self._pending = self._known + self._pending, text, []
         return text[len(known) :]
+
+    def _settle(self, count: int, text: str) -> None:
+        """Count the first pending tokens as known; ``text`` is that of all known ones then."""
+        settled = self._pending[:count]
+        self._pending = self._pending[count:]
+        if len(self._known) + count <= _LONGEST_STRETCH:
+            self._known += settled
+            self._known_text = text
+        else:
+            self._known, self._known_text = settled, self._decode(settled)
 
 
 class StopStrings:

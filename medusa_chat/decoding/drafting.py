@@ -46,6 +46,7 @@ class Drafter:
         self._shape = shape
         self._head_logits = head_logits
         self._temperature = temperature
+        self._no_guesses = torch.zeros(0, 0)
 
     def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
         """Return the tree behind ``root``, guessed from ``hidden`` [1, H] of the token before it.
@@ -54,8 +55,8 @@ class Drafter:
         """
         depth, guesses = self._shape.depth, self._shape.guesses
         if depth == 0:
-            no_guesses = torch.zeros(0, 0, device=hidden.device)
-            return fill(self._shape.grow(no_guesses), root, no_guesses.long())
+            tree = self._shape.grow(self._no_guesses)
+            return Draft(tree, torch.tensor([root], device=hidden.device))
         scores = self._head_logits(hidden, depth).float()
         if noise is not None:
             scores = scores / self._temperature + noise[:depth]
