@@ -97,6 +97,11 @@ class Downloads:
         return None if progress is None or progress.state == "cancelled" else progress
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """What was begun in this run, and not given up."""
+        return tuple(name for name in self._downloads if self.progress_of(name) is not None)
+
+    @property
     def running(self) -> tuple[Progress, ...]:
         """How far those are that are not over, the paused ones among them."""
         all_of_them = (download.progress for download in self._downloads.values())

@@ -299,6 +299,30 @@ async def test_filter_and_names_that_are_not_listed() -> None:
         await c.until(lambda: c.app.screen is c.screen)
 
 
+async def test_unlisted_model_stays_in_the_table_while_it_comes() -> None:
+    hub = ScriptedHub([BUILTIN, zephyr()])
+    async with chat(hub=hub, size=(130, 30)) as c:
+        screen = await open_models(c)
+        screen.query_one(Input).focus().value = "some/model"
+        await c.until(lambda: len(table(screen)) == 1)
+        await c.pilot.press("enter", "enter")
+        await c.until(lambda: "Fetching some/model" in shown(c.app.screen))
+        await c.pilot.press("enter")
+        await until_state(c, screen, 0, "downloading")
+        await c.pilot.press("escape")
+        await c.until(lambda: len(table(screen)) == 3)
+        assert table(screen)[2][:2] == ["some/model", "↓ downloading 0%"]
+        screen.query_one(Input).value = "7b zephyr"
+        await c.until(lambda: len(table(screen)) == 1)
+
+
+async def test_foot_names_enter() -> None:
+    async with chat(hub=ScriptedHub([BUILTIN]), size=(80, 24)) as c:
+        screen = await open_models(c)
+        keys = screen.active_bindings.values()
+        assert "Load or fetch" in [key.binding.description for key in keys if key.binding.show]
+
+
 async def test_names_from_the_hub_are_text() -> None:
     hub = ScriptedHub([zephyr(title="[bold]Bold[/] \x1b[31mred", licence="[link=x]y")])
     async with chat(hub=hub, size=(130, 30)) as c:

@@ -33,6 +33,12 @@ _NARROWEST_NAME = 16
 _REFRESH_SECONDS = 1 / 4
 
 
+class _Table(DataTable[Content]):
+    """Names its Enter, which would hide the screen's, at the foot."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "Load or fetch")]
+
+
 class ModelsScreen(Screen[ModelSettings | None]):
     """A table of models and the details of one; closes with what is to be loaded, or None."""
 
@@ -64,7 +70,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
         self._choices: dict[str, Choice] = {}
         self._machine = Static(Content("looking at this machine…"), id="machine")
         self._filter = Input(placeholder="filter, or owner/name of any model on the Hub")
-        self._table: DataTable[Content] = DataTable(cursor_type="row", zebra_stripes=False)
+        self._table = _Table(cursor_type="row", zebra_stripes=False)
         self._details = Static(Content(), id="model-details")
 
     def compose(self) -> ComposeResult:
@@ -101,13 +107,20 @@ class ModelsScreen(Screen[ModelSettings | None]):
     # The table -----------------------------------------------------------------------------------
 
     def _wanted(self) -> list[ModelRow]:
-        """Return the rows that the filter lets through; an unlisted name is a row of its own."""
+        """Return the rows that the filter lets through.
+
+        An unlisted name is a row of its own, and so is what was begun since the cache was read.
+        """
         assert self._catalog is not None
         words = self._filter.value.strip()
         entries = [entry for entry in self._catalog.entries if _matches(entry, words)]
         if words and not any(entry.name == words for entry in entries):
             unlisted = self._supply.hub.unlisted(words)
             entries += [unlisted] if unlisted else []
+        shown = {entry.name for entry in (*entries, *self._catalog.entries)}
+        begun = (name for name in self._supply.downloads.models if name not in shown)
+        others = [entry for name in begun if (entry := self._supply.hub.unlisted(name))]
+        entries += [entry for entry in others if _matches(entry, words)]
         return [
             ModelRow(
                 entry,
