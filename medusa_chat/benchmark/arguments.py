@@ -10,6 +10,7 @@ from medusa_chat.benchmark.settings import (
     DEFAULT_NEW_TOKENS,
     SHAPES,
     BenchSettings,
+    ForwardName,
     Peer,
     Suite,
 )
@@ -65,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a random model of this shape instead of --model: {', '.join(SHAPES)}",
     )
     bench.add_argument(
+        "--forward",
+        choices=get_args(ForwardName),
+        default="auto",
+        help="what runs the steps: transformers' own forward, the lean one, or what fits best "
+        "(%(default)s)",
+    )
+    bench.add_argument(
         "--prefix",
         type=int,
         default=1024,
@@ -90,6 +98,7 @@ def from_namespace(arguments: argparse.Namespace) -> BenchSettings:
         repeats=arguments.repeat,
         prompts_per_category=given.get("per_category"),
         shape=given.get("shape"),
+        forward=arguments.forward,
         prefix_tokens=arguments.prefix,
         as_json="json" in given,
     )

@@ -59,7 +59,7 @@ def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) ->
 
     cases = read_cases(bench.prompts, bench.prompts_per_category)
     modes = [parse_mode(name, decode) for name in bench.modes]
-    engine, usual_threads = _loaded(model, has_heads=bench.shape is None)
+    engine, usual_threads = _loaded(bench, model)
     interrupt = Interrupt()
     interrupt.listen()
     with StatusLine() as line:
@@ -94,7 +94,7 @@ def _steps(bench: BenchSettings, model: ModelSettings, _decode: DecodeSettings) 
     from medusa_chat.benchmark import steps_suite
     from medusa_chat.benchmark.machine import command_line
 
-    engine, _ = _loaded(model, has_heads=False)
+    engine, _ = _loaded(bench, model)
     interrupt = Interrupt()
     interrupt.listen()
     with StatusLine() as line:
@@ -117,7 +117,7 @@ def _replay(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) 
     from medusa_chat.benchmark.machine import command_line
 
     cases = read_cases(bench.prompts, bench.prompts_per_category)
-    engine, _ = _loaded(model, has_heads=bench.shape is None)
+    engine, _ = _loaded(bench, model)
     interrupt = Interrupt()
     interrupt.listen()
     with StatusLine() as line:
@@ -179,13 +179,11 @@ def tell(line: str) -> None:
     print(printable(line), file=sys.stderr, flush=True)
 
 
-def _loaded(model: ModelSettings, *, has_heads: bool) -> tuple[Engine, int]:
-    """Return an engine with the model, and how many threads torch had before.
-
-    Where heads are expected, it is told why there are none.
-    """
+def _loaded(bench: BenchSettings, model: ModelSettings) -> tuple[Engine, int]:
+    """Return an engine with the model, and how many threads torch had before."""
     import torch
 
+    from medusa_chat.benchmark.forward_choice import use_forward
     from medusa_chat.engine.local import Engine
 
     usual_threads = torch.get_num_threads()
@@ -194,6 +192,8 @@ def _loaded(model: ModelSettings, *, has_heads: bool) -> tuple[Engine, int]:
         loaded = engine.load(model, line.show)
     for notice in loaded.notices:
         tell(notice)
-    if has_heads and loaded.plain_reason:
+    # Heads matter to chats alone, and random models have none.
+    if bench.suite == "chat" and bench.shape is None and loaded.plain_reason:
         tell(f"Medusa is off: {loaded.plain_reason}.")
+    use_forward(engine.model, bench.forward)
     return engine, usual_threads

@@ -7,6 +7,7 @@ from typing import Any
 
 from medusa_chat.benchmark.agreement import Agreement
 from medusa_chat.benchmark.chat_suite import ChatResult
+from medusa_chat.benchmark.forward_choice import forward_name, model_words
 from medusa_chat.benchmark.machine import Machine
 from medusa_chat.benchmark.summary import Summary
 from medusa_chat.benchmark.table import DASH, Table, milliseconds, number
@@ -39,6 +40,9 @@ def notes(result: ChatResult) -> list[str]:
     for name, trials in result.trials.items():
         tried = ", ".join(f"{words} {speed:.0f}" for words, speed in trials.items())
         said.append(f"{name} tried (tok/s): {tried}")
+    reason = result.model.stock_reason
+    if reason is not None:
+        said.append(f"The lean forward does not fit: {reason}.")
     said.append(machine_words(result.machine, result.copy_bytes_per_second))
     if result.measurement.interrupted:
         said.append("Interrupted: these are the prompts that everybody had answered.")
@@ -85,7 +89,8 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
         "dtype": result.model.dtype,
         "quantization": result.model.settings.quantization,
         "device": result.model.device,
-        "forward": type(result.model.decoder.forward).__name__,
+        "forward": forward_name(result.model),
+        "stock_reason": result.model.stock_reason,
         "heads": result.model.heads,
         "settings": dataclasses.asdict(result.decode),
         "repeats": result.repeats,
@@ -109,13 +114,10 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
 
 def _title(result: ChatResult) -> str:
     model, decode = result.model, result.decode
-    precision = model.dtype
-    if model.settings.quantization != "none":
-        precision = f"{model.settings.quantization}, {model.dtype}"
     how = "greedy" if decode.temperature == 0 else f"temperature {decode.temperature:g}"
     count = len(result.measurement.items)
     return (
-        f"{result.name} ({precision}, {model.device}), {how}, at most "
+        f"{result.name} ({model_words(model)}), {how}, at most "
         f"{decode.max_new_tokens} new tokens; medians over {count} "
         f"prompt{'' if count == 1 else 's'}, {result.repeats} "
         f"run{'' if result.repeats == 1 else 's'} each"

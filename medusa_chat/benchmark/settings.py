@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from medusa_chat.errors import UsageError
 
 Suite = Literal["chat", "steps", "replay", "gpu"]
+ForwardName = Literal["auto", "stock", "lean"]
 Peer = Literal["transformers", "prompt-lookup"]
 
 DEFAULT_MODES = ("plain", "static", "dynamic", "auto")
@@ -33,6 +34,7 @@ class BenchSettings:
     """None takes all of them."""
     shape: str | None = None
     """A random model of this shape is measured; None takes the model that is named."""
+    forward: ForwardName = "auto"
     prefix_tokens: int = 1024
     """In the cache while steps are timed."""
     as_json: bool = False

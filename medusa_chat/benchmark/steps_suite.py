@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medusa_chat.benchmark.bandwidth import copy_bandwidth
+from medusa_chat.benchmark.forward_choice import forward_name, model_words
 from medusa_chat.benchmark.machine import Machine, describe
 from medusa_chat.benchmark.peak_memory import PeakMemory
 from medusa_chat.benchmark.report import machine_words
@@ -89,11 +90,6 @@ def run_steps(
 
 def tables(result: StepsResult) -> list[Table]:
     """Return the times as a table."""
-    model = result.model
-    precision = model.dtype
-    if model.settings.quantization != "none":
-        precision = f"{model.settings.quantization}, {model.dtype}"
-    forward = type(model.decoder.forward).__name__
     rows = []
     for step in result.steps:
         speed = result.bytes_per_step / step.seconds
@@ -113,7 +109,7 @@ def tables(result: StepsResult) -> list[Table]:
     if result.interrupted:
         notes.append("Interrupted: medians of what had been timed.")
     title = (
-        f"{result.name} ({precision}, {model.device}, {forward}), one forward pass over n nodes "
+        f"{result.name} ({model_words(result.model)}), one forward pass over n nodes "
         f"behind {result.prefix_tokens} tokens; medians of {result.repeats}"
     )
     return [Table(title, _COLUMNS, tuple(rows), tuple(notes))]
@@ -129,7 +125,8 @@ def record(result: StepsResult, command: str) -> dict[str, Any]:
         "dtype": model.dtype,
         "quantization": model.settings.quantization,
         "device": model.device,
-        "forward": type(model.decoder.forward).__name__,
+        "forward": forward_name(model),
+        "stock_reason": model.stock_reason,
         "machine": dataclasses.asdict(result.machine),
         "prefix_tokens": result.prefix_tokens,
         "repeats": result.repeats,

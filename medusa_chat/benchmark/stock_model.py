@@ -8,33 +8,26 @@ from typing import Any
 
 from torch import nn
 
-from medusa_chat.models.base_model import load_base
-from medusa_chat.models.device import place, resolve_dtype
-from medusa_chat.models.files import find_files
+from medusa_chat.decoding.lean.weights import unpack
 from medusa_chat.models.loader import LoadedModel
 
 _OURS = "medusa_chat."
 
 
 def stock_model(loaded: LoadedModel) -> Any:
-    """Return the model with weights of its own: ``loaded``'s base or, for want of them, another.
+    """Return ``loaded``'s base, its layers' own weights given back where they had been packed.
 
-    Raises ModelError when it cannot be loaded again.
+    From then on they lie in memory beside the packed ones.
     """
-    layers = [layer for layer in loaded.base.modules() if isinstance(layer, nn.Linear)]
-    if all(layer.weight.numel() for layer in layers):
-        return loaded.base
-    settings = loaded.settings
-    placement = place(settings.device)
-    dtype = resolve_dtype(settings.dtype, placement.device)
-    return load_base(find_files(settings).base, dtype, placement, settings.quantization)
+    unpack(loaded.base)
+    return loaded.base
 
 
 @contextmanager
 def stock_layers(model: nn.Module) -> Iterator[None]:
     """Run torch's own linear layers for a while, where the program has put others over them.
 
-    Only for a model that holds its own weights.
+    Only for a stock model: each layer has to have its weights.
     """
     ours = {
         layer: type(layer)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Call
-from torch import Tensor
 
 from medusa_chat.benchmark import command
-from medusa_chat.decoding.acceptance import Accepted, Draft
-from medusa_chat.decoding.decoder import Decoding
-from medusa_chat.decoding.step import StepOutput
+from medusa_chat.benchmark.contestant import Messages, Sample
+from medusa_chat.benchmark.modes import ModeContestant
 from medusa_chat.run.command import Interrupt
 
 
@@ -79,27 +78,25 @@ def test_a_table_in_a_pipe(bench: Call, prompts: str) -> None:
 def test_a_mode_that_differs_is_caught(
     bench: Call, prompts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accept = Decoding._accept
-    trees = 0
+    answer = ModeContestant.answer
 
-    def wrong_now_and_then(
-        decoding: Decoding, draft: Draft, step: StepOutput, noise: Tensor | None
-    ) -> tuple[Accepted, list[int]]:
-        nonlocal trees
-        accepted, tokens = accept(decoding, draft, step, noise)
-        if draft.tree.size == 1:
-            return accepted, tokens
-        trees += 1
-        other = Accepted(accepted.nodes, (accepted.next_token + trees % 2) % 512)
-        return other, tokens
+    def wrong_in_a_chain(
+        contestant: ModeContestant, messages: Messages, cancelled: Callable[[], bool]
+    ) -> Sample:
+        right = answer(contestant, messages, cancelled)
+        if contestant.name != "chain":
+            return right
+        first, second, *others = right.tokens
+        return replace(right, tokens=(first, (second + 1) % 512, *others))
 
-    monkeypatch.setattr(Decoding, "_accept", wrong_now_and_then)
+    monkeypatch.setattr(ModeContestant, "answer", wrong_in_a_chain)
     outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--json")
     assert outcome.status == 1
     (record,) = outcome.records
     assert not record["tokens_agree"]
     assert record["agreement"][0]["identical"] == 3
-    assert record["agreement"][1]["identical"] < 3
+    assert record["agreement"][1]["identical"] == 0
+    assert record["agreement"][1]["first"]["position"] == 1
     assert record["agreement"][1]["first"]["gap"] > 0
     assert "the tokens differ, which they must not in 32 bits" in outcome.err
     assert "first difference: prompt" in outcome.err

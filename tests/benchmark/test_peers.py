@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from command_line import HEADS
+from tiny_models import save_base
 from torch import nn
+from transformers import AutoModelForCausalLM
 
 from medusa_chat.benchmark.modes import ModeContestant, parse_mode
 from medusa_chat.benchmark.peers import PeerContestant, PeerError, Variant, variants
 from medusa_chat.benchmark.stock_model import stock_layers, stock_model
+from medusa_chat.decoding.lean.forward import lean_forward_for
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import ContextFullError
 from medusa_chat.settings import DecodeSettings
@@ -129,18 +132,19 @@ def test_layers_of_ours_are_taken_out_for_a_while(monkeypatch: pytest.MonkeyPatc
     assert type(model[0]) is Ours
 
 
-def test_a_model_whose_weights_are_gone_is_loaded_once_more() -> None:
-    loaded = engine().model
-    own = stock_model(loaded)
-    assert own is loaded.base
-    layer = next(one for one in loaded.base.modules() if isinstance(one, nn.Linear))
-    weight = layer.weight.data
-    try:
-        layer.weight.data = weight.new_empty(0, weight.shape[1])
-        again = stock_model(loaded)
-    finally:
-        layer.weight.data = weight
-    assert again is not loaded.base
-    same = next(one for one in again.modules() if isinstance(one, nn.Linear))
-    assert torch.equal(same.weight, weight)
-    assert loaded.settings.model == HEADS
+def test_weights_that_were_packed_are_given_back(tmp_path: Path) -> None:
+    base = save_base(tmp_path / "base", "llama")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    ids = torch.arange(8)[None]
+    layer = model.model.layers[0].mlp.down_proj
+    weight = layer.weight.detach().clone()
+    expected = model(ids).logits
+    lean = lean_forward_for(model, 64, 8, spare=True)
+    assert not isinstance(lean, str)
+    assert layer.weight.numel() == 0
+    stock = stock_model(replace(engine().model, base=model))
+    assert stock is model
+    assert torch.equal(layer.weight, weight)
+    with stock_layers(stock):
+        assert {type(one) for one in stock.modules() if isinstance(one, nn.Linear)} == {nn.Linear}
+        assert torch.allclose(stock(ids).logits, expected, atol=1e-5)
