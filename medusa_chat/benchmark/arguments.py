@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--modes",
         default=",".join(DEFAULT_MODES),
         metavar="LIST",
-        help="plain, static (a preset), dynamic, auto, or any tree of --tree; with :N of N nodes "
-        "(%(default)s)",
+        help="plain, static (a preset), dynamic, auto, or any tree of --tree; :N says of how many "
+        "nodes, +heads, +bigram or +all what it guesses from, as --draft does (%(default)s)",
     )
     bench.add_argument(
         "--peers",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast, get_args
 
 from medusa_chat.benchmark.contestant import Messages, Sample
 from medusa_chat.benchmark.peak_memory import PeakMemory
 from medusa_chat.decoding.tree_choice import ChosenTree, check_tree
 from medusa_chat.engine.local import Engine
 from medusa_chat.errors import UsageError
-from medusa_chat.settings import DecodeSettings
+from medusa_chat.settings import DecodeSettings, DraftSources
 
 _STATIC_PRESET = "mc_sim_7b_63"
 """The Medusa framework's own default."""
@@ -32,20 +33,25 @@ class Mode:
 
 
 def parse_mode(name: str, decode: DecodeSettings) -> Mode:
-    """Return the mode that is called ``TREE`` or ``TREE:NODES``, otherwise as ``decode`` says.
+    """Return the mode called ``TREE[:NODES][+SOURCES]``, otherwise as ``decode`` says.
 
-    ``plain`` is decoding with Medusa off and ``static`` a preset of the Medusa framework. Raises
-    UsageError for a tree that does not exist.
+    ``plain`` is decoding with Medusa off and ``static`` a preset of the Medusa framework; sources
+    are those of ``--draft``. Raises UsageError for a tree that does not exist.
     """
-    tree, separator, nodes = name.partition(":")
+    words, plus, sources = name.rpartition("+")
+    if not plus or sources not in get_args(DraftSources):  # a file's name may have one too
+        words = name
+    else:
+        decode = replace(decode, draft=cast("DraftSources", sources))
+    tree, separator, nodes = words.partition(":")
     size = decode.tree_size
     if separator:
         if not (nodes.isascii() and nodes.isdigit()):
             raise UsageError(f"--modes {name!r} has no number of nodes: write {tree}:8, or {tree}.")
         size = int(nodes)
     if tree == "plain":
-        if separator:
-            raise UsageError(f"--modes {name!r}: plain decoding has no tree, write plain.")
+        if name != "plain":
+            raise UsageError(f"--modes {name!r}: plain decoding has no tree: write plain.")
         return Mode(name, replace(decode, medusa=False, tree="auto", tree_size=None))
     is_static = tree == "static"
     settings = replace(

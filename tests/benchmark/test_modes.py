@@ -26,6 +26,10 @@ def test_names_of_modes() -> None:
     assert static.takes_the_size_of_auto
     sized = parse_mode("dynamic:16", replace(GREEDY, tree_size=4))
     assert (sized.name, sized.decode.tree, sized.decode.tree_size) == ("dynamic:16", "dynamic", 16)
+    drafted = parse_mode("auto+bigram", GREEDY).decode
+    assert (drafted.tree, drafted.draft) == ("auto", "bigram")
+    both = parse_mode("dynamic:16+heads", GREEDY).decode
+    assert (both.tree, both.tree_size, both.draft) == ("dynamic", 16, "heads")
     assert parse_mode("static:5", GREEDY).takes_the_size_of_auto is False
     assert parse_mode("chain", replace(GREEDY, tree_size=4)).decode.tree_size == 4
 
@@ -39,6 +43,8 @@ def test_names_of_modes() -> None:
         ("dynamic:0", "--tree-size 0 is out of range"),
         ("dynamic:129", "--tree-size 129 is out of range"),
         ("plain:4", "plain decoding has no tree"),
+        ("plain+heads", "plain decoding has no tree"),
+        ("dynamic+tails", "neither a tree's name nor a file"),
     ],
 )
 def test_names_that_are_none(name: str, said: str) -> None:
@@ -78,7 +84,7 @@ def test_a_tree_that_is_too_deep_for_the_model_is_refused(tmp_path: Path) -> Non
 def test_all_modes_give_the_same_tokens_from_an_empty_cache(temperature: float) -> None:
     decode = replace(GREEDY, temperature=temperature)
     samples = []
-    for name in ("plain", "static", "dynamic:6", "chain", "auto"):
+    for name in ("plain", "static", "dynamic:6", "dynamic:6+heads", "chain", "auto"):
         contestant = ModeContestant(engine(), parse_mode(name, decode))
         first = contestant.answer(PROMPT, lambda: False)
         again = contestant.answer(PROMPT, lambda: False)
