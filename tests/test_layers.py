@@ -58,6 +58,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "status_line",
             "models.files",
             "models.hub",
+            "models.templates",
         ),
         (),
     ),

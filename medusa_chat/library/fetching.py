@@ -9,6 +9,7 @@ from medusa_chat.errors import HubError
 from medusa_chat.models.files import find_files, source
 from medusa_chat.models.hub.plan import Plan
 from medusa_chat.models.hub.progress import Progress
+from medusa_chat.models.templates import family
 from medusa_chat.printable import printable
 from medusa_chat.quantities import duration, rate, size
 from medusa_chat.settings import ModelSettings
@@ -62,10 +63,12 @@ def missing_repository(settings: ModelSettings) -> str | None:
 def plan_missing(settings: ModelSettings, missing: str) -> Plan:
     """Ask the Hub what ``settings.model`` takes, of which ``missing`` is not here.
 
-    Raises HubError when the Hub does not give it.
+    Raises HubError when the Hub does not give it, UsageError for a template that is not known.
     """
     from medusa_chat.models.hub.plan_for import make_plan
 
+    if settings.template is not None:  # loading would say so after hours of fetching
+        family(settings.template)
     wanted = source(settings)
     # Of heads in a folder here, only the base is to be fetched.
     return make_plan(missing) if wanted.is_folder else make_plan(wanted.name, wanted.base)

@@ -51,7 +51,7 @@ class Hub(Protocol):
         ...
 
     def plan(self, settings: ModelSettings) -> Plan:
-        """Ask the Hub what is to be downloaded. Raises HubError, ModelError without a base."""
+        """Ask the Hub what is to be downloaded. Raises MedusaChatError."""
         ...
 
     def download(self, plan: Plan) -> Download:
@@ -99,8 +99,8 @@ class Supply:
     async def bring(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
         """Return once the model's files are here; ``tell`` gets the plan of a download.
 
-        Raises HubError when the Hub does not give them, or the user cancels, and ModelError for
-        heads of which no base is known.
+        Raises HubError when the Hub does not give them, or the user cancels, and another
+        MedusaChatError where it need not even be asked, as for an unknown template.
         """
         if await in_background(self.hub.is_here, settings):
             return

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from loopback_hub import Hub
 from tiny_models import random_heads, save_heads
 
-from medusa_chat.errors import HubError
+from medusa_chat.errors import HubError, UsageError
 from medusa_chat.library import fetching
 from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.models.files import find_files
@@ -52,6 +52,12 @@ def test_sizes_before_the_download_and_nothing_when_all_is_here(
     hub.requests.clear()
     fetch_missing(settings)
     assert capsys.readouterr().err == ""
+    assert hub.requests == []
+
+
+def test_unknown_template_is_said_before_anything_is_fetched(hub: Hub) -> None:
+    with pytest.raises(UsageError, match="'zephyrr' is not known"):
+        fetch_missing(ModelSettings(BASE, template="zephyrr"))
     assert hub.requests == []
 
 
