@@ -45,6 +45,22 @@ def attend(
     return found.reshape(count, heads * width)
 
 
+def windowed_mask(
+    sees: Tensor, length: Tensor, window: int, group: int, dtype: torch.dtype
+) -> Tensor:
+    """Return ``mask_of`` for a window of fixed size, [n * G, window].
+
+    ``length`` [] is the number of keys before the step's own, on the device: a CUDA graph is
+    replayed for many lengths. What lies behind the step's own keys is hidden.
+    """
+    count = sees.shape[0]
+    own = torch.arange(window, device=sees.device) - length
+    of_step = sees.index_select(1, own.clamp(0, count - 1)) & (own < count)
+    mask = torch.zeros(count, window, dtype=dtype, device=sees.device)
+    mask.masked_fill_(~(of_step | (own < 0)), -torch.inf)
+    return mask.repeat_interleave(group, 0)
+
+
 def mask_of(sees: Tensor, before: int, group: int, dtype: torch.dtype) -> Tensor:
     """Return the mask of n rows that all see ``before`` keys and, of their own, those of ``sees``.
 

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 _FIRST_ALLOTMENT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of each layer: where a step's rows go, and the keys and values [J, S, D] that it looks at."""
+
+    slots: Sequence[Tensor]
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
+    rows: Tensor | None = None
+    """Which rows of a slot are written; None for all of them."""
+
+    def put(self, layer: int, states: Tensor) -> None:
+        """Write a step's ``states`` [2 J, n, D]."""
+        if self.rows is None:
+            self.slots[layer].copy_(states)
+        else:
+            self.slots[layer].index_copy_(1, self.rows, states)
 
 
 class LeanCache:
@@ -44,15 +63,25 @@ class LeanCache:
         self.rows = grown
         return True
 
-    def views(self, count: int) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
-        """Return of each layer where ``count`` rows go, and the keys and values up to them.
-
-        The first are [2 J, count, D], the others [J, length + count, D].
-        """
+    def places(self, count: int) -> Places:
+        """Return where ``count`` rows go, and the rows up to them."""
         end = self.length + count
-        window = self.rows[:, :, :end]
-        keys, values = torch.split(window, self._heads, 1)
-        return self.rows[:, :, self.length : end].unbind(0), keys.unbind(0), values.unbind(0)
+        keys, values = torch.split(self.rows[:, :, :end], self._heads, 1)
+        slots = self.rows[:, :, self.length : end].unbind(0)
+        return Places(slots, keys.unbind(0), values.unbind(0))
+
+    def window(self, count: int) -> int:
+        """Return the power of two of rows that a step of ``count`` needs, or all that there are."""
+        window = _FIRST_ALLOTMENT
+        while window < self.length + count:
+            window *= 2
+        return min(window, self.allotted)
+
+    def windowed_places(self, rows: Tensor, window: int) -> Places:
+        """Return the first ``window`` rows of all, written at ``rows`` [n]: of fixed shape."""
+        view = self.rows[:, :, :window]
+        keys, values = torch.split(view, self._heads, 1)
+        return Places(view.unbind(0), keys.unbind(0), values.unbind(0), rows)
 
     def keep(self, nodes: Sequence[int]) -> None:
         """Accept some rows of the last step, ``nodes`` ascending; the others are forgotten."""

@@ -52,3 +52,14 @@ def _foreign_part(model: Any) -> str | None:
     if dtypes - {torch.float32, torch.float16, torch.bfloat16} or len(dtypes) > 1:
         return f"its layers are of {', '.join(sorted(map(str, dtypes)))}"
     return None
+
+
+def graph_obstacle(model: Any) -> str | None:
+    """Return why steps of ``model`` cannot be CUDA graphs, or None where they can."""
+    device: torch.device = model.get_input_embeddings().weight.device
+    if device.type != "cuda":
+        return f"the model is on {device}"
+    for module in model.modules():
+        if type(module).__name__ == "Linear8bitLt" and module.state.threshold != 0:
+            return "its 8-bit layers set large columns apart, and wait for the device to find them"
+    return None

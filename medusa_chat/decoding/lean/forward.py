@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from medusa_chat.decoding.lean.attention import attend, mask_of
-from medusa_chat.decoding.lean.cache import LeanCache
-from medusa_chat.decoding.lean.fitness import unfitness
+from medusa_chat.decoding.lean.attention import attend, mask_of, windowed_mask
+from medusa_chat.decoding.lean.cache import LeanCache, Places
+from medusa_chat.decoding.lean.fitness import graph_obstacle, unfitness
+from medusa_chat.decoding.lean.graph import StepGraphs, StepInputs
 from medusa_chat.decoding.lean.linear import Product
 from medusa_chat.decoding.lean.rotary import Rotary, rotate_
 from medusa_chat.decoding.lean.weights import (
@@ -70,6 +71,18 @@ class LeanForward:
             self._embeddings,
         )
 
+        self._group = self._query_heads // self._key_heads
+        self.graph_obstacle = graph_obstacle(model)
+        """Why steps are not CUDA graphs; None where they are."""
+        self._graphs: StepGraphs | None = None
+        if self.graph_obstacle is None:
+            self._graphs = StepGraphs(self._run_windowed)
+
+    @property
+    def graphs_in_use(self) -> bool:
+        """Whether steps are replayed from CUDA graphs."""
+        return self._graphs is not None and self._graphs.failure is None
+
     @property
     def length(self) -> int:
         """Accepted tokens in the cache."""
@@ -77,9 +90,16 @@ class LeanForward:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, tree: Tree) -> StepOutput:
-        """Run the tree's ``tokens`` [N]; the output has a row a node."""
-        positions = tree.depths + self._cache.length
-        return self._run(tokens, positions, tree.mask, tokens.shape[0])
+        """Run the tree's ``tokens`` [N]; the output has a row a node.
+
+        From a CUDA graph the output lies where the next step will put its own.
+        """
+        self._reserve(tokens.shape[0])
+        output = self._graphs.step(tokens, tree, self._cache) if self._graphs is not None else None
+        if output is None:
+            positions = tree.depths + self._cache.length
+            output = self._run(tokens, positions, tree.mask, tokens.shape[0])
+        return output
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:
@@ -87,6 +107,7 @@ class LeanForward:
         count, start = tokens.shape[0], self._cache.length
         positions = torch.arange(start, start + count, device=self.device)
         causal = torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
+        self._reserve(count)
         output = self._run(tokens, positions, causal, rows)
         self._cache.keep(range(count))
         return output
@@ -100,36 +121,50 @@ class LeanForward:
         """Forget all accepted tokens but the first ``length``."""
         self._cache.truncate(length)
 
+    def _reserve(self, count: int) -> None:
+        if self._cache.reserve(count):
+            self._rotary.reach(min(self._cache.allotted, self.context_tokens))
+            if self._graphs is not None:
+                self._graphs.forget()
+
     def _run(self, tokens: Tensor, positions: Tensor, sees: Tensor, rows: int) -> StepOutput:
         """Run ``tokens`` [n] at ``positions`` [n]; ``sees`` [n, n] is who attends to whom."""
         count, cache = tokens.shape[0], self._cache
-        if cache.reserve(count):
-            self._rotary.reach(min(cache.allotted, self.context_tokens))
-        # Guesses past the last position are never emitted: any position will do for them.
-        cos, sin = self._rotary.at(positions.clamp(max=self.context_tokens - 1))
         mask = None
         if count > 1:
-            group = self._query_heads // self._key_heads
-            mask = mask_of(sees, cache.length, group, self._embeddings.dtype)
-        x = self._embeddings.index_select(0, tokens)
-        x = self._through_layers(x, cos, sin, mask)
-        hidden = self._norm(x[-rows:])
-        return StepOutput(hidden, self._output(hidden).float())
+            mask = mask_of(sees, cache.length, self._group, self._embeddings.dtype)
+        return self._layered(tokens, positions, mask, cache.places(count), rows)
 
-    def _through_layers(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        count = x.shape[0]
-        turned = self._query_heads + self._key_heads
-        for layer, slot, keys, values in zip(self._layers, *self._cache.views(count), strict=True):
+    def _run_windowed(self, inputs: StepInputs, window: int) -> StepOutput:
+        """Run a step in ``window`` rows of the cache: shapes alone decide what is computed."""
+        count = inputs.tokens.shape[0]
+        mask = windowed_mask(
+            inputs.sees, inputs.length, window, self._group, self._embeddings.dtype
+        )
+        rows = torch.arange(count, device=self.device) + inputs.length
+        places = self._cache.windowed_places(rows, window)
+        return self._layered(inputs.tokens, inputs.depths + inputs.length, mask, places, count)
+
+    def _layered(
+        self, tokens: Tensor, positions: Tensor, mask: Tensor | None, places: Places, rows: int
+    ) -> StepOutput:
+        # Guesses past the last position are never emitted: any position will do for them.
+        cos, sin = self._rotary.at(positions.clamp(max=self.context_tokens - 1))
+        x = self._embeddings.index_select(0, tokens)
+        count, turned = x.shape[0], self._query_heads + self._key_heads
+        for index, layer in enumerate(self._layers):
             qkv = layer.qkv(layer.attention_norm(x)).view(count, -1, self._width)
             if layer.query_key_norm is not None:
                 qkv[:, :turned] = layer.query_key_norm(qkv[:, :turned])
             rotate_(qkv[:, :turned], cos, sin)
-            slot.copy_(qkv[:, self._query_heads :].transpose(0, 1))
-            found = attend(qkv[:, : self._query_heads], keys, values, mask, self._scale)
+            places.put(index, qkv[:, self._query_heads :].transpose(0, 1))
+            queries = qkv[:, : self._query_heads]
+            found = attend(queries, places.keys[index], places.values[index], mask, self._scale)
             x = layer.output(found).add_(x)
             gate, up = layer.gate_up(layer.mlp_norm(x)).chunk(2, -1)
             x += layer.down(functional.silu(gate).mul_(up))
-        return x
+        hidden = self._norm(x[-rows:])
+        return StepOutput(hidden, self._output(hidden).float())
 
 
 def _output_product(output: Any, embeddings: Tensor, *, spare: bool) -> Product:

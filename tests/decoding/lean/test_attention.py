@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from medusa_chat.decoding.lean.attention import attend, mask_of
+from medusa_chat.decoding.lean.attention import attend, mask_of, windowed_mask
 
 
 def written_out(
@@ -41,3 +41,14 @@ def test_one_row_sees_all() -> None:
     queries, (keys, values) = torch.randn(1, 4, 8), torch.randn(2, 2, 7, 8)
     expected = written_out(queries, keys, values, torch.ones(1, 7, dtype=torch.bool), 0.3)
     torch.testing.assert_close(attend(queries, keys, values, None, 0.3), expected)
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("before", [0, 9, 27])
+def test_a_windows_mask_hides_the_rest(group: int, before: int) -> None:
+    own = torch.ones(5, 5, dtype=torch.bool).tril()
+    mask = windowed_mask(own, torch.tensor(before), 32, group, torch.float32)
+    assert mask.shape == (5 * group, 32)
+    expected = mask_of(own, before, group, torch.float32)
+    assert torch.equal(mask[:, : before + 5], expected)
+    assert (mask[:, before + 5 :] == -torch.inf).all()

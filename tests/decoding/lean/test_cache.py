@@ -21,15 +21,19 @@ def run(cache: LeanCache, numbers: Sequence[int]) -> None:
     """Write a step's rows: a row's number is in all its places, layers 100 apart."""
     cache.reserve(len(numbers))
     column = torch.tensor(numbers, dtype=torch.float32)[:, None]
-    for layer, (slot, keys, values) in enumerate(zip(*cache.views(len(numbers)), strict=True)):
-        slot[:HEADS], slot[HEADS:] = column + 100 * layer, -column - 100 * layer
+    places = cache.places(len(numbers))
+    for layer in range(LAYERS):
+        of_layer = (column + 100 * layer).expand(HEADS, -1, WIDTH)
+        places.put(layer, torch.cat([of_layer, -of_layer]))
+        keys, values = places.keys[layer], places.values[layer]
         assert keys.shape == (HEADS, cache.length + len(numbers), WIDTH)
         assert torch.equal(keys, -values)
 
 
 def kept(cache: LeanCache) -> list[int]:
     """Return the accepted rows, after a look at every copy of them."""
-    _, keys, values = cache.views(0)
+    places = cache.places(0)
+    keys, values = places.keys, places.values
     numbers: list[int] = keys[0][0, :, 0].int().tolist()
     for layer in range(LAYERS):
         assert torch.equal(keys[layer], -values[layer])
@@ -91,3 +95,29 @@ def test_refuses_more_rows_than_there_is_room_for() -> None:
     cache.keep(range(6))
     with pytest.raises(AssertionError, match="9 rows in a cache of 8"):
         cache.reserve(3)
+
+
+def test_a_window_holds_what_a_step_needs() -> None:
+    cache = empty(700)
+    run(cache, range(600))
+    cache.keep(range(600))
+    assert cache.window(1) == 700
+    cache.truncate(300)
+    assert cache.window(200) == 512
+    assert cache.window(213) == 700
+    cache.truncate(10)
+    assert cache.window(64) == 256
+
+
+def test_a_window_is_written_where_it_is_told() -> None:
+    cache = empty(600)
+    run(cache, range(10))
+    cache.keep(range(10))
+    places = cache.windowed_places(torch.tensor([10, 11]), 256)
+    for layer in range(LAYERS):
+        assert places.keys[layer].shape == (HEADS, 256, WIDTH)
+        states = torch.tensor([90.0, 91.0])[:, None].expand(2 * HEADS, -1, WIDTH) + 100 * layer
+        states = torch.cat([states[:HEADS], -states[HEADS:]])
+        places.put(layer, states)
+    cache.keep([0, 1])
+    assert kept(cache) == [*range(10), 90, 91]

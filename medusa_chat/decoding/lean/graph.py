@@ -1,0 +1,131 @@
+"""A step as one CUDA graph for each size of a tree and window of the cache.
+
+Launching the kernels of 32 layers one by one costs the host some three milliseconds, as much as the
+device takes to read a model of seven billion weights. A graph launches them all at once; its shapes
+and addresses are fixed, so what differs between steps is copied to where the graph looks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from medusa_chat.decoding.lean.cache import LeanCache
+from medusa_chat.decoding.step import StepOutput
+from medusa_chat.decoding.tree import Tree
+
+_WARM_UPS = 2
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StepInputs:
+    """What differs between the replays of a graph.
+
+    ``tokens`` [n], ``depths`` [n], ``sees`` [n, n] and the number of accepted rows ``length`` [].
+    """
+
+    tokens: Tensor
+    depths: Tensor
+    sees: Tensor
+    length: Tensor
+
+    @classmethod
+    def of(cls, count: int, device: torch.device) -> StepInputs:
+        """Return places for a step of ``count`` nodes."""
+        numbers = torch.zeros(2, count, dtype=torch.long, device=device)
+        sees = torch.eye(count, dtype=torch.bool, device=device)
+        return cls(*numbers, sees, torch.zeros((), dtype=torch.long, device=device))
+
+    def fill(self, tokens: Tensor, tree: Tree, length: int) -> None:
+        """Put a step where the graph looks for it."""
+        self.tokens.copy_(tokens)
+        self.depths.copy_(tree.depths)
+        self.sees.copy_(tree.mask)
+        self.length.fill_(length)
+
+
+def capture(record: Callable[[], None], pool: object) -> Callable[[], None]:
+    """Run ``record`` and return what repeats it on the device: the one call that needs a GPU.
+
+    ``pool`` is memory that graphs share: they never run at the same time.
+    """
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(_WARM_UPS):  # kernels are chosen and workspaces made outside of the graph
+            record()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, pool=pool):
+        record()
+    return graph.replay
+
+
+class _StepGraph:
+    """A graph and what goes into it and comes out."""
+
+    def __init__(
+        self, run: Callable[[StepInputs], StepOutput], inputs: StepInputs, pool: object
+    ) -> None:
+        self.inputs = inputs
+        self.output: StepOutput | None = None
+
+        def record() -> None:
+            self.output = run(inputs)
+
+        self.replay = capture(record, pool)
+
+
+class StepGraphs:
+    """The graphs of a model, each made when it is first needed.
+
+    ``run(inputs, window)`` computes a step by tensor operations of fixed shape. Where a capture
+    fails, ``failure`` says why, and steps are run one operation at a time from then on.
+    """
+
+    def __init__(self, run: Callable[[StepInputs, int], StepOutput]) -> None:
+        self.failure: str | None = None
+        self._run = run
+        self._graphs: dict[tuple[int, int], _StepGraph] = {}
+        self._pool: object = None
+
+    def step(self, tokens: Tensor, tree: Tree, cache: LeanCache) -> StepOutput | None:
+        """Return the output of a step, which the next one overwrites; None where graphs fail."""
+        if self.failure is not None:
+            return None
+        key = tokens.shape[0], cache.window(tokens.shape[0])
+        graph = self._graphs.get(key)
+        if graph is None:
+            graph = self._captured(*key, tokens, tree, cache.length)
+            if graph is None:
+                return None
+        graph.inputs.fill(tokens, tree, cache.length)
+        graph.replay()
+        return graph.output
+
+    def forget(self) -> None:
+        """Let go of all graphs: the memory that they read and write has moved."""
+        self._graphs.clear()
+        self._pool = None
+
+    def _captured(
+        self, count: int, window: int, tokens: Tensor, tree: Tree, length: int
+    ) -> _StepGraph | None:
+        inputs = StepInputs.of(count, tokens.device)
+        inputs.fill(tokens, tree, length)
+        if self._pool is None and tokens.is_cuda:
+            self._pool = torch.cuda.graph_pool_handle()
+        try:
+            graph = _StepGraph(lambda given: self._run(given, window), inputs, self._pool)
+        except RuntimeError as error:
+            self.failure = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            _log.warning("No CUDA graphs: a capture failed (%s).", self.failure)
+            self.forget()
+            return None
+        self._graphs[count, window] = graph
+        return graph

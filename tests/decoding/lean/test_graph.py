@@ -1,0 +1,147 @@
+"""Steps by graphs, with the capture alone replaced: it runs again what it has recorded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from medusa_chat.decoding.decoder import Decoder
+from medusa_chat.decoding.lean import graph, weights
+from medusa_chat.decoding.lean.fitness import graph_obstacle
+from medusa_chat.decoding.lean.forward import LeanForward
+from medusa_chat.decoding.lean.graph import StepGraphs, StepInputs
+from medusa_chat.decoding.tree import Tree
+
+from ..driving import SHAPES, no_text, reply, stock_forward
+from ..random_models import VOCABULARY, OracleHeads, generated, random_model
+from .lean_models import FAMILY, lean
+
+PROMPT = (9, 2, 60, 31, 7)
+TREE = Tree.from_paths([[0], [1], [0, 0], [0, 1], [1, 0], [0, 1, 0]])
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Replace the capture; return what was captured."""
+    recorded: list[Callable[[], None]] = []
+
+    def capture(record: Callable[[], None], pool: object) -> Callable[[], None]:
+        record()
+        recorded.append(record)
+        return record
+
+    monkeypatch.setattr(graph, "capture", capture)
+    return recorded
+
+
+def graphed(architecture: str) -> LeanForward:
+    forward = lean(copy.deepcopy(random_model(architecture)))
+    forward._graphs = StepGraphs(forward._run_windowed)
+    return forward
+
+
+@pytest.mark.parametrize("architecture", FAMILY)
+def test_replies_are_transformers_generate(
+    architecture: str, captures: list[Callable[[], None]]
+) -> None:
+    """Through two growths of the cache, and back to a short text in a large one."""
+    forward = graphed(architecture)
+    for length, tokens in ((240, 300), (5, 30)):
+        prompt = tuple(n * 7919 % VOCABULARY for n in range(1, length + 1))
+        expected = generated(random_model(architecture), prompt, tokens)
+        decoder = Decoder(forward, OracleHeads(forward, [*prompt, *expected]), no_text)
+        decoding = reply(decoder, prompt, SHAPES["dynamic-16"], tokens=tokens)
+        assert decoding.output.token_ids == expected
+    # One for each window of the growing cache, and one for a small window of the large cache.
+    assert len(captures) == 4
+    assert forward.graphs_in_use
+
+
+def test_a_size_and_a_window_have_one_graph(captures: list[Callable[[], None]]) -> None:
+    forward, stock = graphed("llama"), stock_forward(random_model("llama"), 512)
+    stock.truncate(0)
+    for one in (forward, stock):
+        one.extend(torch.arange(60))
+    for _ in range(3):
+        for tokens, tree in ((torch.arange(7), TREE), (torch.tensor([3]), Tree.root())):
+            outputs = [one.step(tokens, tree) for one in (forward, stock)]
+            torch.testing.assert_close(outputs[0].logits, outputs[1].logits, rtol=1e-4, atol=1e-3)
+            for one in (forward, stock):
+                one.compact([0, 2] if tree.size > 2 else [0])
+    assert len(captures) == 2
+
+
+def test_a_capture_that_fails_leaves_the_eager_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def capture(record: Callable[[], None], pool: object) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    forward = graphed("llama")
+    forward.extend(torch.arange(60))
+    monkeypatch.setattr(graph, "capture", capture)
+    before = forward.step(torch.arange(7), TREE).logits
+    assert not forward.graphs_in_use
+    assert forward._graphs is not None
+    assert forward._graphs.failure == "operation not permitted when stream is capturing"
+    forward._graphs = None
+    assert torch.equal(forward.step(torch.arange(7), TREE).logits, before)
+
+
+def test_nothing_is_read_back_by_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors without values stand for a device: reading one raises."""
+    monkeypatch.setattr(weights, "packs", lambda _dtype: False)
+    forward = lean(copy.deepcopy(random_model("qwen3")))
+    forward.extend(torch.arange(20))
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        inputs = StepInputs.of(7, torch.device("cpu"))
+        output = forward._run_windowed(inputs, 256)
+        assert output.logits.shape == (7, VOCABULARY)
+        with pytest.raises(Exception, match="_local_scalar_dense"):
+            output.logits.argmax().item()
+
+
+def test_obstacles() -> None:
+    model = copy.deepcopy(random_model("llama"))
+    assert graph_obstacle(model) == "the model is on cpu"
+    assert not lean(model).graphs_in_use
+
+
+def test_outliers_are_an_obstacle() -> None:
+    class Linear8bitLt(torch.nn.Module):
+        def __init__(self, threshold: float) -> None:
+            super().__init__()
+            self.state = SimpleNamespace(threshold=threshold)
+
+    class Model(torch.nn.Module):
+        def __init__(self, threshold: float) -> None:
+            super().__init__()
+            self.layer = Linear8bitLt(threshold)
+
+        def get_input_embeddings(self) -> SimpleNamespace:
+            return SimpleNamespace(weight=SimpleNamespace(device=torch.device("cuda", 0)))
+
+    assert graph_obstacle(Model(0.0)) is None
+    assert "8-bit layers" in (graph_obstacle(Model(6.0)) or "")
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_graphs_give_what_eager_steps_give() -> None:
+    model = copy.deepcopy(random_model("llama")).to("cuda")
+    forward = lean(model)
+    assert forward.graphs_in_use
+    device = torch.device("cuda")
+    tree = TREE.to(device)
+    for length in (60, 200):
+        forward.truncate(0)
+        forward.extend(torch.arange(length, device=device) % VOCABULARY)
+        tokens = torch.arange(7, device=device)
+        once = forward.step(tokens, tree).logits.clone()
+        again = forward.step(tokens, tree).logits.clone()
+        eager = forward._run(tokens, tree.depths + length, tree.mask, 7).logits
+        assert forward.graphs_in_use
+        torch.testing.assert_close(once, again)
+        torch.testing.assert_close(once, eager, rtol=1e-3, atol=1e-2)
