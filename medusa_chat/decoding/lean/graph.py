@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,9 +38,9 @@ class StepInputs:
     @classmethod
     def of(cls, count: int, device: torch.device) -> StepInputs:
         """Return places for a step of ``count`` nodes."""
-        numbers = torch.zeros(2, count, dtype=torch.long, device=device)
+        tokens, depths = torch.zeros(2, count, dtype=torch.long, device=device).unbind()
         sees = torch.eye(count, dtype=torch.bool, device=device)
-        return cls(*numbers, sees, torch.zeros((), dtype=torch.long, device=device))
+        return cls(tokens, depths, sees, torch.zeros((), dtype=torch.long, device=device))
 
     def fill(self, tokens: Tensor, tree: Tree, length: int) -> None:
         """Put a step where the graph looks for it."""
@@ -49,12 +50,12 @@ class StepInputs:
         self.length.fill_(length)
 
 
-def capture(record: Callable[[], None], pool: object) -> Callable[[], None]:
+def capture(record: Callable[[], None], pool: Any) -> Callable[[], None]:
     """Run ``record`` and return what repeats it on the device: the one call that needs a GPU.
 
     ``pool`` is memory that graphs share: they never run at the same time.
     """
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(_WARM_UPS):  # kernels are chosen and workspaces made outside of the graph
@@ -70,7 +71,7 @@ class _StepGraph:
     """A graph and what goes into it and comes out."""
 
     def __init__(
-        self, run: Callable[[StepInputs], StepOutput], inputs: StepInputs, pool: object
+        self, run: Callable[[StepInputs], StepOutput], inputs: StepInputs, pool: Any
     ) -> None:
         self.inputs = inputs
         self.output: StepOutput | None = None
@@ -92,7 +93,7 @@ class StepGraphs:
         self.failure: str | None = None
         self._run = run
         self._graphs: dict[tuple[int, int], _StepGraph] = {}
-        self._pool: object = None
+        self._pool: Any = None
 
     def step(self, tokens: Tensor, tree: Tree, cache: LeanCache) -> StepOutput | None:
         """Return the output of a step, which the next one overwrites; None where graphs fail."""
