@@ -15,6 +15,7 @@ from medusa_chat.benchmark.modes import Mode, ModeContestant
 from medusa_chat.benchmark.peers import PeerContestant
 from medusa_chat.benchmark.run import Measurement, measure
 from medusa_chat.benchmark.settings import Peer
+from medusa_chat.benchmark.shares import Shares, measure_shares
 from medusa_chat.benchmark.stock_model import stock_model
 from medusa_chat.benchmark.summary import Summary, categories, summarise
 from medusa_chat.benchmark.traffic import step_bytes
@@ -49,6 +50,7 @@ class ChatResult:
     summaries: tuple[Summary, ...]
     by_category: dict[str, tuple[Summary, ...]]
     traffic: dict[str, Traffic]
+    shares: tuple[Shares, ...]
     agreements: tuple[Agreement, ...]
     measurement: Measurement
     trials: dict[str, dict[str, float]]
@@ -88,8 +90,9 @@ def run_chat(
     """
     # Once for all peers, and not before one runs: it may have to be loaded.
     stock = cache(partial(stock_model, engine.model))
+    own = [_mode(engine, mode) for mode in modes]
     contestants: list[Contestant] = [
-        *(_mode(engine, mode) for mode in modes),
+        *own,
         *(
             PeerContestant(
                 engine,
@@ -107,6 +110,8 @@ def run_chat(
     bandwidth = copy_bandwidth(device)
     measurement = measure(cases, contestants, repeats=repeats, cancelled=cancelled, report=report)
     items = measurement.items
+    report("Looking where the time goes", None)
+    shares = measure_shares(engine.model.decoder, own, items, cancelled=cancelled)
     left = [one for one in contestants if one.name not in measurement.dropped]
     summaries = tuple(summarise(items, left))
     return ChatResult(
@@ -122,6 +127,7 @@ def run_chat(
             one.name: _traffic(engine.model, contestant, one, bandwidth)
             for one, contestant in zip(summaries, left, strict=True)
         },
+        shares=tuple(shares),
         agreements=tuple(compare(items, left, engine, decode)),
         measurement=measurement,
         trials={

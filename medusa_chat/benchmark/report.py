@@ -24,6 +24,8 @@ def tables(result: ChatResult) -> list[Table]:
     shown = [Table(_title(result), _COLUMNS, tuple(_row(result, one) for one in result.summaries))]
     if len(result.by_category) > 1:
         shown.append(_by_category(result))
+    if result.shares:
+        shown.append(_shares(result))
     return [*shown, Table("Tokens", (), (), tuple(notes(result)))]
 
 
@@ -102,6 +104,7 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
             name: [_figures(one) for one in summaries]
             for name, summaries in result.by_category.items()
         },
+        "shares": [dataclasses.asdict(one) for one in result.shares],
         "agreement": [dataclasses.asdict(one) for one in result.agreements],
         "tokens_must_agree": result.is_full_precision,
         "tokens_agree": not result.broken,
@@ -153,6 +156,14 @@ def _by_category(result: ChatResult) -> Table:
         ]
         rows.append((f"{category} ({summaries[0].prompts})", *cells))
     return Table("By category: tok/s, speed-up, accepted/step", ("category", *names), tuple(rows))
+
+
+def _shares(result: ChatResult) -> Table:
+    rows = tuple(
+        (one.name, *(number(100 * part, 0, "%") for part in (one.forward, one.heads, one.rest)))
+        for one in result.shares
+    )
+    return Table("Where a step's time goes", ("mode", "forward", "heads", "rest"), rows)
 
 
 def _figures(one: Summary) -> dict[str, Any]:

@@ -54,6 +54,11 @@ def test_one_line_of_json_and_the_table_beside_it(bench: Call, prompts: str) -> 
         rate = mode["bytes_per_step"] / mode["step_seconds"]
         assert mode["bytes_per_second"] == pytest.approx(rate)
         assert mode["fraction"] == pytest.approx(rate / record["copy_bytes_per_second"])
+    for share in record["shares"]:
+        assert share["forward"] + share["heads"] + share["rest"] == pytest.approx(1.0)
+        assert 0 < share["forward"] < 1
+        assert (share["heads"] == 0) == (share["name"] == "plain")
+    assert len(record["shares"]) == 4
     plain, *medusa = record["modes"]
     assert plain["accepted_per_step"] == plain["speedup"] == plain["step_ratio"] == 1.0
     assert all(mode["accepted_per_step"] > 1 for mode in medusa)
