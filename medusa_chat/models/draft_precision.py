@@ -7,8 +7,10 @@ import time
 
 import torch
 
+from medusa_chat.decoding.lean.linear import packs
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.int8_heads import Int8Heads
+from medusa_chat.models.packed_heads import PackedHeads
 from medusa_chat.settings import HeadPrecision
 
 _WORTHWHILE_ELEMENTS = 1_000_000
@@ -16,7 +18,7 @@ _WORTHWHILE_ELEMENTS = 1_000_000
 _REPEATS = 5
 
 
-Heads = MedusaHeads | Int8Heads
+Heads = MedusaHeads | PackedHeads | Int8Heads
 """What drafts, in whatever precision."""
 
 
@@ -28,9 +30,9 @@ def place_heads(
 ) -> Heads:
     """Return ``heads`` on ``device``, in 8 bits if asked for, else in the base's ``dtype``.
 
-    Or in bfloat16, where that is faster: on a CPU the output matrices of float32 heads cost as much
-    as the step they guess for; whether half the bytes are read in less time depends on the
-    processor, so it is tried.
+    Or in bfloat16, or over packed weights, where that is faster: on a CPU the output matrices of
+    float32 heads cost as much as the step they guess for; whether half the bytes are read in less
+    time depends on the processor, so it is tried.
     """
     if precision == "8bit":
         return Int8Heads(heads, device, dtype)
@@ -38,19 +40,25 @@ def place_heads(
     output = placed.output_weight
     if (
         device.type != "cpu"
-        or dtype != torch.float32
+        or dtype not in (torch.float32, torch.bfloat16)
         or output is None
         or output.numel() < _WORTHWHILE_ELEMENTS
     ):
         return placed
-    rounded = copy.deepcopy(placed).to(torch.bfloat16)
-    return rounded if _seconds(rounded) < _seconds(placed) else placed
+    ways: list[Heads] = [placed]
+    if dtype != torch.bfloat16:
+        ways.append(copy.deepcopy(placed).to(torch.bfloat16))
+    if packs(torch.bfloat16):
+        rounded = ways[-1]
+        assert isinstance(rounded, MedusaHeads)
+        ways.append(PackedHeads(rounded))
+    return min(ways, key=_seconds)
 
 
 @torch.inference_mode()
-def _seconds(heads: MedusaHeads) -> float:
+def _seconds(heads: Heads) -> float:
     """Return the shortest time in which all heads guess once."""
-    hidden = torch.zeros(1, heads.hidden_size, dtype=heads.block_weight.dtype)
+    hidden = torch.zeros(1, heads.hidden_size, dtype=heads.dtype)
     seconds = []
     for _ in range(_REPEATS):
         started = time.perf_counter()

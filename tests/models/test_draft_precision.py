@@ -8,6 +8,7 @@ import torch
 from medusa_chat.models import draft_precision
 from medusa_chat.models.draft_precision import place_heads
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.models.packed_heads import PackedHeads
 
 CPU = torch.device("cpu")
 
@@ -30,8 +31,21 @@ def test_the_faster_precision(faster: torch.dtype, monkeypatch: pytest.MonkeyPat
     before = heads.output_weight.detach().clone()
     placed = place_heads(heads, CPU, torch.float32)
     assert placed.dtype == faster
+    assert isinstance(placed, MedusaHeads)
     assert placed.output_weight is not None
     assert torch.equal(placed.output_weight, before.to(faster))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_where_that_is_fastest(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        draft_precision, "_seconds", lambda heads: 1.0 if type(heads) is PackedHeads else 2.0
+    )
+    placed = place_heads(large_heads(), CPU, dtype)
+    assert isinstance(placed, PackedHeads)
+    assert placed.dtype == torch.bfloat16
+    monkeypatch.setattr(draft_precision, "packs", lambda _dtype: False)
+    assert isinstance(place_heads(large_heads(), CPU, dtype), MedusaHeads)
 
 
 def test_it_is_measured() -> None:
