@@ -13,19 +13,29 @@ from medusa_chat.benchmark.summary import Summary
 from medusa_chat.benchmark.table import DASH, Table, milliseconds, number
 from medusa_chat.quantities import percent, rate, size
 
-_COLUMNS = (
-    *("mode", "tree", "tok/s", "speed-up", "accepted/step", "ms/step", "T(n)/T(1)"),
-    *("first token ms", "bytes/step", "of copy", "peak memory"),
+_SPEED_COLUMNS = (
+    *("mode", "tok/s", "speed-up", "accepted/step", "ms/step", "T(n)/T(1)", "first ms"),
 )
+_COST_COLUMNS = ("mode", "forward", "heads", "rest", "bytes/step", "of copy", "peak memory")
 
 
 def tables(result: ChatResult) -> list[Table]:
     """Return the figures over all prompts, those of each category, and what is to be said."""
-    shown = [Table(_title(result), _COLUMNS, tuple(_row(result, one) for one in result.summaries))]
+    shown = [
+        Table(
+            _title(result),
+            _SPEED_COLUMNS,
+            tuple(map(_speed, result.summaries)),
+            ("; ".join(f"{one.name}: {one.words}" for one in result.summaries),),
+        ),
+        Table(
+            "Where a step's time goes, and what it reads",
+            _COST_COLUMNS,
+            tuple(_cost(result, one) for one in result.summaries),
+        ),
+    ]
     if len(result.by_category) > 1:
         shown.append(_by_category(result))
-    if result.shares:
-        shown.append(_shares(result))
     return [*shown, Table("Tokens", (), (), tuple(notes(result)))]
 
 
@@ -127,18 +137,25 @@ def _title(result: ChatResult) -> str:
     )
 
 
-def _row(result: ChatResult, one: Summary) -> tuple[str, ...]:
-    traffic = result.traffic[one.name]
-    # A step of a peer's prompt lookup has as many nodes as it finds: no bytes of ours fit it.
+def _speed(one: Summary) -> tuple[str, ...]:
     return (
         one.name,
-        one.words,
         number(one.tokens_per_second, 0),
         number(one.speedup, 2, "×"),
         number(one.accepted_per_step),
         milliseconds(one.step_seconds),
         number(one.step_ratio),
         milliseconds(one.first_token_seconds),
+    )
+
+
+def _cost(result: ChatResult, one: Summary) -> tuple[str, ...]:
+    traffic = result.traffic[one.name]
+    shares = next((each for each in result.shares if each.name == one.name), None)
+    parts = (None,) * 3 if shares is None else (shares.forward, shares.heads, shares.rest)
+    return (
+        one.name,
+        *(DASH if part is None else f"{part:.0%}" for part in parts),
         size(traffic.bytes_per_step),
         DASH if traffic.fraction is None else percent(traffic.fraction, 1),
         DASH if one.peak_bytes is None else size(one.peak_bytes),
@@ -146,24 +163,16 @@ def _row(result: ChatResult, one: Summary) -> tuple[str, ...]:
 
 
 def _by_category(result: ChatResult) -> Table:
-    names = [one.name for one in result.summaries]
+    """Return speed-ups and accepted tokens; where there is nothing to compare, tokens a second."""
+    baseline, *others = result.summaries
     rows = []
     for category, summaries in result.by_category.items():
-        cells = [
-            f"{number(one.tokens_per_second, 0)}  {number(one.speedup, 2, '×')}  "
-            f"{number(one.accepted_per_step)}"
-            for one in summaries
-        ]
-        rows.append((f"{category} ({summaries[0].prompts})", *cells))
-    return Table("By category: tok/s, speed-up, accepted/step", ("category", *names), tuple(rows))
-
-
-def _shares(result: ChatResult) -> Table:
-    rows = tuple(
-        (one.name, *(number(100 * part, 0, "%") for part in (one.forward, one.heads, one.rest)))
-        for one in result.shares
-    )
-    return Table("Where a step's time goes", ("mode", "forward", "heads", "rest"), rows)
+        first, *rest = summaries
+        cells = [f"{number(one.speedup, 2, '×')}  {number(one.accepted_per_step)}" for one in rest]
+        speed = number(first.tokens_per_second, 0)
+        rows.append((f"{category} ({first.prompts})", speed, *cells))
+    columns = ("category", f"{baseline.name} tok/s", *(one.name for one in others))
+    return Table("By category: speed-up and accepted/step", columns, tuple(rows))
 
 
 def _figures(one: Summary) -> dict[str, Any]:

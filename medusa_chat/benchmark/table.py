@@ -9,7 +9,7 @@ from typing import IO
 from medusa_chat.printable import printable
 
 DASH = "—"
-_TEXT_COLUMNS = {"mode", "tree", "category", "part", "how", "prompts of"}
+_TEXT_COLUMNS = {"mode", "tree", "category", "part", "how"}
 """Aligned to the left; figures stand to the right."""
 
 
@@ -71,12 +71,16 @@ def _draw(table: Table, stream: IO[str]) -> None:
     console = Console(file=stream)
     shown = RichTable(title=Text(table.title, style="bold"), title_justify="left", box=None)
     shown.header_style = "bold"
+    shown.padding = (0, 2, 0, 0)
     for name in table.columns:
         left = name in _TEXT_COLUMNS
-        shown.add_column(name, justify="left" if left else "right", overflow="fold")
+        # Where it is too wide, words are folded and never figures.
+        shown.add_column(
+            name, justify="left" if left else "right", overflow="fold", no_wrap=not left
+        )
     for row in table.rows:
         shown.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(shown)
+    console.print(shown if table.rows else Text(table.title, style="bold"))
     for note in table.notes:
         console.print(Text(printable(note)))
     console.print()

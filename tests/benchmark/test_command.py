@@ -71,7 +71,7 @@ def test_a_table_in_a_pipe(bench: Call, prompts: str) -> None:
     assert "\x1b" not in outcome.out
     lines = outcome.out.splitlines()
     header = next(line for line in lines if line.startswith("mode"))
-    assert header.split()[:3] == ["mode", "tree", "tok/s"]
+    assert header.split()[:3] == ["mode", "tok/s", "speed-up"]
     assert [line.split()[0] for line in lines[2:5]] == ["plain", "chain", "transformers"]
     assert "medians over 3 prompts, 1 run each" in lines[0]
     assert any(line.startswith("list (1)") for line in lines)
