@@ -27,7 +27,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "status_line": (("printable", "quantities"), ()),
     "conversation": (("errors",), ()),
     "decoding.kv_cache": ((), ("torch", "transformers")),
-    "decoding": (FOUNDATION, ("torch",)),
+    "decoding": (FOUNDATION, ("torch", "numpy")),
     "models.shape": ((), ()),
     "models.registry": (("errors", "paths", "models.shape", "models.hub.reference"), ()),
     "models.memory": (("settings", "models.shape"), ()),

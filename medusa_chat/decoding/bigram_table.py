@@ -7,6 +7,8 @@ be looked up as well. S slots, V vocabulary; slot p + 1 belongs to position p, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -20,9 +22,10 @@ _FIRST_ROOM = 256
 class BigramTable:
     """The table of one conversation. Its memory is bounded by the model's context.
 
-    ``tokens`` [S]: the token behind slot s, i.e. at position s. ``ids`` [S, 32] int32 and ``lifts``
-    [S, 32] float16: the likeliest tokens after a slot's position and by how much their
-    log-probability is above the floor. ``latest`` [V]: the last slot of each token, 0 for none.
+    ``ids`` [S, 32] int32 and ``lifts`` [S, 32] float32: the likeliest tokens after a slot's
+    position, and by how much their log-probability is above the floor. The token that did follow
+    comes first, likely or not, the others in no order. ``latest`` [V]: the last slot of each token,
+    0 for none.
     """
 
     def __init__(self, vocabulary: int, device: torch.device) -> None:
@@ -31,20 +34,22 @@ class BigramTable:
         self.tokens = torch.zeros(_FIRST_ROOM, dtype=torch.long, device=device)
         # Where nothing is known the lifts are nothing; the ids differ, as those of any row.
         self.ids = self._unknown(_FIRST_ROOM)
-        self.lifts = torch.zeros(self.ids.shape, dtype=torch.float16, device=device)
+        self.lifts = torch.zeros(self.ids.shape, device=device)
         self.latest = torch.zeros(vocabulary, dtype=torch.long, device=device)
+        self._root: int | None = None
 
-    def add(self, tokens: Tensor, logits: Tensor | None) -> None:
-        """Append ``tokens`` [n], with the model's ``logits`` [n, V] after each.
+    def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
+        """Append n ``tokens``, at least one, with the model's ``logits`` [n, V] after each.
 
         Without logits (a part that was decoded when nothing was drafted from it) their rows know
         nothing.
         """
-        first, end = self.length, self.length + tokens.shape[0]
+        first, end = self.length, self.length + len(tokens)
         self._make_room(end + 2)
         # A model may read more tokens than it can say; such a one is never guessed.
-        tokens = tokens.clamp(max=self.latest.shape[0] - 1)
-        self.tokens[first:end] = tokens
+        most = self.latest.shape[0] - 1
+        known = [min(token, most) for token in tokens]
+        self.tokens[first:end] = torch.tensor(known, device=self.tokens.device)
         if logits is None:
             self.ids[first + 1 : end + 1] = self.ids[0]
             self.lifts[first + 1 : end + 1] = 0
@@ -54,13 +59,20 @@ class BigramTable:
             log_probs = best.values - logits.logsumexp(-1, keepdim=True)
             self.ids[first + 1 : end + 1] = best.indices
             self.lifts[first + 1 : end + 1] = (log_probs - FLOOR).clamp_(min=0)
-        self._note(first, end)
         self.length = end
+        self._note(first, end)
+        # The token behind a slot stands at the slot's number; slot 0 is no position's.
+        self._put_first(first + 1 if self._root == known[0] else max(first, 1), end)
+        self._root = None
 
-    def put_root(self, token: int | Tensor) -> None:
-        """Write the next token, certain already, which the model has not answered yet."""
-        self._make_room(self.length + 2)
-        self.tokens[self.length] = token
+    def put_root(self, token: int) -> None:
+        """Take note of the next token, certain already, which the model has not answered yet."""
+        token = min(token, self.latest.shape[0] - 1)
+        if token != self._root:
+            self._make_room(self.length + 2)
+            self.tokens[self.length] = token
+            self._put_first(max(self.length, 1), self.length + 1)
+            self._root = token
 
     def truncate(self, length: int) -> None:
         """Forget all positions but the first ``length``."""
@@ -68,11 +80,30 @@ class BigramTable:
             self.length = length
             self.latest.zero_()
             self._note(0, length)
+        self._root = None
 
     def _note(self, first: int, end: int) -> None:
         slots = torch.arange(first + 1, end + 1, device=self.latest.device)
         # Of a token that comes more than once the largest slot holds, on every device.
         self.latest.scatter_reduce_(0, self.tokens[first:end], slots, "amax")
+
+    def _put_first(self, start: int, end: int) -> None:
+        """Put the token that followed first in each row of the slots from ``start`` to ``end``.
+
+        One that was not among the likeliest takes the place of the last.
+        """
+        ids, lifts = self.ids[start:end], self.lifts[start:end]
+        followed = self.tokens[start:end, None].int()
+        place = (ids == followed).int()
+        # The last place comes after any other, where there is none.
+        found = place.amax(1, keepdim=True)
+        place[:, -1] += 1 - found[:, 0]
+        column = place.argmax(1, keepdim=True)
+        lift = lifts.gather(1, column) * found
+        ids.scatter_(1, column, ids[:, :1].clone())
+        lifts.scatter_(1, column, lifts[:, :1].clone())
+        ids[:, :1] = followed
+        lifts[:, :1] = lift
 
     def _make_room(self, slots: int) -> None:
         room = self.tokens.shape[0]

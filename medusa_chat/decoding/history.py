@@ -44,7 +44,7 @@ class History:
     def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
         """Append ``tokens``, with the model's ``logits`` [n, V] after each where they are known."""
         if tokens:
-            self.table.add(torch.tensor(tokens, device=self._device), logits)
+            self.table.add(tokens, logits)
             self.lookup.extend(tokens)
 
     def count_chain(self, match: Match, root: int, came: Sequence[int]) -> None:

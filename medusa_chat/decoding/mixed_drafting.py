@@ -13,6 +13,7 @@ from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.suffix_lookup import Match
+from medusa_chat.decoding.tree import Tree
 
 # Of the logarithms of head and row. Together more than 1: where both agree they are surer than
 # either is. By replay flat around this on the built-in model and on the golden one.
@@ -38,24 +39,40 @@ class MixedDrafter:
 
         ``noise`` [D or more, V] is that of the positions after the root's, or None when greedy.
         """
-        shape, table, device = self._shape, self._history.table, hidden.device
-        table.put_root(root)
-        if shape.lookup:
+        self._history.table.put_root(root)
+        if self._shape.lookup:
             self._root, self._match = root, self._history.lookup.match(root)
-            slots = torch.tensor([self._match.slot], device=device)
-            lengths = torch.tensor([self._match.length], device=device)
-        else:
-            slots = table.latest[table.tokens[table.length, None]]
-            lengths = torch.zeros_like(slots)
         scores, plain = self._scores(hidden, noise)
-        scale = 1.0 if noise is None else 1 / self._temperature
-        weights = [
-            scale * (_ROW_WEIGHT if depth < shape.heads else 1.0) for depth in range(shape.depth)
-        ]
-        odds = torch.tensor(self._history.acceptance.odds(), device=device)
-        tree, tokens, sources = shape.grow(scores, plain, table, weights, slots, lengths, odds)
+        grow = self._grow_on_host if hidden.device.type == "cpu" else self._grow_on_device
+        tree, tokens, sources = grow(scores, plain, self._row_weights(greedy=noise is None))
         tokens[0] = root
         return Draft(tree, tokens, sources)
+
+    def _row_weights(self, *, greedy: bool) -> list[float]:
+        scale = 1.0 if greedy else 1 / self._temperature
+        without_head = self._shape.depth - self._shape.heads
+        return [scale * _ROW_WEIGHT] * self._shape.heads + [scale] * without_head
+
+    def _grow_on_host(
+        self, scores: Tensor, plain: Tensor | None, row_weights: list[float]
+    ) -> tuple[Tree, Tensor, Tensor]:
+        table, match = self._history.table, self._match
+        if not self._shape.lookup:
+            match = Match(int(table.latest[table.tokens[table.length]]), 0)
+        odds = self._history.acceptance.odds()
+        return self._shape.grow_on_host(scores, plain, table, row_weights, match, odds)
+
+    def _grow_on_device(
+        self, scores: Tensor, plain: Tensor | None, row_weights: list[float]
+    ) -> tuple[Tree, Tensor, Tensor]:
+        table, device = self._history.table, scores.device
+        slots = table.latest[table.tokens[table.length, None]]
+        lengths = torch.zeros_like(slots)
+        if self._shape.lookup:
+            slots = torch.tensor([self._match.slot], device=device)
+            lengths = torch.tensor([self._match.length], device=device)
+        odds = torch.tensor(self._history.acceptance.odds(), device=device)
+        return self._shape.grow(scores, plain, table, row_weights, slots, lengths, odds)
 
     def learn(self, tokens: Sequence[int], logits: Tensor, root: int) -> None:
         """Take in what the last draft came to: the accepted ``tokens`` and the ``root`` after them.

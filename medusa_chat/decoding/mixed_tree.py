@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from medusa_chat.decoding.bigram_table import BigramTable
-from medusa_chat.decoding.suffix_lookup import MOST_MATCHED
+from medusa_chat.decoding.host_growth import Evidence, as_tensors, grow_on_host
+from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
 from medusa_chat.decoding.tree import Tree
 
 _GUESSES = 32
@@ -51,6 +53,7 @@ class MixedTree:
         *,
         lookup: bool = True,
     ) -> None:
+        assert size > 1, "the root alone needs no source"
         self.size = size
         self.depth = min(depth, size - 1)
         self.heads = min(heads, self.depth)
@@ -85,31 +88,26 @@ class MixedTree:
         weights = torch.zeros(1, device=device)
         pooled: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         offset = 0
-        width = table.row_tokens
         for depth in range(self.depth):
-            look = table.tokens[slots, None]
-            ids = torch.cat([table.ids[slots], look], 1)
+            ids = table.ids[slots].long()
             own = scores[depth].take(ids)
-            lifts = table.lifts[slots].float() * row_weights[depth]
-            same = ids[:, :width] == look
-            raised = own[:, :width] + lifts
-            look_lift = (lifts * same).sum(1, keepdim=True)
-            before = own[:, width:] + look_lift
+            lifts = table.lifts[slots] * row_weights[depth]
+            raised = own + lifts
             highest = raised.amax(1, keepdim=True).clamp_(min=0)
             # All of the vocabulary, less the row's tokens as they were, and as they are now.
             mass = torch.exp(-highest) + (
-                torch.exp(raised - highest) - torch.exp(own[:, :width] - highest)
+                torch.exp(raised - highest) - torch.exp(own - highest)
             ).sum(1, keepdim=True)
             total = mass.clamp_(min=1e-30).log_() + highest
+            # The token that followed comes first. Odds / p is by how much its weight rises.
+            before = raised[:, :1]
             sure = before - total
             if plain is not None:
-                sure = plain[depth].take(look) + look_lift
-            # The chain's chance beside p: odds / p is by how much its weight rises, p's own less.
+                sure = plain[depth].take(ids[:, :1]) + lifts[:, :1]
             added = torch.log1p(odds[lengths, None] * torch.exp(-sure.clamp(_LEAST, 0)))
             chained = before + added
             total = torch.logaddexp(total, chained + torch.log(-torch.expm1(-added)))
-            raised = raised.masked_fill_(same, -torch.inf)
-            parts, tokens = [raised, chained], [ids]
+            parts, tokens = [chained, raised[:, 1:]], [ids]
             if depth < heads:
                 taken = torch.zeros(
                     (slots.shape[0], guesses + 1), dtype=torch.bool, device=device
@@ -123,26 +121,61 @@ class MixedTree:
             chosen = children.flatten().topk(min(self.size - 1, children.numel()))
             weights = chosen.values
             parents = chosen.indices // each
-            columns = chosen.indices - parents * each
             token = torch.cat(tokens, 1).flatten()[chosen.indices]
-            follows = columns == width
+            chain = lengths[parents]
+            follows = (chosen.indices == parents * each) & (chain > 0)
             pooled.append((weights, parents + offset, token, follows))
             offset += 1 if depth == 0 else pooled[-2][0].shape[0]
-            if depth + 1 == self.depth:
-                break
             latest = table.latest[token]
+            lengths = torch.zeros_like(latest)
             if self.lookup:
-                before_slot = slots[parents]
-                further = (before_slot > 0) & (before_slot < table.length) & follows
-                slots = torch.where(further, before_slot + 1, latest)
-                lengths = torch.where(
-                    further, (lengths[parents] + 1).clamp_(max=MOST_MATCHED), (slots > 0).long()
-                )
-            else:
-                slots, lengths = latest, torch.zeros_like(latest)
+                slot = slots[parents]
+                further = follows & (slot < table.length)
+                lengths = (latest > 0).long()
+                latest = torch.where(further, slot + 1, latest)
+                lengths = torch.where(further, (chain + 1).clamp_(max=MOST_MATCHED), lengths)
+            slots = latest
         result = self._best(pooled, device)
         self._ranks[:heads].scatter_(1, best.indices, guesses)
         return result
+
+    def grow_on_host(
+        self,
+        scores: Tensor,
+        plain: Tensor | None,
+        table: BigramTable,
+        row_weights: list[float],
+        match: Match,
+        odds: list[float],
+    ) -> tuple[Tree, Tensor, Tensor]:
+        """Return what ``grow`` would, on a CPU."""
+        best = scores[: self.heads].topk(self.guesses)
+        best_ids, ranks = best.indices.numpy(), self._ranks.numpy()
+        every = np.arange(self.heads)[:, None]
+        ranks[every, best_ids] = np.arange(self.guesses)
+        evidence = Evidence(
+            scores=scores.numpy(),
+            plain=None if plain is None else plain.numpy(),
+            best=best.values.numpy(),
+            best_ids=best_ids,
+            ranks=ranks,
+        )
+        grown = grow_on_host(
+            self.size,
+            self.depth,
+            evidence,
+            table,
+            row_weights,
+            match,
+            odds if self.lookup else None,
+        )
+        parents, depths, ranked, tokens, mask = as_tensors(grown)
+        sources = np.full(grown.tokens.shape[0] + 1, Source.BIGRAM, dtype=np.int64)
+        sources[1:][ranks[grown.depths - 1, grown.tokens] < self.guesses] = Source.HEAD
+        sources[1:][grown.follows] = Source.LOOKUP
+        sources[0] = Source.ROOT
+        ranks[every, best_ids] = self.guesses
+        return Tree(parents, depths, ranked, mask, self.depth), tokens, torch.from_numpy(sources)
 
     def _best(
         self, pooled: list[tuple[Tensor, Tensor, Tensor, Tensor]], device: torch.device

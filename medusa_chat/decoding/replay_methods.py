@@ -72,7 +72,9 @@ def methods_for(logs: Sequence[ReplyLog]) -> dict[str, ShapeOf]:
         methods["MEDUSA+"] = lambda nodes: KeptOnlyTree(nodes, depth, guesses, device)
         methods["heads"] = lambda nodes: DynamicTree(nodes, depth, guesses, device)
 
-    def mixed(nodes: int, *, lookup: bool) -> MixedTree:
+    def mixed(nodes: int, *, lookup: bool) -> TreeShape | MixedTree:
+        if nodes == 1:
+            return FixedTree.of(Tree.root(), device)
         deepest = depth_for(nodes, heads)
         return MixedTree(nodes, deepest, heads, vocabulary, device, lookup=lookup)
 

@@ -12,6 +12,7 @@ from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.decoder import Decoder, Decoding, Request
 from medusa_chat.decoding.drafting import HeadLogits, TreeShape
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import presets
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
@@ -55,7 +56,7 @@ def stock_forward(model: Any, context_tokens: int) -> StockForward:
 def reply(
     decoder: Decoder,
     prompt: Sequence[int],
-    shape: TreeShape = PLAIN,
+    shape: TreeShape | MixedTree = PLAIN,
     *,
     sampling: Sampling = GREEDY,
     tokens: int = 40,

@@ -9,11 +9,14 @@ import torch
 from golden_data import head_logits, read, tiny_llama, tiny_llama_heads
 
 from medusa_chat.decoding.decoder import Decoder
+from medusa_chat.decoding.drafting import TreeShape
+from medusa_chat.decoding.mixed_drafting import depth_for
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.replay import ReplyLog, head_accuracies, log_reply, replay
 from medusa_chat.decoding.replay_methods import methods_for, score
 from medusa_chat.decoding.sampling import Sampling
 
-from .driving import GREEDY, SHAPES, decoder_for, reply
+from .driving import CPU, GREEDY, SHAPES, decoder_for, reply
 
 TOKENS = 60
 WARM = Sampling(0.8)
@@ -35,6 +38,14 @@ def logs(sampling: Sampling) -> list[ReplyLog]:
     ]
 
 
+def shape_called(name: str) -> TreeShape | MixedTree:
+    sources, _, size = name.rpartition("-")
+    if sources not in ("bigram", "all"):
+        return SHAPES[name]
+    nodes = int(size)
+    return MixedTree(nodes, depth_for(nodes, 4), 4, 512, CPU, lookup=sources == "all")
+
+
 @pytest.mark.parametrize("sampling", [GREEDY, WARM], ids=["greedy", "warm"])
 def test_a_log_is_what_plain_decoding_writes(sampling: Sampling) -> None:
     decoder = tiny_decoder()
@@ -46,20 +57,20 @@ def test_a_log_is_what_plain_decoding_writes(sampling: Sampling) -> None:
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, WARM], ids=["greedy", "warm"])
-@pytest.mark.parametrize("shape", ["mc_sim_7b_63", "dynamic-8", "dynamic-64", "chain"])
+@pytest.mark.parametrize(
+    "shape", ["mc_sim_7b_63", "dynamic-8", "dynamic-64", "chain", "bigram-16", "all-8", "all-64"]
+)
 def test_the_live_engine_reaches_what_its_replay_does(shape: str, sampling: Sampling) -> None:
-    live = tiny_decoder()
+    live, tree = tiny_decoder(), shape_called(shape)
     for log in logs(sampling):
-        replayed = replay(log, SHAPES[shape])
-        lived = reply(
-            live, log.prompt, SHAPES[shape], sampling=sampling, tokens=TOKENS, seed=7
-        ).figures
+        replayed = replay(log, tree)
+        lived = reply(live, log.prompt, tree, sampling=sampling, tokens=TOKENS, seed=7).figures
         assert replayed.tokens == lived.tokens == TOKENS
         assert replayed.accepted_per_step == pytest.approx(lived.accepted_per_step, rel=0.02)
 
 
 def test_a_replay_begins_from_nothing() -> None:
-    (log, *_), shape = logs(GREEDY), SHAPES["dynamic-16"]
+    (log, *_), shape = logs(GREEDY), shape_called("all-16")
     assert replay(log, shape).accepted_counts == replay(log, shape).accepted_counts
 
 
@@ -84,7 +95,7 @@ def test_head_accuracies_are_of_the_right_token() -> None:
 
 def test_scores_are_in_the_order_asked_and_grow_with_the_tree() -> None:
     methods = methods_for(logs(GREEDY))
-    chosen = {name: methods[name] for name in ("mc_sim_7b_63", "searched", "heads")}
+    chosen = {name: methods[name] for name in ("mc_sim_7b_63", "searched", "heads", "all")}
     scores = list(score(logs(GREEDY), chosen, sizes=(1, 8, 64)))
     assert [(one.method, one.nodes) for one in scores] == [
         (name, size) for name in chosen for size in (1, 8, 64)
@@ -92,3 +103,14 @@ def test_scores_are_in_the_order_asked_and_grow_with_the_tree() -> None:
     for one, eight, many in zip(scores[::3], scores[1::3], scores[2::3], strict=True):
         assert one.accepted_per_step == 1
         assert 1 < eight.accepted_per_step <= many.accepted_per_step
+
+
+def test_more_sources_are_accepted_from_more_often() -> None:
+    """On this text, which repeats itself: MEDUSA+'s rule, with the table, with chains."""
+    methods = methods_for(logs(GREEDY))
+    of_method = {
+        one.method: one.accepted_per_step
+        for name in ("MEDUSA+", "bigram", "all")
+        for one in score(logs(GREEDY), {name: methods[name]}, sizes=(16,))
+    }
+    assert of_method["MEDUSA+"] < of_method["bigram"] < of_method["all"]
