@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from typing import Any
 
 import torch
 
@@ -53,6 +54,20 @@ def place_heads(
         assert isinstance(rounded, MedusaHeads)
         ways.append(PackedHeads(rounded))
     return min(ways, key=_seconds)
+
+
+def bytes_read(drafting: Heads, heads: MedusaHeads, output: Any) -> int:
+    """Return the bytes of weights that a step of ``drafting`` reads, ``heads`` as it drafts.
+
+    ``output`` is the base's output matrix: heads that share it read it once more.
+    """
+    if isinstance(drafting, PackedHeads):  # packed weights are no parameters
+        read = sum(one.numel() for one in heads.parameters()) * drafting.dtype.itemsize
+    else:
+        read = sum(one.nbytes for one in (*drafting.parameters(), *drafting.buffers()))
+    if heads.output_weight is None:
+        read += output.out_features * output.in_features * output.weight.element_size()
+    return read
 
 
 @torch.inference_mode()

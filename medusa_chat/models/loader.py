@@ -28,7 +28,7 @@ from medusa_chat.models.device import (
     resolve_dtype,
     use_threads_for,
 )
-from medusa_chat.models.draft_precision import Heads, place_heads
+from medusa_chat.models.draft_precision import Heads, bytes_read, place_heads
 from medusa_chat.models.files import ModelFiles, find_files
 from medusa_chat.models.heads import MedusaHeads, spread
 from medusa_chat.models.memory_growth import MemoryGrowth, release_memory
@@ -64,7 +64,7 @@ class LoadedModel:
     base: Any = None
     """The base as transformers loaded it, for measurements beside transformers' own decoding."""
     head_bytes: int = 0
-    """Weights of the heads, in the precision that they draft in."""
+    """Weights that the heads read a step, the base's output matrix too where they share it."""
 
 
 def load(settings: ModelSettings, report: Report) -> LoadedModel:
@@ -143,14 +143,10 @@ def _load(
         notices=(*files.notices, *notices),
         defaults=read_defaults(files.base),
         base=model,
-        head_bytes=_stored_bytes(drafting),
+        head_bytes=0
+        if heads is None or drafting is None
+        else bytes_read(drafting, heads, model.get_output_embeddings()),
     )
-
-
-def _stored_bytes(heads: Heads | None) -> int:
-    if heads is None:
-        return 0
-    return sum(tensor.nbytes for tensor in (*heads.parameters(), *heads.buffers()))
 
 
 def _forward_of(model: Any, context: int) -> tuple[Forward, str | None, str | None]:

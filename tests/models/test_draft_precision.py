@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny_models import random_heads
+from torch import nn
 
 from medusa_chat.models import draft_precision
-from medusa_chat.models.draft_precision import place_heads
+from medusa_chat.models.draft_precision import bytes_read, place_heads
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.packed_heads import PackedHeads
+from medusa_chat.settings import HeadPrecision
 
 CPU = torch.device("cpu")
 
@@ -56,3 +59,21 @@ def test_it_is_measured() -> None:
 @pytest.mark.parametrize("vocabulary", [None, 512])
 def test_small_and_shared_heads_follow_the_base(dtype: torch.dtype, vocabulary: int | None) -> None:
     assert place_heads(MedusaHeads(2, 1, 96, vocabulary), CPU, dtype).dtype == dtype
+
+
+@pytest.mark.parametrize("precision", ["full", "8bit"])
+@pytest.mark.parametrize("vocabulary", [None, 512])
+def test_what_a_step_reads(precision: HeadPrecision, vocabulary: int | None) -> None:
+    heads = random_heads(64, vocabulary, count=2)
+    output = nn.Linear(64, 512, bias=False)
+    placed = place_heads(heads, torch.device("cpu"), torch.float32, precision)
+    read = bytes_read(placed, heads, output)
+    weights = 2 * 64 * 64 + (2 * 512 * 64 if vocabulary else 0)
+    least = weights * (1 if precision == "8bit" else 4)
+    if vocabulary is None:
+        least += 512 * 64 * 4  # the base's own is read once more
+    # Biases, and in 8 bits scales, come on top.
+    assert least < read < least * 1.1
+    if precision == "full" and vocabulary is not None:
+        packed = bytes_read(PackedHeads(heads), heads, output)
+        assert packed == sum(one.nbytes for one in heads.parameters())
