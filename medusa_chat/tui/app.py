@@ -25,7 +25,7 @@ from medusa_chat.printable import printable
 from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
 from medusa_chat.tui.background import in_background
-from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, spelled
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, MODELS_COMMANDS, spelled
 from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.link import EngineLink
@@ -126,14 +126,13 @@ class ChatApp(App[None]):
     def action_help(self) -> None:
         """List the keys."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+            on_models = isinstance(self.screen, ModelsScreen)
+            self.push_screen(HelpScreen(MODELS_COMMANDS if on_models else ()))
 
     def action_models(self) -> None:
         """Show the models."""
         if not isinstance(self.screen, ModelsScreen):
-            loaded = self._link.loaded
-            in_use_bytes = (loaded.memory_bytes or 0) if loaded else 0
-            screen = ModelsScreen(self._supply, self._link.settings, in_use_bytes)
+            screen = ModelsScreen(self._supply, self._link.settings, self._link.loaded)
             self.push_screen(screen, self._on_model_chosen)
 
     async def _on_model_chosen(self, settings: ModelSettings | None) -> None:
@@ -143,7 +142,7 @@ class ChatApp(App[None]):
     @work(exclusive=True, group="suggestion")
     async def _suggest(self) -> None:
         """Say what else this machine could run, to who has nothing but the built-in model."""
-        catalog = await in_background(self._supply.hub.catalog)
+        catalog = await in_background(self._supply.hub.catalog, self._link.settings)
         self._suggestion = suggestion_of(catalog.entries)
         if self._suggestion is not None:
             self._chat.say(
@@ -158,7 +157,7 @@ class ChatApp(App[None]):
             self.action_models()
             return
         try:
-            await offer(self, self._supply, entry.name)
+            await offer(self, self._supply, ModelSettings(model=entry.name))
         except MedusaChatError as error:
             self.notify(printable(str(error)), severity="error", markup=False)
 

@@ -17,21 +17,27 @@ class Command:
     does: str
     in_footer: bool = False
 
-    def binding(self) -> Binding:
-        """Return the key binding. It has priority: focus rests in the prompt, which knows keys."""
+    def binding(self, *, priority: bool = True) -> Binding:
+        """Return the key binding. In the chat it has priority: focus rests in the prompt."""
         return Binding(
             self.keys,
             self.action,
             self.name,
             show=self.in_footer,
             key_display=spelled(self.keys.partition(",")[0]).replace("Ctrl+", "^"),
-            priority=True,
+            priority=priority,
         )
 
 
 def spelled(keys: str) -> str:
     """Return keys as a person writes them: ``Ctrl+N``."""
-    names = {"pageup": "Page Up", "pagedown": "Page Down", "escape": "Esc"}
+    names = {
+        "pageup": "Page Up",
+        "pagedown": "Page Down",
+        "escape": "Esc",
+        "delete": "Del",
+        "slash": "/",
+    }
     return ", ".join(
         names.get(key) or "+".join(part.capitalize() for part in key.split("+"))
         for key in keys.split(",")
@@ -58,6 +64,18 @@ APP_COMMANDS = (
     Command("f9", "doctor", "Doctor", "Look for what is wrong with this installation"),
     Command("ctrl+c", "copy_stop_or_quit", "Copy", "Copy the selection; else stop, or ask to quit"),
     Command("ctrl+q", "quit", "Quit", "Quit at once", True),
+)
+
+MODELS_COMMANDS = (
+    Command("enter", "use", "Load or fetch", "Load the model, or fetch one that is not here", True),
+    Command("d", "fetch", "Fetch", "Fetch the model"),
+    Command("p", "pause", "Pause", "Pause the download, or go on with it", True),
+    Command("x", "cancel", "Cancel", "Give up the download and remove what came", True),
+    Command("delete", "remove", "Remove", "Remove the model's files, after a question", True),
+    Command("b", "bits", "Bits", "Choose how many bits its weights are loaded in", True),
+    Command("t", "token", "Token", "Give the Hub a token, for gated models", True),
+    Command("slash", "filter", "Filter", "Filter, or name any model of the Hub", True),
+    Command("escape", "back", "Back", "Leave the filter, then the models", True),
 )
 
 PROMPT_KEYS = (

@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING
 from medusa_chat import quantities
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.models.device_memory import DeviceMemory, device_memory
-from medusa_chat.tui.supply import Catalog
+from medusa_chat.tui.supply import Catalog, as_asked
 
 if TYPE_CHECKING:
-    from medusa_chat.library.catalog import Entry
+    from medusa_chat.library.catalog import Entry, Machine
     from medusa_chat.models.hub.plan import Plan
     from medusa_chat.settings import ModelSettings
     from medusa_chat.tui.downloads import Download
     from medusa_chat.tui.supply import Removal
+
+_VERDICTS = {
+    "fits": "It fits into this machine's memory",
+    "tight": "It needs nearly all of this machine's memory",
+    "does not fit": "It does not fit into this machine's memory",
+    None: "It takes an unknown part of this machine's memory",
+}
 
 
 class ModelHub:
     """The usual ``supply.Hub``. What it imports is heavy, so that is done in its methods."""
 
     def __init__(self) -> None:
-        self._memory: DeviceMemory | None = None
+        self._machine: Machine | None = None
 
     def is_here(self, settings: ModelSettings) -> bool:
         """Tell, without a network, whether all that loading takes is on this machine."""
@@ -45,47 +52,44 @@ class ModelHub:
 
         return Download(plan)
 
-    def describe(self, plan: Plan) -> str:
+    def describe(self, plan: Plan, settings: ModelSettings) -> str:
         """Say in a few lines what a plan brings, its size, and what room there is, in both senses.
 
         Raises HubError.
         """
-        from medusa_chat.library.catalog import Machine, entry_of
+        from medusa_chat.library.catalog import entry_of
         from medusa_chat.library.fetching import describe
         from medusa_chat.library.remote import remote_entry
 
-        machine = Machine(self._memory or device_memory())
+        machine = self._machine or _machine(settings)
         entry = entry_of(plan.model, machine)
         if entry is None or not entry.choices:
             bases = [str(part.reference) for part in plan.repositories[1:]]
             entry = remote_entry(plan.model, machine, *bases)
-        return "\n".join(("From the Hub:", *describe(plan), *_fit(entry)))
+        return "\n".join(("From the Hub:", *describe(plan), *_fit(entry, settings)))
 
-    def catalog(self, in_use_bytes: int = 0) -> Catalog:
-        """Return all models, without a network.
+    def catalog(self, settings: ModelSettings, in_use_bytes: int = 0) -> Catalog:
+        """Return all models, without a network, as they would be loaded by ``settings``.
 
         ``in_use_bytes`` come free when another model is loaded.
         """
-        from medusa_chat.library.catalog import Machine, entries
+        from medusa_chat.library.catalog import entries
         from medusa_chat.models.registry import registry
 
-        memory = device_memory()
-        if memory is not None:
-            free = min(memory.total_bytes, memory.free_bytes + in_use_bytes)
-            memory = replace(memory, free_bytes=free)
-        self._memory = memory
+        machine = self._machine = _machine(settings, in_use_bytes)
+        memory = machine.memory
         return Catalog(
-            entries(Machine(memory)),
-            _machine(memory),
+            entries(machine),
+            _words(memory),
             has_gpu=memory is not None and memory.kind == "cuda",
             notices=registry().notices,
         )
 
     def unlisted(self, name: str) -> Entry | None:
         """Return a row for a model that is not listed; None where ``name`` can be none."""
-        from medusa_chat.library.catalog import Machine, entry_of
+        from medusa_chat.library.catalog import entry_of
 
-        return entry_of(name, Machine(self._memory)) if "/" in name else None
+        return entry_of(name, self._machine) if "/" in name else None
 
     def removal(self, name: str) -> Removal:
         """Return what removing a model's files would mean. Raises MedusaChatError."""
@@ -106,16 +110,30 @@ class ModelHub:
         return save_token(token)
 
 
-def _fit(entry: Entry) -> list[str]:
+def _fit(entry: Entry, settings: ModelSettings) -> list[str]:
+    """Say whether a model fits as it was asked for, and else how it would."""
     if not entry.choices or entry.choices[0].verdict is None:
         return []
     if entry.best is None:
         return ["It does not fit into this machine's memory, in whatever precision."]
-    verdict = "It fits into" if entry.best.verdict == "fits" else "It needs nearly all of"
-    return [f"{verdict} this machine's memory in {entry.best.bits} bits."]
+    asked = as_asked(entry.choices, settings)
+    if asked is None or asked.verdict == "does not fit":
+        bits = "" if asked is None else f"In {asked.bits} bits it does not fit. "
+        return [f"{bits}{_VERDICTS[entry.best.verdict]} in {entry.best.bits} bits."]
+    return [f"{_VERDICTS[asked.verdict]} in {asked.bits} bits."]
 
 
-def _machine(memory: DeviceMemory | None) -> str:
+def _machine(settings: ModelSettings, in_use_bytes: int = 0) -> Machine:
+    from medusa_chat.library.catalog import Machine
+
+    memory = device_memory(settings.device)
+    if memory is not None:
+        free = min(memory.total_bytes, memory.free_bytes + in_use_bytes)
+        memory = replace(memory, free_bytes=free)
+    return Machine(memory, settings.context_tokens, settings.head_precision)
+
+
+def _words(memory: DeviceMemory | None) -> str:
     if memory is None:
         return "this machine's memory is not known"
     free, total = quantities.size(memory.free_bytes), quantities.size(memory.total_bytes)

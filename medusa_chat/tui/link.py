@@ -105,14 +105,15 @@ class EngineLink:
         self.loaded = self._busy = None
         await old.close()
 
-    async def abandon(self) -> bool:
-        """Give up loading, or pause the download; False when neither is under way."""
-        if self.state not in ("fetching", "loading"):
-            return False
+    async def abandon(self) -> State | None:
+        """Give up loading, or pause the download; return which, None when neither goes on."""
+        given_up = self.state
+        if given_up not in ("fetching", "loading"):
+            return None
         self._supply.downloads.pause(self.settings.model)
         await self.renew()
         self.state = "down"
-        return True
+        return given_up
 
     async def close(self) -> None:
         """End the engine for good."""

@@ -106,15 +106,23 @@ class ModelRow:
     @property
     def details(self) -> Content:
         """All that is known of the model, and what can be done with it."""
-        parts = [self._description()]
+        parts = [self._title(), self._description()]
         if self.progress is not None and self.state in ("downloading", "paused"):
             parts.append(_download(self.progress))
         if self.refusal is not None and self.state in ("gated", "failed"):
             parts.append(Content.styled(printable(str(self.refusal)), "$text-error"))
         parts.append(self._memory())
         parts += [Content(printable(note)) for note in self.entry.notes]
-        parts.append(Content.styled(self._keys(), "$text-primary"))
-        return Content("\n\n").join(parts)
+        return Content("\n\n").join(part for part in parts if part)
+
+    def _title(self) -> Content:
+        """Return the name, and right below what can be done: further down may be no room."""
+        entry = self.entry
+        lines = [Content.styled(printable(entry.title), "bold $foreground")]
+        if entry.name != entry.title:
+            lines.append(Content(printable(entry.name)))
+        lines.append(Content.styled(self._keys(), "$text-primary"))
+        return Content("\n").join(lines)
 
     def _description(self) -> Content:
         entry = self.entry
@@ -137,10 +145,7 @@ class ModelRow:
                     f"{speed.plain_tokens_per_second:.0f} tok/s on {speed.device}",
                 )
             )
-        lines = [Content.styled(printable(entry.title), "bold $foreground")]
-        if entry.name != entry.title:
-            lines.append(Content(printable(entry.name)))
-        lines += [
+        lines = [
             Content.assemble(f"{label:12}", (printable(value), "$foreground"))
             for label, value in known
             if value

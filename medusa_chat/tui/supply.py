@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from medusa_chat.library.catalog import Entry
     from medusa_chat.models.hub.plan import Plan
+    from medusa_chat.models.memory import Choice
     from medusa_chat.settings import ModelSettings
     from medusa_chat.tui.downloads import Download, Downloads
 
@@ -58,15 +59,15 @@ class Hub(Protocol):
         """Return the download of a plan, not begun."""
         ...
 
-    def describe(self, plan: Plan) -> str:
+    def describe(self, plan: Plan, settings: ModelSettings) -> str:
         """Say in a few lines what a plan brings, its size, and what room there is, in both senses.
 
         Raises HubError.
         """
         ...
 
-    def catalog(self, in_use_bytes: int = 0) -> Catalog:
-        """Return all models, without a network.
+    def catalog(self, settings: ModelSettings, in_use_bytes: int = 0) -> Catalog:
+        """Return all models, without a network, as they would be loaded by ``settings``.
 
         ``in_use_bytes`` come free when another model is loaded.
         """
@@ -110,11 +111,24 @@ class Supply:
             self.downloads.resume(model)
         elif progress is None or progress.state in OVER:
             plan = await in_background(self.hub.plan, settings)
-            tell(await in_background(self.hub.describe, plan))
+            tell(await in_background(self.hub.describe, plan, settings))
             self.downloads.begin(model, self.hub.download(plan))
         progress = await self.downloads.ended(model)
         if progress.state == "cancelled":
             raise HubError(f"The download of {model} was cancelled.", "missing", model)
+
+
+def as_asked(choices: Sequence[Choice], settings: ModelSettings) -> Choice | None:
+    """Return the way of loading that ``settings`` ask for; None where they leave it open."""
+    if settings.quantization == "none" and settings.dtype == "auto":
+        usual = [choice for choice in choices if choice.dtype == "auto"]
+        return usual[0] if usual and usual[0].quantization == "none" else None
+    for choice in choices:
+        if choice.quantization == settings.quantization != "none" or (
+            settings.quantization == choice.quantization and choice.dtype == settings.dtype
+        ):
+            return choice
+    return None
 
 
 def suggestion_of(entries: Sequence[Entry]) -> Entry | None:

@@ -24,7 +24,6 @@ WELCOME = (
 READING = "reading the prompt…"
 STOPPING = "stopping…"
 RUNNING = "The engine is running. Ctrl+R starts it again after it ended."
-ABANDONED = "Loading was stopped. Ctrl+R goes on with it, F4 takes another model."
 COPIED = "Copied"
 QUIT = "Press Ctrl+C again to quit"
 NOTHING_TO_EXPORT = "There is nothing to export yet."
@@ -44,6 +43,14 @@ _REASONS = {
 }
 
 CONTEXT_FULL = "The context is full. Ctrl+N begins a new chat."
+
+
+def abandoned(given_up: State) -> str:
+    """Return what to say when the user does not want to wait for a model."""
+    what = "Loading was stopped."
+    if given_up == "fetching":
+        what = "The download is paused, and what came is kept."
+    return f"{what} Ctrl+R goes on with it, F4 takes another model."
 
 
 def waiting(state: State) -> str:

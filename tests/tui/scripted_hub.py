@@ -124,10 +124,10 @@ class ScriptedHub:
         download = self.downloads[plan.model] = ScriptedDownload(plan)
         return download
 
-    def describe(self, plan: Plan) -> str:
+    def describe(self, plan: Plan, settings: ModelSettings) -> str:
         return f"Fetching {plan.model}: {plan.total_bytes} bytes"
 
-    def catalog(self, in_use_bytes: int = 0) -> Catalog:
+    def catalog(self, settings: ModelSettings, in_use_bytes: int = 0) -> Catalog:
         return Catalog(tuple(self.entries), MACHINE, notices=self.notices)
 
     def unlisted(self, name: str) -> Entry | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,16 +66,18 @@ def test_plan_tells_the_sizes_of_heads_and_base(hub: Hub) -> None:
     ours, settings = ModelHub(), ModelSettings(HEADS)
     assert not ours.is_here(settings)
     plan = ours.plan(settings)
-    words = ours.describe(plan)
+    words = ours.describe(plan, settings)
     assert f"{HEADS}: 5.04 kB in 2 files" in words
     assert f"{BASE}: 90.2 kB in 3 files" in words
     assert "It fits into this machine's memory in 32 bits." in words
+    four_bits = dataclasses.replace(settings, quantization="4bit")
+    assert "in 4 bits." in ours.describe(plan, four_bits)
     ours.download(plan).run()
     assert ours.is_here(settings)
 
 
 def test_catalog_asks_no_network(hub: Hub) -> None:
-    catalog = ModelHub().catalog()
+    catalog = ModelHub().catalog(ModelSettings())
     assert catalog.entries[0].state == "built in"
     assert "of memory free" in catalog.machine
     assert hub.requests == []
@@ -82,11 +85,11 @@ def test_catalog_asks_no_network(hub: Hub) -> None:
 
 def test_memory_in_use_comes_free(hub: Hub) -> None:
     ours = ModelHub()
-    ours.catalog()
-    assert ours._memory is not None
-    free = ours._memory.free_bytes
-    ours.catalog(10**12)
-    assert ours._memory.free_bytes == ours._memory.total_bytes >= free
+    ours.catalog(ModelSettings(), 10**12)
+    assert ours._machine is not None
+    memory = ours._machine.memory
+    assert memory is not None
+    assert memory.free_bytes == memory.total_bytes
 
 
 def test_unlisted(hub: Hub) -> None:

@@ -251,6 +251,30 @@ async def test_model_in_use_is_not_removed() -> None:
         assert not hub.removed
 
 
+async def test_model_that_failed_to_load_is_not_in_use() -> None:
+    hub = ScriptedHub([BUILTIN, zephyr("here")])
+    broken = ScriptedEngine(load_failure="It is damaged.")
+    async with chat(broken, hub=hub, model=ModelSettings(ZEPHYR), size=(130, 30)) as c:
+        await c.until_shown("It is damaged.")
+        await c.pilot.press("f4")
+        await c.until(lambda: isinstance(c.app.screen, ModelsScreen))
+        screen = cast("ModelsScreen", c.app.screen)
+        await c.until(lambda: screen.query_one(DataTable).row_count)
+        assert table(screen)[1][1] == "● here"
+        assert screen.query_one(DataTable).cursor_row == 1
+        await c.pilot.press("delete")
+        await c.until(lambda: "frees 16 GB" in shown(c.app.screen))
+
+
+async def test_help_lists_the_screens_own_keys_first() -> None:
+    async with chat(hub=ScriptedHub([BUILTIN]), size=(130, 40)) as c:
+        await open_models(c)
+        await c.pilot.press("f1")
+        await c.until(
+            lambda: "Load the model, or fetch one that is not here" in shown(c.app.screen)
+        )
+
+
 async def test_bits_are_chosen() -> None:
     hub = ScriptedHub([zephyr("here")])
     second = ScriptedEngine()

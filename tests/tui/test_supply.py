@@ -158,7 +158,7 @@ async def test_download_is_stopped_and_gone_on_with() -> None:
         await c.until(lambda: ZEPHYR in hub.downloads and hub.downloads[ZEPHYR].runs)
         hub.downloads[ZEPHYR].reach(0.5)
         await c.pilot.press("escape")
-        await c.until_shown("Loading was stopped. Ctrl+R", "↓ 50% paused")
+        await c.until_shown("The download is paused", "↓ 50% paused")
         await c.pilot.press("ctrl+r")
         await c.until(lambda: hub.downloads[ZEPHYR].runs == 2)
         hub.arrive(ZEPHYR)

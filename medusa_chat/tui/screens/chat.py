@@ -124,8 +124,8 @@ class ChatScreen(Screen[None]):
         self.clear_selection()
         if self._dialogue.stop():
             self._transcript.show_reply_status(words.STOPPING)
-        elif await self._link.abandon():
-            self._transcript.say(words.ABANDONED)
+        elif (given_up := await self._link.abandon()) is not None:
+            self._transcript.say(words.abandoned(given_up))
             self._show_state()
 
     def action_toggle_marks(self) -> None:

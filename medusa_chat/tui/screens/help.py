@@ -10,9 +10,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, PROMPT_KEYS, spelled
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, PROMPT_KEYS, Command, spelled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
 
 _KEY_COLUMNS = 16
@@ -25,9 +27,16 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,f1,q,enter", "dismiss", "Close", priority=True)
     ]
 
+    def __init__(self, first: Sequence[Command] = ()) -> None:
+        """List ``first``, those of the screen that is open, before those of the chat."""
+        super().__init__()
+        self._first = first
+
     def compose(self) -> ComposeResult:
         """Lay out the list."""
-        keys = [*PROMPT_KEYS, *((c.keys, c.does) for c in (*CHAT_COMMANDS, *APP_COMMANDS))]
+        commands = (*CHAT_COMMANDS, *APP_COMMANDS)
+        keys = [(command.keys, command.does) for command in self._first]
+        keys += [*PROMPT_KEYS, *((command.keys, command.does) for command in commands)]
         keys.append(("ctrl+p", "Find an action or an earlier chat by name"))
         lines = [
             Content.assemble((spelled(key).ljust(_KEY_COLUMNS), "bold $text-primary"), does)

@@ -16,14 +16,17 @@ from medusa_chat.errors import HubError, MedusaChatError
 from medusa_chat.printable import printable
 from medusa_chat.settings import ModelSettings
 from medusa_chat.tui.background import in_background
+from medusa_chat.tui.commands import MODELS_COMMANDS
 from medusa_chat.tui.model_row import ModelRow
 from medusa_chat.tui.offer import offer
 from medusa_chat.tui.screens.question import Question
 from medusa_chat.tui.screens.token import TokenScreen
+from medusa_chat.tui.supply import as_asked
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from medusa_chat.engine.protocol import Loaded
     from medusa_chat.library.catalog import Entry
     from medusa_chat.models.memory import Choice
     from medusa_chat.tui.supply import Catalog, Supply
@@ -44,26 +47,18 @@ class ModelsScreen(Screen[ModelSettings | None]):
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
-        (100, "-wide"),
+        (112, "-wide"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "use", "Load or fetch"),
-        Binding("d", "fetch", "Fetch", show=False),
-        Binding("p", "pause", "Pause"),
-        Binding("x", "cancel", "Cancel"),
-        Binding("delete", "remove", "Remove"),
-        Binding("b", "bits", "Bits"),
-        Binding("t", "token", "Token"),
-        Binding("slash", "filter", "Filter"),
-        Binding("escape", "back", "Back"),
+        command.binding(priority=False) for command in MODELS_COMMANDS
     ]
 
-    def __init__(self, supply: Supply, model: ModelSettings, in_use_bytes: int = 0) -> None:
-        """Show what ``supply`` can bring; ``model`` is the one in use, and takes that memory."""
+    def __init__(self, supply: Supply, model: ModelSettings, loaded: Loaded | None = None) -> None:
+        """Show what ``supply`` can bring; ``model`` is the chat's, ``loaded`` or not."""
         super().__init__()
         self._supply = supply
         self._model = model
-        self._in_use_bytes = in_use_bytes
+        self._loaded = loaded
         self._catalog: Catalog | None = None
         self._rows: dict[str, ModelRow] = {}
         self._refusals: dict[str, HubError] = {}
@@ -95,7 +90,8 @@ class ModelsScreen(Screen[ModelSettings | None]):
     async def _look(self) -> None:
         """Read the cache anew, and show what it holds."""
         try:
-            self._catalog = await in_background(self._supply.hub.catalog, self._in_use_bytes)
+            in_use_bytes = (self._loaded.memory_bytes or 0) if self._loaded else 0
+            self._catalog = await in_background(self._supply.hub.catalog, self._model, in_use_bytes)
         except MedusaChatError as error:
             self._machine.update(Content.styled(printable(str(error)), "$text-error"))
             return
@@ -125,7 +121,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
             ModelRow(
                 entry,
                 self._choice(entry),
-                in_use=entry.name == self._model.model,
+                in_use=self._loaded is not None and entry.name == self._model.model,
                 progress=self._supply.downloads.progress_of(entry.name),
                 refusal=self._refusal(entry.name),
             )
@@ -136,28 +132,22 @@ class ModelsScreen(Screen[ModelSettings | None]):
         """Return how a model would be loaded: as chosen, else as it is, else as it fits best."""
         chosen = self._choices.get(entry.name)
         if chosen is None and entry.name == self._model.model:
-            chosen = next(filter(self._is_as_loaded, entry.choices), None)
+            chosen = as_asked(entry.choices, self._model)
         return chosen or entry.best or next(iter(entry.choices), None)
-
-    def _is_as_loaded(self, choice: Choice) -> bool:
-        model = self._model
-        return choice.quantization == model.quantization and (
-            choice.quantization != "none" or choice.dtype == model.dtype
-        )
 
     def _refusal(self, name: str) -> HubError | None:
         return self._supply.downloads.failures.get(name) or self._refusals.get(name)
 
     def _fill(self) -> None:
         """Put the rows into the table, the cursor staying on its model."""
-        chosen = self._chosen
+        chosen = self._chosen.name if self._chosen else self._model.model
         self._rows = {row.name: row for row in self._wanted()}
         self._table.clear()
         for row in self._rows.values():
             self._table.add_row(*row.cells, key=row.name)
         self._fit_columns()
-        if chosen is not None and chosen.name in self._rows:
-            self._table.move_cursor(row=self._table.get_row_index(chosen.name))
+        if chosen in self._rows:
+            self._table.move_cursor(row=self._table.get_row_index(chosen))
         self._show_details()
 
     def _refresh(self) -> None:
@@ -259,14 +249,18 @@ class ModelsScreen(Screen[ModelSettings | None]):
         if not row.is_here:
             self.action_fetch()
             return
+        self.dismiss(self._settings_of(row))
+
+    def _settings_of(self, row: ModelRow) -> ModelSettings:
+        """Return how a model would be loaded."""
         settings = self._model  # with its base, its context and its template
         if row.name != self._model.model:
             settings = ModelSettings(model=row.name, device=self._model.device)
-        if row.choice is not None:
-            settings = dataclasses.replace(
-                settings, quantization=row.choice.quantization, dtype=row.choice.dtype
-            )
-        self.dismiss(settings)
+        if row.choice is None:
+            return settings
+        return dataclasses.replace(
+            settings, quantization=row.choice.quantization, dtype=row.choice.dtype
+        )
 
     def action_fetch(self) -> None:
         """Begin a download, after it has been shown and agreed to; let a paused one go on."""
@@ -277,16 +271,17 @@ class ModelsScreen(Screen[ModelSettings | None]):
         if progress is not None and progress.state == "paused":
             self._supply.downloads.resume(row.name)
         else:
-            self._ask_and_fetch(row.name)
+            self._ask_and_fetch(row)
 
     @work(exclusive=True, group="fetch")
-    async def _ask_and_fetch(self, name: str) -> None:
+    async def _ask_and_fetch(self, row: ModelRow) -> None:
         """Ask the Hub, then the user."""
+        name = row.name
         self._refusals.pop(name, None)
         self._supply.downloads.failures.pop(name, None)
         self._details.update(Content(f"Asking the Hub for {printable(name)}…"))
         try:
-            await offer(self.app, self._supply, name)
+            await offer(self.app, self._supply, self._settings_of(row))
         except MedusaChatError as error:
             self._refuse(name, error)
 
@@ -354,7 +349,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
             self._supply.hub.save_token,
         )
         if await self.app.push_screen_wait(screen) and refusal is not None:
-            self._ask_and_fetch(row.name)
+            self._ask_and_fetch(row)
 
 
 def _matches(entry: Entry, words: str) -> bool:

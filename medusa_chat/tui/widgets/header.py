@@ -80,6 +80,8 @@ def _downloads(running: Sequence[Progress]) -> str:
         words = f"{words} of {len(running)}"
     if all(progress.state == "paused" for progress in running):
         return f"{words} paused"
+    if any(progress.state == "retrying" for progress in running):
+        return f"{words} retrying"
     rates = [progress.bytes_per_second or 0.0 for progress in running]
     left = [progress.seconds_left for progress in running if progress.seconds_left is not None]
     words = f"{words} {quantities.rate(sum(rates))}"
