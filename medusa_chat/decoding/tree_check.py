@@ -21,6 +21,17 @@ _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.03}
 _QUANTIZED_TOLERANCE = 0.06
 
 
+RUN_ERRORS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    AssertionError,  # bitsandbytes' way of refusing a width
+)
+"""What models raise that do not take what they are given."""
+
+
 def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
     """Return why ``forward`` cannot decode trees with ``model``, or None when it can.
 
@@ -39,14 +50,7 @@ def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
     tolerance = _QUANTIZED_TOLERANCE if quantized else _TOLERANCE[model.dtype]
     try:
         worst = _worst_error(model, forward, prefix, tokens, tree)
-    except (
-        RuntimeError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AssertionError,
-        AttributeError,
-    ) as error:
+    except RUN_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"{type(model).__name__} cannot run {step} ({reason[:120]})"
     finally:

@@ -29,6 +29,7 @@ from medusa_chat.decoding.lean.weights import (
 )
 from medusa_chat.decoding.step import StepOutput
 from medusa_chat.decoding.tree import Tree
+from medusa_chat.decoding.tree_check import RUN_ERRORS
 
 _CHECK_TOKENS = 6
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.05}
@@ -192,7 +193,7 @@ def lean_forward_for(
         expected = model(input_ids=ids[None], use_cache=False).logits[0].float()
         forward = LeanForward(model, context_tokens, tree_room, spare=spare)
         got = forward.extend(ids, rows=_CHECK_TOKENS).logits
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except RUN_ERRORS as error:
         unpack(model)
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"a first run failed ({words[:120]})"
