@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from medusa_chat.decoding.lean.bits import joined_bits
 from medusa_chat.decoding.lean.linear import (
-    ModuleProduct,
     PackedProduct,
     PlainProduct,
     Product,
@@ -111,7 +111,7 @@ def norm_of(norm: Any) -> RootMeanSquare:
 def product_of(modules: Sequence[Any], *, spare: bool) -> Product:
     """Return one product of linear layers that read the same input, side by side."""
     if any(type(module) is not nn.Linear for module in modules):
-        return ModuleProduct(*modules)
+        return joined_bits(modules)
     weight = _joined([module.weight for module in modules])
     bias = None
     if any(module.bias is not None for module in modules):

@@ -114,7 +114,7 @@ def test_outliers_are_an_obstacle() -> None:
     class Linear8bitLt(torch.nn.Module):
         def __init__(self, threshold: float) -> None:
             super().__init__()
-            self.state = SimpleNamespace(threshold=threshold)
+            self.state = SimpleNamespace(threshold=0.0, use_pool=threshold > 0)
 
     class Model(torch.nn.Module):
         def __init__(self, threshold: float) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny_models import save_base
 
+from medusa_chat.decoding.lean.bits import Joined8bit, joined_bits
+from medusa_chat.decoding.lean.linear import ModuleProduct
 from medusa_chat.decoding.step import StockForward
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.decoding.tree_check import defect
@@ -21,7 +24,73 @@ from .lean_models import lean
 pytest.importorskip("bitsandbytes")
 
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_key_value_heads": 2}
+
 TREE = Tree.from_paths([[0], [1], [0, 0], [0, 1], [1, 0], [0, 1, 0]])
+
+
+def dequantized(layer: Any) -> torch.Tensor:
+    from bitsandbytes.functional import dequantize_4bit
+
+    weight: torch.Tensor = dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+    return weight
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2"])
+@torch.inference_mode()
+def test_four_bits_are_joined_as_they_lie(architecture: str, tmp_path: Path) -> None:
+    """Not after a first run: on a CPU that gives them another layout."""
+    folder = save_base(tmp_path / "base", architecture, **WIDE)
+    model = load_base(folder, torch.float32, Placement(torch.device("cpu")), "4bit")
+    attention = model.model.layers[0].self_attn
+    parts: list[Any] = [attention.q_proj, attention.k_proj, attention.v_proj]
+    before = [dequantized(part) for part in parts]
+    stored = sum(part.weight.numel() for part in parts)
+    product = joined_bits(parts)
+    assert isinstance(product, ModuleProduct)
+    joined: Any = product._modules[0]
+    assert joined not in parts
+    assert joined.weight.numel() == stored
+    assert torch.equal(dequantized(joined), torch.cat(before))
+    for part, weight in zip(parts, before, strict=True):
+        assert torch.equal(dequantized(part), weight)
+        assert part.weight.untyped_storage().data_ptr() == (
+            joined.weight.untyped_storage().data_ptr()
+        )
+    x = torch.randn(5, 256)
+    expected = torch.cat([torch.nn.functional.linear(x, weight) for weight in before], -1)
+    if architecture == "qwen2":
+        expected += torch.cat([part.bias for part in parts])
+    for got in (product(x), torch.cat([part(x) for part in parts], -1)):
+        assert (got - expected).norm() < 0.01 * expected.norm()
+
+
+@torch.inference_mode()
+def test_eight_bits_are_joined(tmp_path: Path) -> None:
+    folder = save_base(tmp_path / "base", "qwen2", **WIDE)
+    model = load_base(folder, torch.float32, Placement(torch.device("cpu")), "8bit")
+    attention = model.model.layers[0].self_attn
+    parts: list[Any] = [attention.q_proj, attention.k_proj, attention.v_proj]
+    x = torch.randn(5, 256)
+    x[:, 3] *= 30  # an outlier
+    expected = torch.cat([part(x) for part in parts], -1)
+    product = joined_bits(parts)
+    assert isinstance(product, Joined8bit)
+    torch.testing.assert_close(product(x), expected)
+    torch.testing.assert_close(torch.cat([part(x) for part in parts], -1), expected)
+    with without_outliers(model):
+        assert not torch.allclose(product(x), expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(product(x), torch.cat([part(x) for part in parts], -1))
+
+
+def test_what_cannot_be_joined_stays_apart(tmp_path: Path) -> None:
+    folder = save_base(tmp_path / "base", "llama", **WIDE)
+    model = load_base(folder, torch.float32, Placement(torch.device("cpu")), "4bit")
+    mlp = model.model.layers[0].mlp
+    mlp.gate_proj.compute_dtype = torch.bfloat16
+    parts = [mlp.gate_proj, mlp.up_proj]
+    product = joined_bits(parts)
+    assert isinstance(product, ModuleProduct)
+    assert list(product._modules) == parts
 
 
 @pytest.mark.parametrize("spare", [False, True], ids=["kept", "spare"])
