@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from medusa_chat.benchmark.settings import ForwardName
 from medusa_chat.benchmark.stock_model import stock_model
 from medusa_chat.decoding.lean.forward import LeanForward
@@ -39,4 +41,36 @@ def model_words(loaded: LoadedModel) -> str:
     precision = loaded.dtype
     if loaded.settings.quantization != "none":
         precision = f"{loaded.settings.quantization}, {loaded.dtype}"
-    return f"{precision}, {loaded.device}, {forward_name(loaded)} forward"
+    graphs = ""
+    if loaded.decoder.forward.device.type == "cuda":
+        graphs = " in CUDA graphs" if _graphs(loaded) else " without CUDA graphs"
+    return f"{precision}, {loaded.device}, {forward_name(loaded)} forward{graphs}"
+
+
+def forward_notes(loaded: LoadedModel) -> list[str]:
+    """Return in words why a slower way is taken than there is, a line each."""
+    notes = []
+    if loaded.stock_reason is not None:
+        notes.append(f"The lean forward does not fit: {loaded.stock_reason}.")
+    forward = loaded.decoder.forward
+    if isinstance(forward, LeanForward) and forward.device.type == "cuda":
+        if forward.graph_obstacle is not None:
+            notes.append(f"Steps are not CUDA graphs: {forward.graph_obstacle}.")
+        elif not forward.graphs_in_use:
+            notes.append("Steps are not CUDA graphs: a capture failed, as the log says.")
+    return notes
+
+
+def forward_record(loaded: LoadedModel) -> dict[str, Any]:
+    """Return how the steps were run, for a JSON object."""
+    return {
+        "forward": forward_name(loaded),
+        "stock_reason": loaded.stock_reason,
+        "cuda_graphs": _graphs(loaded),
+        "forward_notes": forward_notes(loaded),
+    }
+
+
+def _graphs(loaded: LoadedModel) -> bool:
+    forward = loaded.decoder.forward
+    return isinstance(forward, LeanForward) and forward.graphs_in_use

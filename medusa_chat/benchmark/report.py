@@ -7,7 +7,7 @@ from typing import Any
 
 from medusa_chat.benchmark.agreement import Agreement
 from medusa_chat.benchmark.chat_suite import ChatResult
-from medusa_chat.benchmark.forward_choice import forward_name, model_words
+from medusa_chat.benchmark.forward_choice import forward_notes, forward_record, model_words
 from medusa_chat.benchmark.machine import Machine
 from medusa_chat.benchmark.summary import Summary
 from medusa_chat.benchmark.table import DASH, Table, milliseconds, number
@@ -52,9 +52,7 @@ def notes(result: ChatResult) -> list[str]:
     for name, trials in result.trials.items():
         tried = ", ".join(f"{words} {speed:.0f}" for words, speed in trials.items())
         said.append(f"{name} tried (tok/s): {tried}")
-    reason = result.model.stock_reason
-    if reason is not None:
-        said.append(f"The lean forward does not fit: {reason}.")
+    said += forward_notes(result.model)
     said.append(machine_words(result.machine, result.copy_bytes_per_second))
     if result.measurement.interrupted:
         said.append("Interrupted: these are the prompts that everybody had answered.")
@@ -101,8 +99,7 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
         "dtype": result.model.dtype,
         "quantization": result.model.settings.quantization,
         "device": result.model.device,
-        "forward": forward_name(result.model),
-        "stock_reason": result.model.stock_reason,
+        **forward_record(result.model),
         "heads": result.model.heads,
         "settings": dataclasses.asdict(result.decode),
         "repeats": result.repeats,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medusa_chat.benchmark.bandwidth import copy_bandwidth
-from medusa_chat.benchmark.forward_choice import forward_name, model_words
+from medusa_chat.benchmark.forward_choice import forward_notes, forward_record, model_words
 from medusa_chat.benchmark.machine import Machine, describe
 from medusa_chat.benchmark.peak_memory import PeakMemory
 from medusa_chat.benchmark.report import machine_words
@@ -106,6 +106,7 @@ def tables(result: StepsResult) -> list[Table]:
     notes = [machine_words(result.machine, result.copy_bytes_per_second)]
     peak = DASH if result.peak_bytes is None else size(result.peak_bytes)
     notes.append(f"Peak memory {peak}.")
+    notes += forward_notes(result.model)
     if result.interrupted:
         notes.append("Interrupted: medians of what had been timed.")
     title = (
@@ -125,8 +126,7 @@ def record(result: StepsResult, command: str) -> dict[str, Any]:
         "dtype": model.dtype,
         "quantization": model.settings.quantization,
         "device": model.device,
-        "forward": forward_name(model),
-        "stock_reason": model.stock_reason,
+        **forward_record(model),
         "machine": dataclasses.asdict(result.machine),
         "prefix_tokens": result.prefix_tokens,
         "repeats": result.repeats,

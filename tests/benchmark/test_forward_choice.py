@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
+import torch
 from command_line import HEADS, Call
 
-from medusa_chat.benchmark.forward_choice import forward_name, model_words, use_forward
+from medusa_chat.benchmark.forward_choice import (
+    forward_name,
+    forward_notes,
+    forward_record,
+    model_words,
+    use_forward,
+)
 from medusa_chat.benchmark.modes import ModeContestant, parse_mode
+from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.engine.local import Engine
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import UsageError
 from medusa_chat.settings import ModelSettings
 
 from .measured import GREEDY
+from .measured import engine as measured_engine
 
 PROMPT = [ChatMessage("user", "def close(self):")]
 
@@ -33,11 +43,50 @@ def test_both_forwards_give_the_same_tokens() -> None:
     stock = contestant.answer(PROMPT, lambda: False)
     assert stock.tokens == lean.tokens
     assert stock.figures.accepted_counts == lean.figures.accepted_counts
+    refused = dataclasses.replace(engine.model, stock_reason="it is a test")
+    assert forward_notes(refused) == ["The lean forward does not fit: it is a test."]
+    assert forward_record(refused)["stock_reason"] == "it is a test"
+    assert forward_record(refused)["cuda_graphs"] is False
     with pytest.raises(UsageError, match=r"does not fit .*: it is a test"):
-        use_forward(dataclasses.replace(engine.model, stock_reason="it is a test"), "lean")
+        use_forward(refused, "lean")
 
 
 def test_on_the_command_line(bench: Call) -> None:
     options = ("--suite", "steps", "--prefix", "4", "--json")
     assert bench(*options, "--forward", "stock").record["forward"] == "stock"
     assert bench(*options).record["forward"] == "lean"
+
+
+class CapturedForward(LeanForward):
+    """A lean forward as it is on a CUDA device, for what is said of it."""
+
+    device = torch.device("cuda")
+
+    def __init__(self, obstacle: str | None, *, in_use: bool) -> None:
+        self.graph_obstacle = obstacle
+        self._in_use = in_use
+
+    @property
+    def graphs_in_use(self) -> bool:
+        return self._in_use
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "in_use", "words", "note"),
+    [
+        (None, True, "in CUDA graphs", None),
+        (None, False, "without CUDA graphs", "a capture failed"),
+        ("it waits", False, "without CUDA graphs", "Steps are not CUDA graphs: it waits."),
+    ],
+)
+def test_whether_steps_are_cuda_graphs_is_said(
+    obstacle: str | None, in_use: bool, words: str, note: str | None
+) -> None:
+    shared = measured_engine().model
+    decoder = copy.copy(shared.decoder)
+    decoder.forward = CapturedForward(obstacle, in_use=in_use)
+    loaded = dataclasses.replace(shared, decoder=decoder)
+    assert model_words(loaded).endswith(f"lean forward {words}")
+    assert forward_record(loaded)["cuda_graphs"] is in_use
+    notes = forward_notes(loaded)
+    assert notes == [] if note is None else note in notes[0]
