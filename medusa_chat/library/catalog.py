@@ -13,7 +13,7 @@ from typing import Literal
 
 from medusa_chat.library.inspection import Inspection, inspect, sizes_in
 from medusa_chat.library.speeds import Speed, speeds
-from medusa_chat.models import memory
+from medusa_chat.models import base_choices, memory
 from medusa_chat.models.device_memory import DeviceMemory
 from medusa_chat.models.files import preferred
 from medusa_chat.models.hub import cache
@@ -67,6 +67,8 @@ class Entry:
     heads: int | None = None
     base: str | None = None
     """The base that heads alone belong to."""
+    needs_base: bool = False
+    """Heads alone of which nobody has said what they belong to: they cannot be loaded so."""
     bytes_here: int = 0
     """On disk, whole or in part, the base's included."""
     bytes_total: int | None = None
@@ -219,32 +221,49 @@ def _cached(
     # Of a download that has not come to its configuration it cannot be said what it is.
     if part.state == "here" and not own.is_model and not always:
         return None
-    parts, base = [part], None
-    is_alone = own.base is not None and own.layout != "merged"
-    if is_alone and own.base and is_hub_id(own.base) and not Path(own.base).is_dir():
-        parts.append(_part(parse(own.base), None))
-        base = None if parts[-1].folder is None else inspect(parts[-1].folder)
-    whole = base or own
-    name = str(reference)
-    found = ways(machine, whole.shape, own.heads, whole.context_tokens, whole)
-    shape, is_plain = whole.shape, own.layout is None and own.base is None
+    name, parts = str(reference), [part]
+    whole: Inspection | None = own
+    base: str | None = None
+    needs_base = False
+    # Of what has not come whole, only its configuration tells.
+    if own.is_heads_alone or (part.state != "here" and own.base is not None):
+        # Folders of this machine are for its user to name, not for a repository.
+        named = own.base if own.base is not None and is_hub_id(own.base) else None
+        base = named or base_choices.recall(name)
+        folder = None
+        if named is None and base is not None and Path(base).is_dir():
+            folder = Path(base)
+        elif base is not None and is_hub_id(base):
+            parts.append(_part(parse(base), None))
+            folder = parts[-1].folder
+        else:
+            base, needs_base = None, part.state == "here"
+        whole = None if folder is None else inspect(folder)
+    unknown = f"Its base is not known: medusa-chat --model {name} --base-model BASE names it."
+    found: tuple[Choice, ...] = ()
+    if whole is not None:
+        found = ways(machine, whole.shape, own.heads, whole.context_tokens, whole)
+    shape = None if whole is None else whole.shape
+    is_plain = own.layout is None and not own.is_heads_alone
     return Entry(
         name=name,
         title=name,
-        state=_state(parts),
+        state="partial" if needs_base else _state(parts),
         layout=own.layout or (PLAIN if is_plain and part.state == "here" else None),
         heads=None if own.heads is None else own.heads.count,
-        base=own.base,
+        base=base,
+        needs_base=needs_base,
         bytes_here=sum(part.bytes_here for part in parts),
-        bytes_total=_total(parts),
+        bytes_total=None if needs_base else _total(parts),
         parameters=None if shape is None else shape.parameters,
         head_parameters=None if shape is None or own.heads is None else own.heads.parameters(shape),
-        context_tokens=whole.context_tokens,
+        context_tokens=None if whole is None else whole.context_tokens,
         listed=False,
         parts=tuple(parts),
         choices=found,
         best=memory.best(found),
         speed=measured.get(name),
+        notes=(unknown,) if needs_base else (),
     )
 
 

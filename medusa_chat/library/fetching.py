@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 
 from medusa_chat.errors import HubError
+from medusa_chat.models import base_choices
 from medusa_chat.models.files import find_files, source
 from medusa_chat.models.hub.plan import Plan
 from medusa_chat.models.hub.progress import Progress
@@ -57,7 +59,16 @@ def missing_repository(settings: ModelSettings) -> str | None:
         if error.kind != "missing":
             raise
         return error.repository
+    remember_base(settings)
     return None
+
+
+def remember_base(settings: ModelSettings) -> None:
+    """Keep the base that the user names, for another time when nobody does."""
+    if settings.base_model is not None:
+        # Where nothing can be kept, it has to be named again: no reason not to load it now.
+        with contextlib.suppress(OSError):
+            base_choices.remember(source(settings).name, settings.base_model)
 
 
 def plan_missing(settings: ModelSettings, missing: str) -> Plan:
@@ -71,7 +82,9 @@ def plan_missing(settings: ModelSettings, missing: str) -> Plan:
         family(settings.template)
     wanted = source(settings)
     # Of heads in a folder here, only the base is to be fetched.
-    return make_plan(missing) if wanted.is_folder else make_plan(wanted.name, wanted.base)
+    plan = make_plan(missing) if wanted.is_folder else make_plan(wanted.name, wanted.base)
+    remember_base(settings)
+    return plan
 
 
 class _Shown:

@@ -38,6 +38,8 @@ class Inspection:
     stored_bytes: int
     """Of one weight in them."""
     total_bytes: int
+    is_heads_alone: bool
+    """Whether the model that they belong to lies elsewhere."""
     is_model: bool
     """Whether it looks like a causal language model, or Medusa heads."""
 
@@ -49,6 +51,7 @@ def inspect(folder: Path) -> Inspection:
     names = _tensors(folder, sizes)
     alone = heads_file(sizes) is not None
     found, heads = _heads(names, alone=alone)
+    are_alone = alone or found == "vllm" or config.get("model_type") == "medusa"
     architectures = config.get("architectures")
     return Inspection(
         layout=found,
@@ -59,9 +62,9 @@ def inspect(folder: Path) -> Inspection:
         weights_bytes=sum(sizes[name] for name in weights(sizes) if not name.endswith(".json")),
         stored_bytes=_STORED_BYTES.get(str(config.get("dtype") or config.get("torch_dtype")), 2),
         total_bytes=sum(sizes.values()),
+        is_heads_alone=are_alone,
         is_model=found is not None
-        or alone
-        or config.get("model_type") == "medusa"
+        or are_alone
         or (
             isinstance(architectures, list)
             and any(str(name).endswith(_CAUSAL) for name in architectures)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from medusa_chat.errors import HubError
-from medusa_chat.library.fetching import describe
+from medusa_chat.library.fetching import describe, remember_base
 from medusa_chat.library.progress_display import ProgressDisplay
 from medusa_chat.models.files import source
 from medusa_chat.models.hub import cache
@@ -113,7 +113,8 @@ def _join(threads: Sequence[threading.Thread], seconds: float) -> None:
 
 def _plan(name: str, base_model: str | None) -> Plan | None:
     """Ask the Hub what ``name`` takes; None, and a word about it, for what it is not asked of."""
-    wanted = source(ModelSettings(model=name, base_model=base_model))
+    settings = ModelSettings(model=name, base_model=base_model)
+    wanted = source(settings)
     for notice in wanted.notices:
         _tell(notice)
     if wanted.shipped is not None:
@@ -122,6 +123,7 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
     with StatusLine() as status:
         status.show(f"Looking for {wanted.name} on the Hub")
         plan = make_plan(wanted.name, wanted.base)
+    remember_base(settings)
     if not plan.repositories:
         _tell(f"{name} and its base are folders on this machine: there is nothing to fetch.")
         return None

@@ -22,6 +22,8 @@ def cells(entry: Entry) -> tuple[str, ...]:
 
 def state(entry: Entry) -> str:
     """Return how things stand with a model's files, in words."""
+    if entry.needs_base:
+        return "needs a base"
     if entry.state == "partial" and entry.bytes_total:
         return f"partial {percent(entry.bytes_here, entry.bytes_total)}"
     return entry.state

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medusa_chat.errors import HubError, ModelError
-from medusa_chat.models import registry
+from medusa_chat.models import base_choices, registry
 from medusa_chat.models.hub.reference import Reference, is_hub_id, parse
 from medusa_chat.models.layout import is_heads_only, read_config
 from medusa_chat.settings import ModelSettings
@@ -86,7 +86,7 @@ def find_files(settings: ModelSettings) -> ModelFiles:
         base_name = settings.base_model
         base = _folder(base_name, base_name)
     elif is_heads_only(folder):
-        base_name = wanted.base or _base_of(folder)
+        base_name = wanted.base or _base_of(folder, wanted.name)
         # Heads in a folder of the user's own are not pulled: their base is, by itself.
         pulled = base_name if wanted.is_folder else settings.model
         base = _base_folder(folder, base_name, pulled, is_pinned=wanted.base is not None)
@@ -123,8 +123,9 @@ def _folder(name: str, pulled: str, *, is_pinned: bool = False) -> Path:
     return cached
 
 
-def _base_of(heads_folder: Path) -> str:
-    base = read_config(heads_folder).get("base_model_name_or_path")
+def _base_of(heads_folder: Path, name: str) -> str:
+    """Return the base that heads name, or that the user once named for them."""
+    base = read_config(heads_folder).get("base_model_name_or_path") or base_choices.recall(name)
     if not isinstance(base, str) or not base:
         raise ModelError(
             f"The heads in {heads_folder} do not say which model they belong to: "

@@ -20,7 +20,9 @@ from library.repositories import (
     publish_merged,
     publish_vllm,
 )
+from medusa_chat.errors import ModelError
 from medusa_chat.library.catalog import Entry, Machine, entries, entry_of
+from medusa_chat.library.fetching import missing_repository, plan_missing
 from medusa_chat.library.speeds import Speed, record
 from medusa_chat.models.device_memory import DeviceMemory
 from medusa_chat.models.files import find_files, source
@@ -171,8 +173,45 @@ def test_vllm_heads_in_the_cache(hub: Hub, tmp_path: Path) -> None:
     publish_base(hub, tmp_path)
     name = publish_vllm(hub, tmp_path)
     pull(name, BASE)
+    found = entry(name, CARD)
+    # What they belong to, nobody has said: they cannot be loaded, nor estimated.
+    assert (found.state, found.layout, found.heads) == ("partial", "vllm", 2)
+    assert (found.needs_base, found.base, found.choices, found.bytes_total) == (
+        True,
+        None,
+        (),
+        None,
+    )
+    assert f"medusa-chat --model {name} --base-model BASE" in found.notes[0]
+    with pytest.raises(ModelError, match="--base-model"):
+        find_files(ModelSettings(name))
+    assert missing_repository(ModelSettings(name, BASE)) is None
+    found = entry(name, CARD)
+    assert (found.state, found.base, found.needs_base, found.notes) == ("here", BASE, False, ())
+    assert len(found.parts) == 2
+    assert all(choice.footprint.heads_bytes for choice in found.choices)
+    assert find_files(ModelSettings(name)).base_name == BASE
+
+
+def test_base_that_was_named_once_is_fetched_with_its_heads(hub: Hub, tmp_path: Path) -> None:
+    publish_base(hub, tmp_path)
+    name = publish_vllm(hub, tmp_path)
+    settings = ModelSettings(name, BASE)
+    assert missing_repository(settings) == name
+    plan_missing(settings, name)
+    plan = plan_missing(ModelSettings(name), name)
+    assert [str(part.reference) for part in plan.repositories] == [name, BASE]
+
+
+def test_base_in_a_folder_that_the_user_named(hub: Hub, tmp_path: Path) -> None:
+    publish_base(hub, tmp_path)
+    name = publish_vllm(hub, tmp_path)
+    pull(name, BASE)
+    folder = hub.folders[BASE]
+    assert missing_repository(ModelSettings(name, str(folder))) is None
     found = entry(name)
-    assert (found.state, found.layout, found.heads) == ("here", "vllm", 2)
+    assert (found.state, found.base, len(found.parts)) == ("here", str(folder), 1)
+    assert found.parameters is not None
 
 
 @pytest.mark.parametrize(("form", "shards"), [("safetensors", 1), ("safetensors", 2), ("bin", 2)])
@@ -245,4 +284,5 @@ def test_hostile_base_name_is_not_followed(hub: Hub, tmp_path: Path) -> None:
         hub.folders[name] = folder
         publish_base(hub, tmp_path / f"{number}", "good/base")
         pull(name, "good/base")
-        assert len(entry(name).parts) == 1
+        found = entry(name)
+        assert (len(found.parts), found.needs_base) == (1, True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medusa_chat.errors import ModelError
+from medusa_chat.models import base_choices
 from medusa_chat.models.hub.listing import config_in, list_repository, needs_base, read_config
 from medusa_chat.models.hub.plan import Plan, RepositoryPlan
 from medusa_chat.models.hub.reference import is_hub_id, parse
@@ -19,8 +20,8 @@ def make_plan(model: str, base: str | None = None) -> Plan:
 
     ``model`` is a Hub id, with ``@revision`` or without, or the folder of heads whose base is to be
     fetched. ``base``, a Hub id or a folder, is the base of heads where somebody names it; else the
-    heads' own configuration does. Raises HubError, ModelError for heads of which no base is known,
-    UsageError for what cannot be a Hub id.
+    heads' own configuration does, or somebody has named it once before. Raises HubError, ModelError
+    for heads of which no base is known, UsageError for what cannot be a Hub id.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -57,7 +58,7 @@ def _base_plan(model: str, base: str) -> RepositoryPlan:
 
 
 def _named_base(model: str, config: dict[str, Any]) -> str:
-    base = config.get(BASE_KEY)
+    base = config.get(BASE_KEY) or base_choices.recall(model)
     if not isinstance(base, str) or not base:
         raise ModelError(
             f"The heads in {model} do not say which model they belong to: name it with "

@@ -29,6 +29,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setattr(_detect_agent, "_registry", {"standardEnvVars": [], "harnesses": {}})
         monkeypatch.setattr(client, "WAITS_SECONDS", (0.01, 0.01))
         monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.setenv("MEDUSA_CHAT_HOME", str(tmp_path / "home"))
         monkeypatch.chdir(tmp_path)
         yield hub
 
