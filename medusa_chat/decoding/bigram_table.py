@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ FLOOR = -12.0
 """The log-probability of every token that a row does not hold."""
 
 _FIRST_ROOM = 256
+_FEW = 16
 
 
 class BigramTable:
@@ -37,6 +39,7 @@ class BigramTable:
         self.lifts = torch.zeros(self.ids.shape, device=device)
         self.latest = torch.zeros(vocabulary, dtype=torch.long, device=device)
         self._root: int | None = None
+        self._most = vocabulary - 1
 
     def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
         """Append n ``tokens``, at least one, with the model's ``logits`` [n, V] after each.
@@ -47,8 +50,7 @@ class BigramTable:
         first, end = self.length, self.length + len(tokens)
         self._make_room(end + 2)
         # A model may read more tokens than it can say; such a one is never guessed.
-        most = self.latest.shape[0] - 1
-        known = [min(token, most) for token in tokens]
+        known = [min(token, self._most) for token in tokens]
         self.tokens[first:end] = torch.tensor(known, device=self.tokens.device)
         if logits is None:
             self.ids[first + 1 : end + 1] = self.ids[0]
@@ -56,9 +58,9 @@ class BigramTable:
         else:
             logits = logits.float()
             best = logits.topk(self.row_tokens)
-            log_probs = best.values - logits.logsumexp(-1, keepdim=True)
+            lifts = best.values - logits.logsumexp(-1, keepdim=True).add_(FLOOR)
             self.ids[first + 1 : end + 1] = best.indices
-            self.lifts[first + 1 : end + 1] = (log_probs - FLOOR).clamp_(min=0)
+            self.lifts[first + 1 : end + 1] = lifts.clamp_(min=0)
         self.length = end
         self._note(first, end)
         # The token behind a slot stands at the slot's number; slot 0 is no position's.
@@ -67,7 +69,7 @@ class BigramTable:
 
     def put_root(self, token: int) -> None:
         """Take note of the next token, certain already, which the model has not answered yet."""
-        token = min(token, self.latest.shape[0] - 1)
+        token = min(token, self._most)
         if token != self._root:
             self._make_room(self.length + 2)
             self.tokens[self.length] = token
@@ -83,6 +85,10 @@ class BigramTable:
         self._root = None
 
     def _note(self, first: int, end: int) -> None:
+        if self.tokens.is_cpu:
+            # The last of several assignments to one place holds, in NumPy.
+            self.latest.numpy()[self.tokens[first:end].numpy()] = np.arange(first + 1, end + 1)
+            return
         slots = torch.arange(first + 1, end + 1, device=self.latest.device)
         # Of a token that comes more than once the largest slot holds, on every device.
         self.latest.scatter_reduce_(0, self.tokens[first:end], slots, "amax")
@@ -92,6 +98,9 @@ class BigramTable:
 
         One that was not among the likeliest takes the place of the last.
         """
+        if self.tokens.is_cpu and end - start < _FEW:
+            self._put_first_by_row(start, end)
+            return
         ids, lifts = self.ids[start:end], self.lifts[start:end]
         followed = self.tokens[start:end, None].int()
         place = (ids == followed).int()
@@ -104,6 +113,16 @@ class BigramTable:
         lifts.scatter_(1, column, lifts[:, :1].clone())
         ids[:, :1] = followed
         lifts[:, :1] = lift
+
+    def _put_first_by_row(self, start: int, end: int) -> None:
+        """Do the same on a CPU, where a few rows are done sooner one by one."""
+        tokens = self.tokens[start:end].tolist()
+        rows, row_lifts = self.ids[start:end].numpy(), self.lifts[start:end].numpy()
+        for followed, ids, lifts in zip(tokens, rows, row_lifts, strict=True):
+            places = (ids == followed).nonzero()[0]
+            place, lift = (places[0], lifts[places[0]]) if len(places) else (-1, 0)
+            ids[place], lifts[place] = ids[0], lifts[0]
+            ids[0], lifts[0] = followed, lift
 
     def _make_room(self, slots: int) -> None:
         room = self.tokens.shape[0]

@@ -21,7 +21,9 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_LEAST = -80.0
+_LEAST, _MOST = -80.0, 80.0
+"""Between these an exponential is finite in float32, and so is its inverse."""
+_TINY = np.float32(1e-30)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ def grow_on_host(
     rows, row_lifts = table.ids.numpy(), table.lifts.numpy()
     latest = table.latest.numpy()
     chances = None if odds is None else np.array(odds, dtype=np.float32)
-    last_slot = table.length
+    last_slot, width = table.length, table.row_tokens
     weights = np.zeros(1, dtype=np.float32)
     slots, lengths = np.array([match.slot]), np.array([match.length])
     places = np.zeros(1, dtype=np.int64)  # of the frontier's nodes, in the order of finding
@@ -76,29 +78,36 @@ def grow_on_host(
         lifts *= row_weights[depth]
         own = evidence.scores[depth].take(ids)
         raised = own + lifts
-        highest = np.maximum(raised.max(1), 0)[:, None]
-        mass = (np.exp(raised - highest) - np.exp(own - highest)).sum(1)
-        highest = highest[:, 0]
-        total = np.log(np.maximum(mass + np.exp(-highest), 1e-30)) + highest
+        # Of the whole vocabulary, the row's tokens weigh otherwise than before.
+        if most := max(0.0, float(raised.max()) - _MOST):
+            mass = np.exp(np.float32(-most)) + _sums(np.exp(raised - most) - np.exp(own - most))
+            total = np.log(np.maximum(mass, _TINY)) + most
+        else:
+            total = np.log(np.maximum(1 + _sums(np.exp(raised) - np.exp(own)), _TINY))
         if chances is not None:
             before = raised[:, 0]
-            sure = before - total
+            now = before - total
+            sure = now
             if evidence.plain is not None:
-                sure = evidence.plain[depth].take(ids[:, 0]) + lifts[:, 0]
-            rise = chances.take(lengths) * np.exp(-np.clip(sure, _LEAST, 0))
-            chained = before + np.log1p(rise)
-            # exp(chained) less what it was, in parts of the total.
-            total += np.log1p(np.exp(before - total) * rise)
-            raised[:, 0] = chained
+                sure = np.minimum(evidence.plain[depth].take(ids[:, 0]) + lifts[:, 0], 0)
+            rise = chances.take(lengths) * np.exp(-np.maximum(sure, _LEAST))
+            raised[:, 0] = before + np.log1p(rise)
+            total += np.log1p(np.exp(now) * rise)
         children = raised
         frontier = slots.shape[0]
         if depth < heads:
-            taken = np.zeros((frontier, guesses + 1), dtype=np.bool_)
-            taken[np.arange(frontier)[:, None], evidence.ranks[depth].take(ids)] = True
-            of_head = np.where(taken[:, :guesses], -np.inf, evidence.best[depth])
-            children = np.concatenate([raised, of_head], 1)
+            # A column more takes the marks of those that are not among the head's best.
+            children = np.empty((frontier, width + guesses + 1), dtype=np.float32)
+            children[:, :width] = raised
+            children[:, width:-1] = evidence.best[depth]
+            children[
+                np.arange(frontier)[:, None], evidence.ranks[depth].take(ids) + width
+            ] = -np.inf
+            children[:, -1] = -np.inf
         # Rounding never lifts a child above its parent.
-        children = np.minimum(children - total[:, None], 0) + weights[:, None]
+        children -= total[:, None]
+        np.minimum(children, 0, out=children)
+        children += weights[:, None]
         flat = children.ravel()
         chosen = np.flatnonzero(flat > threshold)
         if chosen.shape[0] > size - 1:
@@ -112,11 +121,10 @@ def grow_on_host(
         each = children.shape[1]
         parents = chosen // each
         columns = chosen - parents * each
-        width = rows.shape[1]
         tokens = ids[parents, np.minimum(columns, width - 1)].astype(np.int64)
         if depth < heads:
-            of_head_ids = evidence.best_ids[depth].take(np.maximum(columns - width, 0))
-            tokens = np.where(columns < width, tokens, of_head_ids)
+            by_head = np.flatnonzero(columns >= width)
+            tokens[by_head] = evidence.best_ids[depth].take(columns.take(by_head) - width)
         chain = lengths.take(parents)
         follows = (columns == 0) & (chain > 0)
         found.append((weights, places.take(parents), tokens, follows))
@@ -125,7 +133,8 @@ def grow_on_host(
         total_found += weights.shape[0]
         if total_found >= size - 1:
             of_all = np.concatenate([one[0] for one in found])
-            threshold = np.partition(of_all, total_found - size + 1)[total_found - size + 1]
+            of_all.partition(total_found - size + 1)
+            threshold = of_all[total_found - size + 1]
             alive = int(np.count_nonzero(weights > threshold))
             if alive == 0:
                 break
@@ -142,6 +151,11 @@ def grow_on_host(
         slots = np.where(further, slot + 1, next_slots)
         lengths = np.where(further, np.minimum(chain + 1, MOST_MATCHED), next_slots > 0)
     return _best(found, counts, size)
+
+
+def _sums(rows: Floats) -> Floats:
+    sums: Floats = np.add.reduce(rows, 1)
+    return sums
 
 
 def _best(
