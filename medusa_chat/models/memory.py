@@ -176,6 +176,8 @@ def _weights(shape: ModelShape, plan: LoadPlan) -> int:
     packed = 0
     if plan.device == "cpu" and plan.dtype_bytes == 4 and shape.parameters < _PACKED_PARAMETERS:
         packed = shape.vocabulary * shape.hidden + (linear if plan.quantization == "none" else 0)
+    elif plan.device == "cpu" and shape.tied and plan.dtype != "float16":
+        packed = shape.vocabulary * shape.hidden  # for products; the embedding is looked up as well
     if plan.quantization == "8bit":
         quantised = linear + _ROW_SCALE_BYTES * shape.linear_rows
     elif plan.quantization == "4bit":

@@ -97,6 +97,19 @@ def test_cache_is_as_large_as_the_real_one(rows: int) -> None:
         assert real == full
 
 
+def test_a_large_output_matrix_that_is_the_embedding_is_kept_twice_on_a_cpu() -> None:
+    apart = dataclasses.replace(seven_billion(), tied=False)
+    tied = dataclasses.replace(apart, tied=True)
+
+    def weights(shape: ModelShape, plan: LoadPlan, dtype: DType) -> int:
+        return footprint(shape, None, dataclasses.replace(plan, dtype=dtype)).weights_bytes
+
+    for dtype in ("float32", "bfloat16"):
+        assert weights(tied, CPU, dtype) == weights(apart, CPU, dtype)
+        assert weights(tied, CUDA, dtype) < weights(apart, CUDA, dtype)
+    assert weights(tied, CPU, "float16") < weights(apart, CPU, "float16")
+
+
 def test_cache_of_grouped_queries() -> None:
     zephyr = registry.find("FasterDecoding/medusa-1.0-zephyr-7b-beta")
     assert zephyr is not None
