@@ -107,6 +107,11 @@ def _folder(name: str, pulled: str, *, is_pinned: bool = False) -> Path:
         raise ModelError(f"{name} is a file: give a folder or a Hub id (owner/name).")
     if folder.is_absolute() or name.startswith((".", "~")) or not is_hub_id(name):
         raise ModelError(f"{name} does not exist: give a folder or a Hub id (owner/name).")
+    return _cached(name, pulled, is_pinned=is_pinned)
+
+
+def _cached(name: str, pulled: str, *, is_pinned: bool = False) -> Path:
+    """Return the folder of the Hub's cache called ``name``. Raises HubError without one."""
     from medusa_chat.models.hub.cache import cached_folder
 
     cached = cached_folder(parse(name))
@@ -125,8 +130,15 @@ def _folder(name: str, pulled: str, *, is_pinned: bool = False) -> Path:
 
 def _base_of(heads_folder: Path, name: str) -> str:
     """Return the base that heads name, or that the user once named for them."""
-    base = read_config(heads_folder).get("base_model_name_or_path") or base_choices.recall(name)
-    if not isinstance(base, str) or not base:
+    from medusa_chat.models.hub.cache import reference_at
+
+    base = read_config(heads_folder).get("base_model_name_or_path")
+    # Folders of this machine are for its user to name, not for a repository.
+    is_own = reference_at(heads_folder) is None
+    if isinstance(base, str) and base and (is_own or is_hub_id(base)):
+        return base
+    base = base_choices.recall(name)
+    if base is None:
         raise ModelError(
             f"The heads in {heads_folder} do not say which model they belong to: "
             "name it with --base-model."
@@ -136,9 +148,14 @@ def _base_of(heads_folder: Path, name: str) -> str:
 
 def _base_folder(heads_folder: Path, base_name: str, pulled: str, *, is_pinned: bool) -> Path:
     """Return the folder of the base that the heads' config names; a relative path is theirs."""
-    beside = heads_folder / base_name
-    if beside.is_dir():
-        return beside.resolve()
+    from medusa_chat.models.hub.cache import reference_at
+
+    if reference_at(heads_folder) is None:
+        beside = heads_folder / base_name
+        if beside.is_dir():
+            return beside.resolve()
+    elif base_name == read_config(heads_folder).get("base_model_name_or_path"):
+        return _cached(base_name, pulled, is_pinned=is_pinned)
     try:
         return _folder(base_name, pulled, is_pinned=is_pinned)
     except HubError:

@@ -88,6 +88,25 @@ def test_base_that_the_user_names_comes_first(cache: Path) -> None:
     assert (files.base, files.heads) == (base, V01)
 
 
+@pytest.mark.parametrize("base", ["../../../../own/model", "{own}/model", "own/model"])
+def test_heads_of_the_hub_name_no_folder(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(TINY_LLAMA, tmp_path / "own/model")
+    base = base.format(own=tmp_path / "own")
+    heads = save_heads(tmp_path / "own/heads", random_heads(96), base_model_name_or_path=base)
+    kept = keep(cache, "somebody/heads", heads)
+    for model in ("somebody/heads", str(kept)):
+        with pytest.raises(ModelError, match="--base-model|in the Hub's cache"):
+            find_files(ModelSettings(model))
+    # Its user may, and heads of one's own as well.
+    named = find_files(ModelSettings("somebody/heads", base_model="own/model"))
+    assert named.base == Path("own/model")
+    if base != "../../../../own/model":
+        assert find_files(ModelSettings(str(heads))).base.samefile("own/model")
+
+
 def test_vllm_heads_need_a_base(tmp_path: Path) -> None:
     folder = tmp_path / "heads"
     folder.mkdir()

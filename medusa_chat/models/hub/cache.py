@@ -82,6 +82,20 @@ def snapshot_path(repository: str, commit: str) -> Path:
     return repository_folder(repository) / "snapshots" / commit
 
 
+def reference_at(path: Path) -> Reference | None:
+    """Return what of the Hub a file or a folder of a snapshot is; None for what lies elsewhere."""
+    try:
+        # Not followed: a snapshot's files are links out of it.
+        repository, kind, commit, *_ = path.absolute().relative_to(root().absolute()).parts
+    except ValueError:
+        return None
+    if kind != "snapshots" or not repository.startswith(_FOLDER_PREFIX):
+        return None
+    name = repository.removeprefix(_FOLDER_PREFIX).replace("--", "/", 1)
+    main = Reference(name)
+    return main if commit_of(main) == commit else Reference(name, commit)
+
+
 def commit_of(reference: Reference) -> str | None:
     """Return the commit that ``reference`` was at when it was fetched; None if it never was."""
     if _COMMIT.fullmatch(reference.revision):

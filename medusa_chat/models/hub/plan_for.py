@@ -27,16 +27,19 @@ def make_plan(model: str, base: str | None = None) -> Plan:
     if folder.is_dir():
         found: tuple[RepositoryPlan, ...] = ()
         base = base or _named_base(model, config_in(folder))
+        is_folder = Path(base).expanduser().is_dir() or (folder / base).is_dir()
     else:
+        # Folders of this machine are for its user to name, not for a repository.
+        is_folder = base is not None and Path(base).expanduser().is_dir()
         listing = list_repository(parse(model))
         found = (listing.plan(),)
         config: dict[str, Any] = {}
         # A gated repository is listed to everybody: only a file tells whether we are let in.
         if listing.gated or base is None or not listing.is_heads_only:
             config = read_config(listing)
-        if needs_base(listing, config):
-            base = base or _named_base(model, config)
-    if base is None or Path(base).expanduser().is_dir() or (folder / base).is_dir():
+        if base is None and needs_base(listing, config):
+            base, is_folder = _named_by_repository(model, config)
+    if base is None or is_folder:
         return Plan(model, found)
     return Plan(model, (*found, _base_plan(model, base)))
 
@@ -65,3 +68,11 @@ def _named_base(model: str, config: dict[str, Any]) -> str:
             "--base-model."
         )
     return base
+
+
+def _named_by_repository(model: str, config: dict[str, Any]) -> tuple[str, bool]:
+    """Return the base that heads of the Hub name, else the user's, and whether it is a folder."""
+    named, remembered = config.get(BASE_KEY), base_choices.recall(model)
+    if remembered is not None and not (isinstance(named, str) and is_hub_id(named)):
+        return remembered, Path(remembered).is_dir()
+    return _named_base(model, config), False

@@ -16,6 +16,7 @@ from medusa_chat.models.hub.cache import (
     Usage,
     cached_folder,
     cached_repositories,
+    reference_at,
     repository_folder,
     state_of,
     usage_of,
@@ -192,3 +193,15 @@ def test_names_of_repositories(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "names/datasets--a--b").mkdir()
     assert cached_repositories() == ("gpt2", "lmsys/vicuna-7b-v1.3")
     assert parse("gpt2").repository == "gpt2"
+
+
+def test_what_a_path_is_of_the_hub(hub: Hub, tmp_path: Path) -> None:
+    name = publish(hub, tmp_path)
+    pull(name)
+    folder = cached_folder(Reference(name))
+    assert folder is not None
+    assert reference_at(folder) == reference_at(folder / "x.bin") == Reference(name)
+    other = folder.with_name("0" * 40)
+    assert reference_at(other) == Reference(name, "0" * 40)
+    assert reference_at(tmp_path) is None
+    assert reference_at(Path(constants.HF_HUB_CACHE)) is None

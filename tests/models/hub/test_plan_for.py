@@ -9,6 +9,7 @@ import pytest
 from loopback_hub import Hub
 
 from medusa_chat.errors import ModelError
+from medusa_chat.models import base_choices
 from medusa_chat.models.hub.plan_for import make_plan
 from models.hub.repositories import publish, write_heads, write_model
 
@@ -73,6 +74,18 @@ def test_base_that_cannot_be_found(named: str | None, hub: Hub, tmp_path: Path) 
     with pytest.raises(ModelError, match="--base-model") as caught:
         make_plan(HEADS)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("base", ["{0}", "../heads/own", "~"])
+def test_base_in_a_folder_is_not_for_a_repository_to_name(
+    hub: Hub, tmp_path: Path, base: str
+) -> None:
+    hub.folders[HEADS] = write_heads(tmp_path / "heads", base.format(tmp_path / "own"))
+    write_model(tmp_path / "own")
+    with pytest.raises(ModelError, match="no name on the Hub"):
+        make_plan(HEADS)
+    base_choices.remember(HEADS, str(tmp_path / "own"))
+    assert repositories(HEADS) == [HEADS]
 
 
 def test_base_that_is_heads_again(hub: Hub, tmp_path: Path) -> None:
