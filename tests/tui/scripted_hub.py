@@ -42,8 +42,8 @@ class ScriptedDownload:
         return self._progress
 
     def run(self) -> None:
-        self.runs += 1
         self._move("downloading")
+        self.runs += 1  # last: a test that has seen it may move on
         with self._moved:
             self._moved.wait_for(lambda: self._progress.state != "downloading", timeout=60)
         if self._error is not None:
