@@ -55,6 +55,8 @@ class ChatResult:
     measurement: Measurement
     trials: dict[str, dict[str, float]]
     """Of each peer, the tokens a second of the variants that were tried."""
+    failures: dict[str, str]
+    """Of variants of peers that could not be run, why."""
     peers: frozenset[str]
 
     @property
@@ -132,6 +134,12 @@ def run_chat(
         measurement=measurement,
         trials={
             one.name: one.trials for one in left if isinstance(one, PeerContestant) and one.trials
+        },
+        failures={
+            f"{one.name}, {variant}": why
+            for one in left
+            if isinstance(one, PeerContestant)
+            for variant, why in one.failures.items()
         },
         peers=frozenset(one.name for one in left if one.is_peer),
     )

@@ -93,6 +93,8 @@ class PeerContestant:
         self.is_exact = decode.temperature == 0
         self.trials: dict[str, float] = {}
         """Tokens a second of each variant, over the beginning of the first prompt."""
+        self.failures: dict[str, str] = {}
+        """Why the variants that could not be run failed."""
         self._engine = engine
         self._decode = decode
         self._lookup = lookup
@@ -128,19 +130,28 @@ class PeerContestant:
         except _Stopped:
             return Sample((), "", Figures(), 0, "cancelled")
         except Exception as error:  # it may raise anything, and the others go on
-            words = " ".join(str(error).split())[:160]
-            raise PeerError(f"{self.name} failed: {type(error).__name__}: {words}") from error
+            raise PeerError(f"{self.name} failed: {_reason(error)}") from error
 
     def _fastest(self, prompt: Sequence[int], limit: int, cancelled: Callable[[], bool]) -> Variant:
         speeds: dict[Variant, list[float]] = {variant: [] for variant in self._variants}
-        if len(speeds) > 1:
-            for trial in range(_TRIALS + 1):
-                for variant in self._variants:
+        if len(speeds) == 1:
+            return self._variants[0]
+        for trial in range(_TRIALS + 1):
+            for variant in list(speeds):
+                try:
                     sample = self._run(variant, prompt, limit, cancelled, is_trial=True)
-                    if trial:  # the first one warms up
-                        speeds[variant].append(sample.figures.tokens_per_second or 0.0)
-            self.trials = {one.words: statistics.median(speeds[one]) for one in self._variants}
-        return max(self._variants, key=lambda one: self.trials.get(one.words, 0.0))
+                except _Stopped:
+                    raise
+                except Exception as error:  # another variant may run
+                    self.failures[variant.words] = _reason(error)
+                    del speeds[variant]
+                    if not speeds:
+                        raise
+                    continue
+                if trial:  # the first one warms up
+                    speeds[variant].append(sample.figures.tokens_per_second or 0.0)
+        self.trials = {one.words: statistics.median(found) for one, found in speeds.items()}
+        return max(speeds, key=lambda one: self.trials[one.words])
 
     def _run(
         self,
@@ -164,7 +175,7 @@ class PeerContestant:
         cache = {}
         if variant.cache == "static":
             cache["past_key_values"] = self._static_cache(len(prompt) + limit, device)
-        with stock_layers(base), _threads(variant.threads), torch.inference_mode():
+        with stock_layers(base), _threads(variant.threads):
             peak = PeakMemory(device)
             clock.start()
             ids = torch.tensor([list(prompt)], device=device)
@@ -265,6 +276,10 @@ class _Clock:
             decode_seconds=self._last - self._first,
             first_token_seconds=until_first,
         )
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
 
 
 def _stop_reason(tokens: Sequence[int], eos_ids: frozenset[int], limit: int) -> StopReason | None:

@@ -52,6 +52,7 @@ def notes(result: ChatResult) -> list[str]:
     for name, trials in result.trials.items():
         tried = ", ".join(f"{words} {speed:.0f}" for words, speed in trials.items())
         said.append(f"{name} tried (tok/s): {tried}")
+    said += [f"{variant} failed: {why}" for variant, why in result.failures.items()]
     said += forward_notes(result.model)
     said.append(machine_words(result.machine, result.copy_bytes_per_second))
     if result.measurement.interrupted:
@@ -118,6 +119,7 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
         "skipped": [dataclasses.asdict(one) for one in measurement.skipped],
         "dropped": measurement.dropped,
         "trials": result.trials,
+        "failures": result.failures,
         "interrupted": measurement.interrupted,
     }
 

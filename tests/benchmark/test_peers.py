@@ -82,6 +82,43 @@ def test_each_cache_gives_the_same_tokens(cache: Any) -> None:
     assert contestant.answer(PROMPT, lambda: False).tokens == expected.tokens
 
 
+def test_one_static_cache_serves_many_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA, where a cache of another size would be compiled anew."""
+    monkeypatch.setattr("medusa_chat.benchmark.peers._STATIC_ROUNDING", 64)
+    contestant = peer()
+    contestant._best = Variant("static", None)
+    own = contestant._static_cache
+    caches = []
+
+    def on_cuda(tokens: int, _device: torch.device) -> Any:
+        caches.append(own(tokens, torch.device("cuda")))
+        return caches[-1]
+
+    monkeypatch.setattr(contestant, "_static_cache", on_cuda)
+    plain = ModeContestant(engine(), parse_mode("plain", GREEDY))
+    for text in ("def close(self):", "class is a", "x = 1\n" * 40, "def close(self):"):
+        prompt = [ChatMessage("user", text)]
+        expected = plain.answer(prompt, lambda: False).tokens
+        assert contestant.answer(prompt, lambda: False).tokens == expected
+    assert caches[0] is caches[1]
+    assert caches[0] is not caches[2], "too small for the third"
+    assert caches[2] is caches[3]
+
+
+def test_a_variant_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    contestant = peer()
+
+    def no_compiler(_tokens: int, _device: torch.device) -> None:
+        raise RuntimeError("no C compiler")
+
+    monkeypatch.setattr(contestant, "_static_cache", no_compiler)
+    assert len(contestant.answer(PROMPT, lambda: False).tokens) == GREEDY.max_new_tokens
+    assert set(contestant.trials) == {"dynamic cache, 1 thread", "dynamic cache, 2 threads"}
+    assert contestant.failures == dict.fromkeys(
+        ("static cache, 1 thread", "static cache, 2 threads"), "RuntimeError: no C compiler"
+    )
+
+
 def test_sampling_is_not_compared() -> None:
     contestant = peer(replace(GREEDY, temperature=0.8, top_k=3, top_p=0.9))
     contestant._best = Variant("dynamic", 1)
