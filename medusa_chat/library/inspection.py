@@ -6,7 +6,7 @@ a damaged file, stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def inspect(folder: Path) -> Inspection:
         shape=shape_of(config),
         context_tokens=context_of(config),
         weights_bytes=sum(sizes[name] for name in weights(sizes) if not name.endswith(".json")),
-        stored_bytes=_STORED_BYTES.get(str(config.get("dtype") or config.get("torch_dtype")), 2),
+        stored_bytes=stored_bytes(config),
         total_bytes=sum(sizes.values()),
         is_heads_alone=are_alone,
         is_model=found is not None
@@ -70,6 +70,11 @@ def inspect(folder: Path) -> Inspection:
             and any(str(name).endswith(_CAUSAL) for name in architectures)
         ),
     )
+
+
+def stored_bytes(config: Mapping[str, Any]) -> int:
+    """Return the bytes of a weight in a model's files, by its configuration."""
+    return _STORED_BYTES.get(str(config.get("dtype") or config.get("torch_dtype")), 2)
 
 
 def sizes_in(folder: Path) -> dict[str, int]:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from medusa_chat.library.catalog import Entry, Machine, Part, ways
+from medusa_chat.library.inspection import stored_bytes
 from medusa_chat.models import memory
 from medusa_chat.models.hub import listing as hub_listing
+from medusa_chat.models.hub.contents import weights
+from medusa_chat.models.hub.plan import RepositoryPlan
 from medusa_chat.models.hub.plan_for import make_plan
 from medusa_chat.models.hub.reference import parse
-from medusa_chat.models.shape import context_of, shape_of
+from medusa_chat.models.shape import HeadShape, ModelShape, context_of, shape_of
+
+_NOISE = 0.005
+"""Of a model's weights: what its shape leaves out."""
+_HEADER_BYTES = 20_000
+"""Of files of weights, beside them."""
+_MOST_HEADS, _MOST_LAYERS = 8, 2
 
 
 def remote_entry(name: str, machine: Machine, base: str | None = None) -> Entry:
@@ -31,8 +40,11 @@ def remote_entry(name: str, machine: Machine, base: str | None = None) -> Entry:
     shape, context = shape_of(config), context_of(config)
     heads_alone = len(plan.repositories) > 1
     # How many heads there are, only their file tells; what that weighs is known.
-    heads_bytes = (parts[0].bytes_total or 0) if heads_alone else 0
-    choices = ways(machine, shape, None, context, heads_bytes=heads_bytes)
+    heads, heads_bytes = None, (parts[0].bytes_total or 0) if heads_alone else 0
+    if shape is not None and not heads_alone:
+        heads_bytes = _bytes_besides(shape, whole, stored_bytes(config))
+        heads = _shape_of_heads(shape, heads_bytes, stored_bytes(config)) if heads_bytes else None
+    choices = ways(machine, shape, heads, context, heads_bytes=0 if heads else heads_bytes)
     return Entry(
         name=str(plan.repositories[0].reference),
         title=name,
@@ -53,3 +65,25 @@ def remote_entry(name: str, machine: Machine, base: str | None = None) -> Entry:
             if part.gated
         ),
     )
+
+
+def _bytes_besides(shape: ModelShape, plan: RepositoryPlan, weight_bytes: int) -> int:
+    """Return what a repository's weights take more than a model of this shape: merged heads."""
+    held = weights({file.name for file in plan.files})
+    total = sum(file.size for file in plan.files if file.name in held)
+    besides = total - weight_bytes * shape.parameters
+    return besides if besides > _NOISE * total + _HEADER_BYTES else 0
+
+
+def _shape_of_heads(shape: ModelShape, size: int, weight_bytes: int) -> HeadShape | None:
+    """Return the heads that ``size`` bytes are, for a model of this shape; None if none are."""
+    possible = [
+        HeadShape(count, layers, own_output)
+        for own_output in (True, False)
+        for layers in range(1, _MOST_LAYERS + 1)
+        for count in range(1, _MOST_HEADS + 1)
+    ]
+    off = {heads: abs(size - weight_bytes * heads.parameters(shape)) for heads in possible}
+    nearest = min(possible, key=lambda heads: off[heads])
+    noise = _NOISE * weight_bytes * shape.parameters + _HEADER_BYTES
+    return nearest if off[nearest] <= noise else None

@@ -98,7 +98,7 @@ def test_heads_of_the_hub_name_no_folder(
     heads = save_heads(tmp_path / "own/heads", random_heads(96), base_model_name_or_path=base)
     kept = keep(cache, "somebody/heads", heads)
     for model in ("somebody/heads", str(kept)):
-        with pytest.raises(ModelError, match="--base-model|in the Hub's cache"):
+        with pytest.raises(ModelError, match=r"--base-model|in the Hub's cache"):
             find_files(ModelSettings(model))
     # Its user may, and heads of one's own as well.
     named = find_files(ModelSettings("somebody/heads", base_model="own/model"))
