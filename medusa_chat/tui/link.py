@@ -107,13 +107,14 @@ class EngineLink:
 
     async def abandon(self) -> State | None:
         """Give up loading, or pause the download; return which, None when neither goes on."""
-        given_up = self.state
-        if given_up not in ("fetching", "loading"):
+        if self.state not in ("fetching", "loading"):
             return None
-        self._supply.downloads.pause(self.settings.model)
+        model = self.settings.model
+        fetching = self._supply.downloads.is_running(model)
+        self._supply.downloads.pause(model)
         await self.renew()
         self.state = "down"
-        return given_up
+        return "fetching" if fetching else "loading"
 
     async def close(self) -> None:
         """End the engine for good."""
