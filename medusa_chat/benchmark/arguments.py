@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Suite),
         default="chat",
         help="chat: answer prompts; steps: time one forward pass over 1 to 128 nodes; replay: "
-        "score trees offline; gpu: all that matters on a CUDA device (%(default)s)",
+        "score trees offline; gpu: all that matters on a CUDA device, on models of its own "
+        "(%(default)s)",
     )
     bench.add_argument(
         "--prompts",
