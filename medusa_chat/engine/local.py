@@ -91,7 +91,11 @@ class Engine:
         if self._tree is None or self._tree[0] != settings:
             model, forward = self.model, self.model.decoder.forward
             tree = choose_tree(
-                settings, heads=model.heads, vocabulary=forward.vocabulary, device=forward.device
+                settings,
+                heads=model.heads,
+                vocabulary=forward.vocabulary,
+                device=forward.device,
+                checks_trees=model.plain_reason is None,
             )
             self._tree = settings, tree
         return self._tree[1]

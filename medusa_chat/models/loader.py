@@ -52,8 +52,9 @@ class LoadedModel:
     dtype: str
     device: str
     heads: int
-    """Heads in use; 0 when the model can only decode plainly."""
+    """Heads in use; a model without any may still draft from the conversation."""
     plain_reason: str | None
+    """Why it can only decode plainly; None when it can check drafts."""
     notices: tuple[str, ...]
     defaults: SamplingDefaults
     """How its authors would have its tokens drawn."""
@@ -118,8 +119,6 @@ def _load(
             plain_defect = defect(model, forward, plain=True)
             if plain_defect is not None:
                 raise _undecodable(settings, model, plain_defect)
-    if reason is None and heads is None:
-        reason = "the model has no Medusa heads"
     drafting: Heads | None = None
     if heads is not None:
         _check_fit(heads, model, files)

@@ -70,11 +70,14 @@ def run(
     engine = Engine()
     with StatusLine() as line:
         loaded = engine.load(model, line.show)
-    engine.choose_tree(decode)
+    tree = engine.choose_tree(decode)
     for notice in loaded.notices:
         _tell(notice)
     if decode.medusa and loaded.plain_reason:
         _tell(f"Medusa is off: {loaded.plain_reason}.")
+    elif decode.medusa and loaded.heads == 0:
+        state = "Medusa is off" if tree.shape.depth == 0 else "Guesses come from the text alone"
+        _tell(f"{state}: the model has no Medusa heads.")
     interrupt = Interrupt()
     interrupt.listen()
     status = 0

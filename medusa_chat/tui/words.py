@@ -69,6 +69,10 @@ def about(loaded: Loaded, decode: DecodeSettings) -> list[str]:
     notices = list(loaded.notices)
     if loaded.plain_reason is not None and decode.medusa:
         notices.append(f"Medusa is off: {loaded.plain_reason}")
+    elif loaded.heads == 0 and decode.medusa:
+        off = decode.draft == "heads"
+        state = "Medusa is off" if off else "Guesses come from the text alone"
+        notices.append(f"{state}: the model has no Medusa heads.")
     offer = _sampling_offer(loaded.defaults, decode)
     return [*notices, offer] if offer else notices
 

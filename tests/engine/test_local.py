@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -68,11 +69,15 @@ def test_base_alone() -> None:
     engine = Engine()
     loaded = engine.load(ModelSettings(str(TINY_LLAMA)), quiet)
     assert loaded.heads == 0
-    assert loaded.plain_reason == "the model has no Medusa heads"
-    answer = engine.answer([user("Hello")], GREEDY)
+    assert loaded.plain_reason is None
+    answer = engine.answer([user("Hello")], replace(GREEDY, draft="heads"))
     assert answer.mode == "plain"
-    text_of(answer)
+    text = text_of(answer)
     assert answer.decoding.figures.accepted_per_step == 1.0
+    drafting = engine.answer([user("Hello")], GREEDY)
+    assert drafting.mode == "medusa"
+    assert text_of(drafting) == text
+    assert (drafting.decoding.figures.accepted_per_step or 0) > 1.0
 
 
 def test_nothing_is_answered_before_a_model_is_loaded() -> None:

@@ -65,7 +65,7 @@ def test_layouts(layout: str, hub: Hub, call: Call, saved: Saved) -> None:
     outcome = call(*options)
     record = outcome.record
     assert f"Fetched {MODEL}." in outcome.err
-    assert record["mode"] == ("plain" if layout == "plain" else "medusa")
+    assert record["mode"] == "medusa"
     assert ("the model has no Medusa heads" in outcome.err) == (layout == "plain")
     hub.requests.clear()
     again = call(*options, "--no-medusa")
@@ -83,7 +83,7 @@ def test_precisions(layout: str, hub: Hub, call: Call, saved: Saved) -> None:
         options += [("--load-in-8bit",), ("--load-in-4bit",), ("--load-in-4bit", "--heads-in-8bit")]
     for option in options:
         record = call(*model, *option, *GREEDY).record
-        assert record["mode"] == ("plain" if layout == "plain" else "medusa")
+        assert record["mode"] == "medusa"
         assert len(record["token_ids"]) == 16
 
 
