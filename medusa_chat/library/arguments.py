@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="list | pull | info | remove | verify")
     actions.required = True
     listing = actions.add_parser("list", help="all models: what is here, sizes, what fits")
+    _add_fit(listing)
     _add_json(listing, "one JSON object a model")
     pull = actions.add_parser(
         "pull",
@@ -21,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pull.add_argument("names", nargs="+", metavar="NAME", help=_NAME)
     _add_base(pull)
+    _add_fit(pull)
     _add_json(pull, "one JSON object a model, at the end")
     info = actions.add_parser("info", help="all that is known of a model, and what fits here")
     info.add_argument("name", metavar="NAME", help=_NAME)
     _add_base(info)
+    _add_fit(info)
     _add_json(info, "one JSON object")
     remove = actions.add_parser("remove", help="remove a model's files from the Hub's cache")
     remove.add_argument("name", metavar="NAME", help=_NAME)
@@ -41,6 +44,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_base(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-model", metavar="ID|PATH", help="the base, if not the heads' own")
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    # Not given, they leave no trace: so those before the command reach it.
+    parser.add_argument(
+        "--context",
+        dest="context_tokens",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="judge what fits by conversations of N tokens, not of the model's own length",
+    )
+    parser.add_argument(
+        "--heads-in-8bit",
+        dest="head_precision",
+        action="store_const",
+        const="8bit",
+        default=argparse.SUPPRESS,
+        help="judge what fits by heads in 8 bits",
+    )
 
 
 def _add_json(parser: argparse.ArgumentParser, words: str) -> None:

@@ -147,7 +147,7 @@ def ways(
     ``heads_bytes`` is what heads weigh of which that alone is known.
     """
     device = machine.memory
-    context = context_tokens or _USUAL_CONTEXT
+    context = context_tokens or machine.context_tokens or _USUAL_CONTEXT
     plan = LoadPlan(
         device="cpu" if device is None else device.kind,
         context_tokens=min(context, machine.context_tokens or context),

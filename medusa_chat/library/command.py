@@ -19,6 +19,7 @@ from medusa_chat.models.hub.reference import Reference
 from medusa_chat.models.registry import registry
 from medusa_chat.printable import printable
 from medusa_chat.quantities import percent, size
+from medusa_chat.settings import ModelSettings
 from medusa_chat.status_line import StatusLine
 
 
@@ -33,13 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
         say(notice)
     match arguments.action:
         case "list":
-            return _list(as_json=arguments.json)
+            return _list(_machine(arguments), as_json=arguments.json)
         case "pull":
             from medusa_chat.library.pulling import pull
 
-            return pull(arguments.names, arguments.base_model, as_json=arguments.json)
+            machine = _machine(arguments)
+            return pull(arguments.names, arguments.base_model, machine, as_json=arguments.json)
         case "info":
-            return _info(arguments.name, arguments.base_model, as_json=arguments.json)
+            machine = _machine(arguments)
+            return _info(arguments.name, arguments.base_model, machine, as_json=arguments.json)
         case "remove":
             return _remove(arguments.name, with_base=arguments.with_base, yes=arguments.yes)
         case _:
@@ -51,9 +54,16 @@ def say(text: str) -> None:
     print(printable(text), file=sys.stderr, flush=True)
 
 
-def _list(*, as_json: bool) -> int:
-    memory = device_memory()
-    entries = catalog.entries(Machine(memory))
+def _machine(arguments: argparse.Namespace) -> Machine:
+    """Return what models are to fit into, by the options. Raises UsageError."""
+    given = vars(arguments)
+    names = ("context_tokens", "head_precision")
+    settings = ModelSettings(**{name: given[name] for name in names if name in given})
+    return Machine(device_memory(), settings.context_tokens, settings.head_precision)
+
+
+def _list(machine: Machine, *, as_json: bool) -> int:
+    entries = catalog.entries(machine)
     if as_json:
         for entry in entries:
             print(json.dumps(_record(entry)))
@@ -74,13 +84,11 @@ def _list(*, as_json: bool) -> int:
         shown.add_row(*(Text(cell) for cell in row), style=style)
     console = Console()
     console.print(shown)
-    console.print(table.machine(memory), markup=False, highlight=False)
+    console.print(table.machine(machine.memory), markup=False, highlight=False)
     return 0
 
 
-def _info(name: str, base_model: str | None, *, as_json: bool) -> int:
-    memory = device_memory()
-    machine = Machine(memory)
+def _info(name: str, base_model: str | None, machine: Machine, *, as_json: bool) -> int:
     entry = catalog.entry_of(name, machine)
     if entry is None:
         raise UsageError(f"{name!r} is no name on the Hub: write owner/name, or see models list.")
@@ -92,7 +100,7 @@ def _info(name: str, base_model: str | None, *, as_json: bool) -> int:
         print(json.dumps(_record(entry)))
         return 0
     print(printable("\n".join(table.details(entry))))
-    print(printable(f"Here{'':9}{table.machine(memory)}"))
+    print(printable(f"Here{'':9}{table.machine(machine.memory)}"))
     return 0
 
 

@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from medusa_chat.errors import HubError
+from medusa_chat.library import table
+from medusa_chat.library.catalog import Machine, entry_of
 from medusa_chat.library.fetching import describe, remember_base
 from medusa_chat.library.progress_display import ProgressDisplay
+from medusa_chat.library.remote import remote_entry
 from medusa_chat.models.files import source
 from medusa_chat.models.hub import cache
 from medusa_chat.models.hub.download import Download
@@ -33,8 +36,10 @@ _PAUSE_SECONDS = 5.0
 """How long a pause waits for what is being written."""
 
 
-def pull(names: Sequence[str], base_model: str | None, *, as_json: bool) -> int:
+def pull(names: Sequence[str], base_model: str | None, machine: Machine, *, as_json: bool) -> int:
     """Fetch the models called ``names`` and return the exit status: 130 when Ctrl+C paused it.
+
+    Whether they will fit into ``machine`` is said first.
 
     Raises HubError when one cannot be fetched, once the others are, and MedusaChatError for a name
     that means nothing; then nothing is fetched at all.
@@ -48,6 +53,9 @@ def pull(names: Sequence[str], base_model: str | None, *, as_json: bool) -> int:
         _tell(f"{_title(name)}:")
         for line in describe(plan):
             _tell(f"  {line}")
+        fits = _fit(plan, machine)
+        if fits is not None:
+            _tell(f"  {fits}")
     check_space(sum(plan.bytes_missing for plan in plans.values()), " and ".join(plans))
     downloads = {name: Download(plan) for name, plan in plans.items()}
     try:
@@ -128,6 +136,15 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
         _tell(f"{name} and its base are folders on this machine: there is nothing to fetch.")
         return None
     return plan
+
+
+def _fit(plan: Plan, machine: Machine) -> str | None:
+    """Return whether what ``plan`` brings will fit, in words; None where that is not known."""
+    entry = entry_of(plan.model, machine)
+    if entry is None or not entry.choices:
+        bases = [str(part.reference) for part in plan.repositories[1:]]
+        entry = remote_entry(plan.model, machine, *bases)
+    return table.verdict(entry)
 
 
 def _title(name: str) -> str:

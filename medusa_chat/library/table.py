@@ -38,6 +38,16 @@ def fit(entry: Entry) -> str:
     return f"{entry.best.verdict}, {entry.best.bits} bits"
 
 
+def verdict(entry: Entry) -> str | None:
+    """Return whether a model will fit, in a sentence; None where that is not known."""
+    if not entry.choices or entry.choices[0].verdict is None:
+        return None
+    if entry.best is None:
+        return "It does not fit into this machine's memory, in whatever precision."
+    words = "It fits into" if entry.best.verdict == "fits" else "It needs nearly all of"
+    return f"{words} this machine's memory in {entry.best.bits} bits."
+
+
 def machine(memory: DeviceMemory | None) -> str:
     """Return what models have to fit into, in words."""
     if memory is None:

@@ -25,7 +25,7 @@ _ROW_SCALE_BYTES = 4
 _FIRST_ALLOTMENT = 256
 """Rows of the cache to begin with; it grows by doubling (``decoding.kv_cache``)."""
 _PACKED_PARAMETERS = 50_000_000
-"""On a CPU the linear layers of smaller float32 models are kept twice (``packed_linear``)."""
+"""On a CPU the linear layers of smaller models are kept twice (``packed_linear``)."""
 _ROUNDED_PARAMETERS = 1_000_000
 """Of output matrices, from which on heads draft in half precision (``draft_precision``)."""
 _PREFILL_ROWS = 512
@@ -174,9 +174,10 @@ def _weights(shape: ModelShape, plan: LoadPlan) -> int:
     kept = shape.embedding_parameters + shape.small_parameters + shape.expert_parameters
     linear = shape.linear_parameters
     packed = 0
-    if plan.device == "cpu" and plan.dtype_bytes == 4 and shape.parameters < _PACKED_PARAMETERS:
+    packs = plan.device == "cpu" and plan.dtype != "float16"
+    if packs and shape.parameters < _PACKED_PARAMETERS:
         packed = shape.vocabulary * shape.hidden + (linear if plan.quantization == "none" else 0)
-    elif plan.device == "cpu" and shape.tied and plan.dtype != "float16":
+    elif packs and shape.tied:
         packed = shape.vocabulary * shape.hidden  # for products; the embedding is looked up as well
     if plan.quantization == "8bit":
         quantised = linear + _ROW_SCALE_BYTES * shape.linear_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Call
@@ -62,6 +63,24 @@ def test_list_as_json(command: Call, heads: str) -> None:
     assert first["footprint"]["total_bytes"] > first["footprint"]["weights_bytes"]
 
 
+def test_context_and_heads_decide_what_fits(command: Call, heads: str) -> None:
+    def total(record: dict[str, Any], part: str = "total_bytes") -> int:
+        return int(record["choices"][0]["footprint"][part])
+
+    (usual,) = command("info", VICUNA, "--json").records
+    (short,) = command("info", VICUNA, "--context", "256", "--json").records
+    (light,) = command("info", VICUNA, "--heads-in-8bit", "--json").records
+    assert total(usual) > total(short)
+    assert total(usual, "heads_bytes") > 1.9 * total(light, "heads_bytes")
+    listed = command("list", "--context", "256", "--heads-in-8bit", "--json").records
+    (listed_one,) = (record for record in listed if record["name"] == VICUNA)
+    assert total(listed_one) == total(short) + total(light) - total(usual)
+    wrong = command("list", "--context", "0")
+    assert (wrong.status, "--context 0 is out of range" in wrong.err) == (2, True)
+    small = command("pull", heads, "--context", "16", "--heads-in-8bit")
+    assert "It fits" in small.err
+
+
 def test_broken_own_list_is_said_and_stops_nothing(command: Call, home: Path) -> None:
     home.mkdir()
     (home / "models.toml").write_text("colour = 1", "utf-8")
@@ -81,6 +100,7 @@ def test_pull_says_what_it_takes_first(command: Call, heads: str) -> None:
     assert lines[2].startswith(f"  {BASE}: ")
     assert lines[3].startswith("  Fetching ")
     assert "are free" in lines[3]
+    assert lines[4] == "  It fits into this machine's memory in 16 bits."
     assert cached_folder(parse(heads)) is not None
     assert cached_folder(parse(BASE)) is not None
 

@@ -77,7 +77,8 @@ def test_small_models_are_kept_twice_on_a_cpu() -> None:
 
     output = SHAPE.vocabulary * SHAPE.hidden * 4
     assert weights(CPU) == 4 * SHAPE.parameters + 4 * SHAPE.linear_parameters + output
-    assert weights(dataclasses.replace(CPU, dtype="bfloat16")) == 2 * SHAPE.parameters
+    assert 2 * weights(dataclasses.replace(CPU, dtype="bfloat16")) == weights(CPU)
+    assert weights(dataclasses.replace(CPU, dtype="float16")) == 2 * SHAPE.parameters
     assert weights(CUDA) == 2 * SHAPE.parameters
     assert weights(CPU, seven_billion()) == 4 * seven_billion().parameters
 
