@@ -161,7 +161,7 @@ def ways(
             made = memory.footprint(shape, heads, way)
             return dataclasses.replace(made, heads_bytes=made.heads_bytes + heads_bytes)
 
-        return memory.choices(estimate, plan, free, total)
+        return memory.choices(estimate, plan, free, total, shape)
     if files is not None and files.weights_bytes:
         size, stored = files.weights_bytes, files.stored_bytes
         return memory.choices(

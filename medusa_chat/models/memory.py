@@ -136,17 +136,20 @@ def choices(
     plan: LoadPlan,
     free_bytes: int | None = None,
     total_bytes: int | None = None,
+    shape: ModelShape | None = None,
 ) -> tuple[Choice, ...]:
     """Return the ways of loading a model on the device of ``plan``, most precise first.
 
     16, 8 and 4 bits, and before them 32 on a CPU, whose usual precision that is. ``plan`` gives the
-    rest: context, heads and tree. Without the device's memory there are no verdicts.
+    rest: context, heads and tree. Without the device's memory there are no verdicts. A ``shape``
+    that cannot be had in 4 bits there is not offered so.
     """
     ways: list[tuple[int, Quantization, DType]] = [
         (16, "none", "bfloat16" if plan.device == "cpu" else "auto"),
         (8, "8bit", "auto"),
-        (4, "4bit", "auto"),
     ]
+    if shape is None or plan.device != "cpu" or takes_4_bits_on_a_cpu(shape):
+        ways.append((4, "4bit", "auto"))
     if plan.device == "cpu":
         ways.insert(0, (32, "none", "auto"))
     made = []
@@ -157,6 +160,19 @@ def choices(
         fits = verdict(needed, free_bytes or 0, total_bytes or 0) if known else None
         made.append(Choice(bits, quantization, dtype, needed, fits))
     return tuple(made)
+
+
+def takes_4_bits_on_a_cpu(shape: ModelShape) -> bool:
+    """Return whether bitsandbytes multiplies by matrices of this shape in 4 bits on a CPU.
+
+    It packs 32 rows together, and a row has whole blocks of 64 with a scale each
+    (``functional._convert_weight_packed_for_cpu``; where the CPU has no AVX512-BF16 it does not,
+    and is many times slower).
+    """
+    attention = shape.query_width
+    inputs = {shape.hidden, attention, shape.intermediate}
+    outputs = {shape.hidden, attention, shape.key_width, shape.intermediate}
+    return not any(width % 64 for width in inputs) and not any(width % 32 for width in outputs)
 
 
 def best(ways: Sequence[Choice]) -> Choice | None:

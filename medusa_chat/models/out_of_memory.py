@@ -46,7 +46,7 @@ def _smaller(folder: Path, device: torch.device, bits: int) -> list[str]:
     plan = LoadPlan(
         "cuda" if device.type == "cuda" else "cpu", context_of(config) or _USUAL_CONTEXT
     )
-    ways = choices(lambda way: footprint(shape, None, way), plan)
+    ways = choices(lambda way: footprint(shape, None, way), plan, shape=shape)
     return [f"{_option(way)} ({size(way.footprint.total)})" for way in ways if way.bits < bits]
 
 

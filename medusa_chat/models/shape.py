@@ -48,6 +48,11 @@ class ModelShape:
     """Learnt vectors for positions."""
 
     @property
+    def query_width(self) -> int:
+        """Numbers in a token's queries in one layer."""
+        return self.attention_heads * self._head_dim
+
+    @property
     def key_width(self) -> int:
         """Numbers in a token's keys in one layer; its values have as many."""
         return self.kv_heads * self._head_dim

@@ -21,6 +21,7 @@ from medusa_chat.models.memory import (
     choices,
     footprint,
     footprint_of_files,
+    takes_4_bits_on_a_cpu,
     verdict,
 )
 from medusa_chat.models.shape import HeadShape, ModelShape
@@ -214,3 +215,36 @@ def test_total() -> None:
     made = Footprint(1, 2, 4, 8)
     assert (made.loaded_bytes, made.total) == (7, 15)
     assert Choice(4, "4bit", "auto", made, None).footprint.total == 15
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        (ModelShape(128, 2, 4, 2, 256, 512), True),
+        (ModelShape(4096, 32, 32, 8, 14336, 32000), True),
+        (ModelShape(256, 5, 8, 4, 688, 4096), False),  # rows of 688 have no whole blocks
+        (ModelShape(96, 2, 3, 3, 256, 512), False),
+        (ModelShape(128, 2, 8, 1, 256, 512), False),  # keys of 16
+    ],
+)
+def test_4_bits_on_a_cpu_take_some_widths_alone(shape: ModelShape, fits: bool) -> None:
+    for plan in (CPU, CUDA):
+        ways = choices(lambda way: footprint(shape, None, way), plan, shape=shape)
+        assert (ways[-1].bits == 4) == (fits or plan is CUDA)
+
+
+@pytest.mark.parametrize(
+    ("rows", "width", "fits"), [(32, 64, True), (48, 64, False), (64, 96, False), (32, 192, True)]
+)
+def test_rule_of_4_bits_is_that_of_bitsandbytes(rows: int, width: int, fits: bool) -> None:
+    functional = pytest.importorskip("bitsandbytes.functional")
+    packed, state = functional.quantize_4bit(
+        torch.randn(rows, width), quant_type="nf4", blocksize=64
+    )
+    shape = ModelShape(width, 1, 1, 1, width, 1, head_dim=rows)
+    if fits:
+        functional._convert_weight_packed_for_cpu(packed, state)
+    else:
+        with pytest.raises((AssertionError, RuntimeError)):
+            functional._convert_weight_packed_for_cpu(packed, state)
+    assert fits or not takes_4_bits_on_a_cpu(shape)
