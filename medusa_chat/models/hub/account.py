@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from medusa_chat.errors import HubError, UsageError
@@ -10,14 +9,12 @@ from medusa_chat.models.hub import client
 from medusa_chat.models.hub.explain import reason
 from medusa_chat.printable import printable
 
-_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-
 
 def token_source() -> Literal["HF_TOKEN", "stored"] | None:
     """Return where the token comes from that requests are made with; None without one."""
     from huggingface_hub import get_token
 
-    if any(os.environ.get(name, "").strip() for name in _VARIABLES):
+    if client.token_variable() is not None:
         return "HF_TOKEN"
     return "stored" if get_token() else None
 

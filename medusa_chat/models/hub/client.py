@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from medusa_chat.printable import printable
 
 TIMEOUT_SECONDS = 10
 """For an answer of the Hub about a repository."""
 WAITS_SECONDS = (0.2, 0.8)
 _FAST_SECONDS = 2.0
 _PROGRAM = "medusa-chat"
+_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""In the order in which the Hub's library takes them."""
+_LONGEST_NAME = 60
 
 Answer = TypeVar("Answer")
 
@@ -42,6 +48,27 @@ def headers() -> dict[str, str]:
     made: dict[str, str] = build_hf_headers(library_name=_PROGRAM)
     # Packed bodies have neither the length nor the byte ranges of the file.
     return made | {"Accept-Encoding": "identity"}
+
+
+def token_variable() -> str | None:
+    """Return the variable of the environment that holds a token, before any that is stored."""
+    return next((name for name in _TOKEN_VARIABLES if os.environ.get(name, "").strip()), None)
+
+
+def account() -> str | None:
+    """Ask the Hub whose its user's token is; None without one, and where it does not say."""
+    from huggingface_hub import constants, get_token
+    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
+    from huggingface_hub.utils import get_session
+
+    if get_token() is None:
+        return None
+    try:
+        url = f"{constants.ENDPOINT}/api/whoami-v2"
+        answer = get_session().get(url, headers=headers(), timeout=TIMEOUT_SECONDS)
+        return printable(str(answer.json()["name"]))[:_LONGEST_NAME] or None
+    except (HTTPError, OfflineModeIsEnabled, OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def ask(question: Callable[[], Answer]) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medusa_chat.errors import HubError
+from medusa_chat.models.hub import client
 from medusa_chat.models.hub.client import licence_page
 from medusa_chat.models.hub.reference import MAIN, Reference
 from medusa_chat.printable import printable
@@ -44,8 +45,8 @@ def explain(error: Exception, reference: Reference) -> HubError:
         )
     if isinstance(error, RepositoryNotFoundError):  # what who has no token gets as 401
         return HubError(
-            f"There is no model on the Hub called {name}: check the name. If it is private, set "
-            "HF_TOKEN or run `hf auth login`.",
+            f"There is no model on the Hub called {name}: check the name. If it is private, "
+            f"{_other_token()}.",
             "not_found",
             name,
         )
@@ -70,8 +71,7 @@ def of_status(status: int, reference: Reference) -> HubError:
     name = reference.repository
     if status in (401, 403):
         return HubError(
-            f"The Hub does not give {name} to this account ({status}): check HF_TOKEN, or run "
-            "`hf auth login`.",
+            f"The Hub does not give {name} to this account ({status}): {_other_token()}.",
             "unauthorized",
             name,
         )
@@ -92,13 +92,25 @@ def of_status(status: int, reference: Reference) -> HubError:
 
 
 def gated(repository: str) -> HubError:
-    """Return what is to be said of a model whose licence has to be accepted first."""
-    return HubError(
-        f"{repository} is gated: accept its licence at {licence_page(repository)}, then set "
-        "HF_TOKEN or run `hf auth login`.",
-        "gated",
-        repository,
-    )
+    """Return what is to be said of a model whose licence has to be accepted first.
+
+    The Hub is asked whose token it is, if there is one: that account has not accepted it.
+    """
+    page, account = licence_page(repository), client.account()
+    if account is None:
+        words = f"accept its licence at {page}, then {_other_token()}."
+    else:
+        whose = f"{account}, whose token is in {client.token_variable() or 'use'},"
+        words = f"{whose} has no access yet. As {account}, accept its licence at {page}; try again."
+    return HubError(f"{repository} is gated: {words}", "gated", repository)
+
+
+def _other_token() -> str:
+    """Return how to come to another token. One of the environment hides any that is stored."""
+    variable = client.token_variable()
+    if variable is None:
+        return "set HF_TOKEN or run `hf auth login`"
+    return f"change {variable}, or unset it and run `hf auth login`"
 
 
 def unreachable(error: Exception, reference: Reference) -> HubError:

@@ -95,9 +95,9 @@ def test_revision_that_was_asked_for(hub: Hub, tmp_path: Path) -> None:
         (
             Refusal(401, message="Invalid credentials in Authorization header"),
             "unauthorized",
-            "check HF_TOKEN",
+            "set HF_TOKEN",
         ),
-        (Refusal(403, message="Forbidden"), "unauthorized", "check HF_TOKEN"),
+        (Refusal(403, message="Forbidden"), "unauthorized", "set HF_TOKEN"),
         (Refusal(403, message="Access to this resource is disabled."), "not_found", "has closed"),
         (Refusal(404, "RevisionNotFound"), "no_revision", "main"),
         (Refusal(429), "rate_limited", "try again in five minutes"),
@@ -155,11 +155,17 @@ def test_gated_model(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     hub.tokens |= {"hf_mine": "me", "hf_yours": "you"}
     hub.readers.add("me")
     page = f"{hub.url}/{name}"
-    assert page in refusal(lambda: make_plan(name), "gated")
+    nobody = refusal(lambda: make_plan(name), "gated")
+    assert page in nobody
+    assert "then set HF_TOKEN or run `hf auth login`" in nobody
     monkeypatch.setenv("HF_TOKEN", "hf_yours")
-    assert page in refusal(lambda: make_plan(name), "gated")
+    you = refusal(lambda: make_plan(name), "gated")
+    assert f"As you, accept its licence at {page}" in you
+    assert "hf auth login" not in you  # it is a good token
+    assert "HF_TOKEN" in you
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    refusal(lambda: make_plan(name), "unauthorized")
+    message = refusal(lambda: make_plan(name), "unauthorized")
+    assert "change HF_TOKEN, or unset it and run `hf auth login`" in message
     monkeypatch.setenv("HF_TOKEN", "hf_mine")
     assert make_plan(name).repositories[0].gated
     pull(name)
