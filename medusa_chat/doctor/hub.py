@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 8.0
 _TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """In the order in which the Hub's library takes them."""
 _LOG_IN = "For gated and private models set HF_TOKEN, or run `hf auth login`."
-_RENEW = "Make a new one at https://huggingface.co/settings/tokens, then run `hf auth login`."
+_RENEW = "Make a new one at https://huggingface.co/settings/tokens, then "
 
 
 def look(offline: bool) -> Iterator[Finding]:
@@ -104,7 +104,10 @@ def _ask(endpoint: str, source: str | None) -> Iterator[Finding]:
         yield unchecked
     elif status in (401, 403):
         yield Finding(
-            "Hub token", "warning", f"refused by the Hub, from {source or 'its vault'}", _RENEW
+            "Hub token",
+            "warning",
+            f"refused by the Hub, from {source or 'its vault'}",
+            _renewal(source),
         )
     elif account is not None:
         yield Finding("Hub token", "ok", f"of {account}, from {source or 'its vault'}")
@@ -121,8 +124,15 @@ def _odd_token(source: str | None) -> Finding:
         "Hub token",
         "warning",
         f"from {source or 'its vault'}, with signs in it that no token has",
-        _RENEW,
+        _renewal(source),
     )
+
+
+def _renewal(source: str | None) -> str:
+    """Return how to replace a token. One of the environment hides any that is stored."""
+    if source in _TOKEN_VARIABLES:
+        return f"{_RENEW}put it into {source}; or unset {source} and run `hf auth login`."
+    return f"{_RENEW}run `hf auth login`."
 
 
 def _headers(token: str | None) -> dict[str, str]:

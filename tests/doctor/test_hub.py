@@ -76,6 +76,17 @@ def test_a_token_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         "refused by the Hub, from HUGGING_FACE_HUB_TOKEN",
     )
     assert "settings/tokens" in token.remedy
+    # It would hide the one that `hf auth login` stores.
+    assert "unset HUGGING_FACE_HUB_TOKEN" in token.remedy
+
+
+def test_a_stored_token_that_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text(SECRET)
+    with answering(Answer(401)) as server:
+        _, token = look(server.url, monkeypatch)
+    assert token.status == "warning"
+    assert "unset" not in token.remedy
+    assert token.remedy.endswith("then run `hf auth login`.")
 
 
 @pytest.mark.parametrize(
