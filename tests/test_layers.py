@@ -140,7 +140,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "library.fetching",
             "run",
         ),
-        ("torch", "transformers", "rich"),
+        ("torch", "transformers", "safetensors", "rich"),
     ),
     "cli": (
         (

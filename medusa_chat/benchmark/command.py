@@ -192,8 +192,7 @@ def _loaded(bench: BenchSettings, model: ModelSettings) -> tuple[Engine, int]:
         loaded = engine.load(model, line.show)
     for notice in loaded.notices:
         tell(notice)
-    # Heads matter to chats alone, and random models have none.
-    if bench.suite == "chat" and bench.shape is None and loaded.plain_reason:
+    if bench.suite == "chat" and loaded.plain_reason:
         tell(f"Medusa is off: {loaded.plain_reason}.")
     use_forward(engine.model, bench.forward)
     return engine, usual_threads

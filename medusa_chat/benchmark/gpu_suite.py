@@ -126,7 +126,7 @@ class GpuSuite:
                     yield from self._parts(
                         [
                             _Part(f"{name}: steps", partial(self._steps, one)),
-                            _Part(f"{name}: plain decoding", partial(self._plain, name, peers)),
+                            _Part(f"{name}: decoding", partial(self._decoding, name, peers)),
                         ]
                     )
         except (ModelError, RuntimeError) as error:  # no room for it, on the disk or the device
@@ -176,9 +176,10 @@ class GpuSuite:
             record=steps_suite.record(result, self._command),
         )
 
-    def _plain(self, name: str, peers: tuple[Peer, ...]) -> PartResult:
+    def _decoding(self, name: str, peers: tuple[Peer, ...]) -> PartResult:
         plan = self._plan
-        # Long prompts, continued as they stand: a random model has nothing to say anyway.
+        # Long prompts, continued as they stand: a random model has nothing to say anyway, and what
+        # it accepts means nothing either; what its steps cost does.
         text = "\n\n".join(turn.content for case in read_cases(None) for turn in case.turns)
         letters = min(plan.prefix_tokens * _LETTERS_A_TOKEN, len(text) // 2)
         cases = [
@@ -188,7 +189,7 @@ class GpuSuite:
         decode = DecodeSettings(
             temperature=0, seed=0, max_new_tokens=plan.new_tokens, raw=True, ignore_eos=True
         )
-        return self._of_chat(self._chat(name, cases, ("plain",), peers, decode))
+        return self._of_chat(self._chat(name, cases, ("plain", "dynamic"), peers, decode))
 
     def _chat(
         self,

@@ -1,7 +1,11 @@
-"""Models of known shapes with random weights: a step takes as long as with trained ones."""
+"""Models of known shapes with random weights: a step takes as long as with trained ones.
+
+They have Medusa heads as these begin to be trained, which guess badly, and in the usual time.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from medusa_chat import paths
 from medusa_chat.errors import ModelError
@@ -79,6 +84,8 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
         "num_attention_heads": 40,
     },
 }
+_BASE, _HEADS = "base", "medusa"
+_HEAD_COUNT = 4
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
@@ -91,10 +98,12 @@ def shape_names() -> tuple[str, ...]:
 def random_model(shape: str, settings: ModelSettings) -> Iterator[ModelSettings]:
     """Lend a model of ``shape`` in a folder that is removed afterwards, to be loaded as any other.
 
+    It has four heads with output matrices of their own, as the published ones do.
+
     It speaks with the built-in model's tokenizer. Raises ModelError when it cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="medusa-chat-bench-") as name:
-        folder = Path(name)
+        folder = Path(name) / shape
         try:
             _save(shape, folder, resolve_device(settings.device))
         except OSError as error:
@@ -102,7 +111,7 @@ def random_model(shape: str, settings: ModelSettings) -> Iterator[ModelSettings]
                 f"The random model {shape} cannot be written to {folder} "
                 f"({error.strerror or error}): make room there, or name another folder by TMPDIR."
             ) from error
-        yield replace(settings, model=name, base_model=None)
+        yield replace(settings, model=str(folder / _HEADS), base_model=None)
 
 
 def _save(shape: str, folder: Path, device: torch.device) -> None:
@@ -122,6 +131,25 @@ def _save(shape: str, folder: Path, device: torch.device) -> None:
         torch.manual_seed(0)
         # 16 bits are half the file, whatever it is loaded in.
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    model.save_pretrained(folder)
+    base, heads = folder / _BASE, folder / _HEADS
+    base.mkdir(parents=True)
+    model.save_pretrained(base)
     for name in _TOKENIZER:
-        shutil.copy(paths.shipped("assets/builtin/base") / name, folder)
+        shutil.copy(paths.shipped("assets/builtin/base") / name, base)
+    heads.mkdir()
+    config_of_heads = {"base_model_name_or_path": f"../{_BASE}"}
+    (heads / "config.json").write_text(json.dumps(config_of_heads), "utf-8")
+    _save_heads(model.get_output_embeddings().weight.detach(), heads)
+
+
+def _save_heads(output: Tensor, folder: Path) -> None:
+    """Save heads as they begin to be trained: no change in the blocks, the base's output matrix."""
+    from safetensors.torch import save_file
+
+    hidden = output.shape[1]
+    tensors = {}
+    for head in range(_HEAD_COUNT):
+        tensors[f"{head}.0.linear.weight"] = output.new_zeros(hidden, hidden)
+        tensors[f"{head}.0.linear.bias"] = output.new_zeros(hidden)
+        tensors[f"{head}.1.weight"] = output.clone()
+    save_file(tensors, folder / "medusa_lm_head.safetensors")

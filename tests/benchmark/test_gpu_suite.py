@@ -29,9 +29,9 @@ TITLES = [
     "built-in model, float32",
     "built-in model, bfloat16",
     "builtin, float32: steps",
-    "builtin, float32: plain decoding",
+    "builtin, float32: decoding",
     "builtin, bfloat16: steps",
-    "builtin, bfloat16: plain decoding",
+    "builtin, bfloat16: decoding",
 ]
 
 
@@ -57,7 +57,7 @@ def test_every_part_is_measured() -> None:
     }
     # transformers' own decoding stands beside the large model once.
     peers = [[mode["name"] for mode in made["parts"][index]["result"]["modes"]] for index in (3, 5)]
-    assert peers == [["plain", "transformers"], ["plain"]]
+    assert peers == [["plain", "dynamic", "transformers"], ["plain", "dynamic"]]
     assert all(one.tables for one in results)
     assert [row[2] for row in overview(results).rows] == ["measured"] * 6
 
@@ -71,7 +71,7 @@ def test_a_part_that_fails_does_not_stop_the_others(monkeypatch: pytest.MonkeyPa
     failed = results["builtin, float32: steps"]
     assert failed.problem == "failed: CUDA error: an illegal memory access was encountered"
     assert failed.tables == ()
-    assert results["builtin, float32: plain decoding"].problem is None
+    assert results["builtin, float32: decoding"].problem is None
 
 
 def test_parts_without_time_are_named() -> None:
@@ -109,7 +109,7 @@ def test_a_random_model_is_loaded_as_any_other_and_leaves_nothing() -> None:
         loaded = engine.load(settings, lambda _stage, _fraction: None)
         folder = settings.model
     assert loaded.context_tokens == 64
-    assert loaded.heads == 0
+    assert loaded.heads == 4
     with pytest.raises(ModelError, match="does not exist"):
         Engine().load(ModelSettings(folder), lambda _stage, _fraction: None)
 
