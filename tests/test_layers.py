@@ -89,6 +89,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "engine.protocol": (("errors", "settings", "decoding.stats"), ()),
     "engine.process": (("errors", "engine.protocol"), ()),
     "engine": ((*FOUNDATION, "decoding", "models"), ()),
+    "engine.setup": (("settings", "models"), ("torch",)),
     "training.arguments": (("settings", "training.settings"), ()),
     "training.settings": (("errors", "settings"), ()),
     "training": (

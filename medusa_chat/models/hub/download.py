@@ -12,7 +12,7 @@ from medusa_chat.models.hub.explain import unwritable
 from medusa_chat.models.hub.plan import Plan, RepositoryPlan
 from medusa_chat.models.hub.pointers import point_at
 from medusa_chat.models.hub.progress import FileProgress, Progress, State
-from medusa_chat.models.hub.space import NO_SPACE, check_space, no_space
+from medusa_chat.models.hub.space import check_space, unwritten
 from medusa_chat.models.hub.transfer import Stopped, Transfer
 from medusa_chat.models.hub.unfinished import remove_unfinished
 
@@ -180,9 +180,7 @@ class Download:
         try:
             point_at(part)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                raise no_space(0, repository) from error
-            raise unwritable(error, cache.root(), repository) from error
+            raise unwritten(error, 0, 0, repository) from error
 
     def _discard(self) -> None:
         for part, transfers in self._transfers.items():

@@ -6,9 +6,10 @@ import errno
 
 from medusa_chat.errors import HubError
 from medusa_chat.models.hub import cache
+from medusa_chat.models.hub.explain import unwritable
 from medusa_chat.quantities import size
 
-NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
+_NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 SPARE_BYTES = 200_000_000
 """To be left free: a full disk harms more than a download."""
 
@@ -29,3 +30,18 @@ def no_space(missing_bytes: int, model: str) -> HubError:
         "no_space",
         model,
     )
+
+
+def unwritten(error: OSError, file_bytes: int, missing_bytes: int, repository: str) -> HubError:
+    """Return what is to be said of a file of ``file_bytes`` that could not be written whole."""
+    if error.errno in _NO_SPACE:
+        return no_space(missing_bytes, repository)
+    if error.errno == errno.EFBIG:
+        return HubError(
+            f"{cache.root()} takes no file as large as {size(file_bytes)}, which {repository} has: "
+            "set HF_HOME to a folder on a disk that does (FAT32 ends at 4 GB), or raise `ulimit "
+            "-f`. What came is kept.",
+            "unwritable",
+            repository,
+        )
+    return unwritable(error, cache.root(), repository)

@@ -19,11 +19,11 @@ from typing import Any
 from medusa_chat.errors import HubError
 from medusa_chat.models.hub import cache, client
 from medusa_chat.models.hub.checksum import new_checksum
-from medusa_chat.models.hub.explain import explain, of_status, reason, unreachable, unwritable
+from medusa_chat.models.hub.explain import explain, of_status, reason, unreachable
 from medusa_chat.models.hub.plan import RemoteFile
 from medusa_chat.models.hub.progress import State
 from medusa_chat.models.hub.reference import Reference
-from medusa_chat.models.hub.space import NO_SPACE, no_space
+from medusa_chat.models.hub.space import unwritten
 
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 30.0
@@ -264,10 +264,8 @@ class Transfer:
 
     def _disk_error(self, error: OSError) -> HubError:
         repository = self.reference.repository
-        if error.errno in NO_SPACE:
-            missing = self.file.size - cache.bytes_here(repository, self.commit, self.file)
-            return no_space(missing, repository)
-        return unwritable(error, cache.root(), repository)
+        missing = self.file.size - cache.bytes_here(repository, self.commit, self.file)
+        return unwritten(error, self.file.size, missing, repository)
 
 
 def _check(stop: threading.Event) -> None:

@@ -246,20 +246,36 @@ def test_server_whose_file_is_shorter_now(hub: Hub, tmp_path: Path, waits: list[
     assert_not_broken(name)
 
 
-def test_disk_that_fills_up(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.ENOSPC, "no_space", "make room"),
+        (errno.EFBIG, "unwritable", "takes no file as large as 40.0 kB"),
+    ],
+)
+def test_disk_that_takes_no_more(
+    number: int,
+    kind: HubErrorKind,
+    said: str,
+    hub: Hub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     name = publish(hub, tmp_path)
     write = os.write
 
     def full(descriptor: int, data: memoryview) -> int:
         left = 10_000 - os.fstat(descriptor).st_size
         if left <= 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, os.strerror(number))
         return write(descriptor, data[:left])
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        message = refusal(lambda: pull(name), "no_space")
+        message = refusal(lambda: pull(name), kind)
+    assert said in message
     assert "HF_HOME" in message
+    assert "What came is kept" in message
     assert str(tmp_path / "cache") in message
     assert partial_of(name).stat().st_size == 10_000
     assert_not_broken(name)
