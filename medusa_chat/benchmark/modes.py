@@ -23,8 +23,8 @@ class Mode:
 
     name: str
     decode: DecodeSettings
-    takes_the_size_of_auto: bool = False
-    """Without a size of its own, a preset is as large as the tree that is chosen by itself."""
+    takes_the_size_of_dynamic: bool = False
+    """Without a size of its own, a preset is as large as a dynamic tree without one."""
 
     @property
     def is_exact(self) -> bool:
@@ -58,7 +58,7 @@ def parse_mode(name: str, decode: DecodeSettings) -> Mode:
         decode, medusa=True, tree=_STATIC_PRESET if is_static else tree, tree_size=size
     )
     check_tree(settings)
-    return Mode(name, settings, takes_the_size_of_auto=is_static and size is None)
+    return Mode(name, settings, takes_the_size_of_dynamic=is_static and size is None)
 
 
 class ModeContestant:
@@ -69,9 +69,9 @@ class ModeContestant:
     def __init__(self, engine: Engine, mode: Mode) -> None:
         self._engine = engine
         self._decode = mode.decode
-        if mode.takes_the_size_of_auto:
-            auto = replace(mode.decode, tree="dynamic")
-            self._decode = replace(mode.decode, tree_size=engine.choose_tree(auto).shape.size)
+        if mode.takes_the_size_of_dynamic:
+            dynamic = engine.choose_tree(replace(mode.decode, tree="dynamic"))
+            self._decode = replace(mode.decode, tree_size=dynamic.shape.size)
         tree: ChosenTree = engine.choose_tree(self._decode)
         self.name = mode.name
         self.is_exact = mode.is_exact
