@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from medusa_chat.errors import ModelError
 from medusa_chat.library.inspection import Inspection, inspect, sizes_in
 from medusa_chat.library.speeds import Speed, speeds
 from medusa_chat.models import base_choices, memory
 from medusa_chat.models.device_memory import DeviceMemory
 from medusa_chat.models.files import preferred
 from medusa_chat.models.hub import cache
-from medusa_chat.models.hub.reference import Reference, is_hub_id, parse
+from medusa_chat.models.hub.reference import Reference, hub_name, is_hub_id, parse
 from medusa_chat.models.memory import Choice, Footprint, LoadPlan
 from medusa_chat.models.registry import KnownModel, registry
 from medusa_chat.models.shape import HeadShape, ModelShape
@@ -118,6 +119,7 @@ def entry_of(name: str, machine: Machine | None = None) -> Entry | None:
     One that is neither listed nor here is remote, and nothing else is known of it.
     """
     machine = machine or Machine()
+    name = hub_name(name)
     known = registry().find(name)
     _, _, revision = name.partition("@")
     if known is not None and (not revision or revision == known.revision):
@@ -132,6 +134,22 @@ def entry_of(name: str, machine: Machine | None = None) -> Entry | None:
         part = Part(reference, "absent", 0, None)
         entry = Entry(str(reference), str(reference), "remote", listed=False, parts=(part,))
     return entry
+
+
+def folder_entry(folder: Path, machine: Machine, base: str | None = None) -> Entry:
+    """Return the row of a model in a folder of the user's own, whose ``base`` may be named.
+
+    Raises ModelError for one that holds no model.
+    """
+    own = inspect(folder)
+    if not own.is_model:
+        raise ModelError(f"{folder} holds no language model, and no Medusa heads.")
+    held, name = own.total_bytes, str(folder)
+    part = Part(Reference(name), "here", held, held, folder)
+    base = (base or own.base or base_choices.recall(name)) if own.is_heads_alone else None
+    places = [] if base is None else [folder / base, Path(base).expanduser()]
+    beside = next((place for place in places if place.is_dir()), None)
+    return _unlisted(name, own, part, base, beside, machine)
 
 
 def ways(
@@ -221,30 +239,43 @@ def _cached(
     # Of a download that has not come to its configuration it cannot be said what it is.
     if part.state == "here" and not own.is_model and not always:
         return None
-    name, parts = str(reference), [part]
-    whole: Inspection | None = own
-    base: str | None = None
-    needs_base = False
+    name, base, folder = str(reference), None, None
     # Of what has not come whole, only its configuration tells.
     if own.is_heads_alone or (part.state != "here" and own.base is not None):
         # Folders of this machine are for its user to name, not for a repository.
-        named = own.base if own.base is not None and is_hub_id(own.base) else None
-        base = named or base_choices.recall(name)
-        folder = None
-        if named is None and base is not None and Path(base).is_dir():
-            folder = Path(base)
-        elif base is not None and is_hub_id(base):
-            parts.append(_part(parse(base), None))
-            folder = parts[-1].folder
-        else:
-            base, needs_base = None, part.state == "here"
-        whole = None if folder is None else inspect(folder)
-    unknown = f"Its base is not known: medusa-chat --model {name} --base-model BASE names it."
+        base = own.base if own.base is not None and is_hub_id(own.base) else None
+        if base is None:
+            base = base_choices.recall(name)
+            folder = Path(base) if base is not None and Path(base).is_dir() else None
+    return _unlisted(name, own, part, base, folder, machine, measured.get(name))
+
+
+def _unlisted(
+    name: str,
+    own: Inspection,
+    part: Part,
+    base: str | None,
+    base_folder: Path | None,
+    machine: Machine,
+    speed: Speed | None = None,
+) -> Entry:
+    """Return the row of what ``part`` holds; ``base_folder`` is a base's outside the cache."""
+    parts = [part]
+    if base is not None and base_folder is None and is_hub_id(base):
+        parts.append(_part(parse(base), None))
+        base_folder = parts[-1].folder
+    elif base_folder is None:
+        base = None
+    needs_base = own.is_heads_alone and base is None and part.state == "here"
+    whole = own if not own.is_heads_alone and base is None else None
+    if base_folder is not None:
+        whole = inspect(base_folder)
     found: tuple[Choice, ...] = ()
     if whole is not None:
         found = ways(machine, whole.shape, own.heads, whole.context_tokens, whole)
     shape = None if whole is None else whole.shape
     is_plain = own.layout is None and not own.is_heads_alone
+    unknown = f"Its base is not known: medusa-chat --model {name} --base-model BASE names it."
     return Entry(
         name=name,
         title=name,
@@ -262,7 +293,7 @@ def _cached(
         parts=tuple(parts),
         choices=found,
         best=memory.best(found),
-        speed=measured.get(name),
+        speed=speed,
         notes=(unknown,) if needs_base else (),
     )
 

@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from medusa_chat.errors import HubError, UsageError
@@ -89,7 +90,11 @@ def _list(machine: Machine, *, as_json: bool) -> int:
 
 
 def _info(name: str, base_model: str | None, machine: Machine, *, as_json: bool) -> int:
-    entry = catalog.entry_of(name, machine)
+    folder = Path(name).expanduser()
+    if registry().find(name) is None and folder.is_dir():
+        entry: Entry | None = catalog.folder_entry(folder, machine, base_model)
+    else:
+        entry = catalog.entry_of(name, machine)
     if entry is None:
         raise UsageError(f"{name!r} is no name on the Hub: write owner/name, or see models list.")
     if not entry.listed and entry.state == "remote":

@@ -11,6 +11,7 @@ from medusa_chat.models import base_choices
 from medusa_chat.models.files import find_files, source
 from medusa_chat.models.hub.plan import Plan
 from medusa_chat.models.hub.progress import Progress
+from medusa_chat.models.hub.reference import hub_name
 from medusa_chat.models.templates import family
 from medusa_chat.printable import printable
 from medusa_chat.quantities import duration, rate, size
@@ -21,15 +22,19 @@ _LINE_SECONDS = 10.0
 """Between two lines of progress where they are not rewritten."""
 
 
-def fetch_missing(settings: ModelSettings) -> None:
+def fetch_missing(settings: ModelSettings) -> tuple[str, ...]:
     """Fetch what ``settings.model`` needs and is not here; without a word when all of it is.
 
+    Returns the notices about its name that were told before: loading has them as well.
     Raises HubError when the Hub does not give it, ModelError for a model that cannot be found.
     KeyboardInterrupt leaves what came, and the next call goes on there.
     """
     missing = missing_repository(settings)
     if missing is None:
-        return
+        return ()
+    notices = source(settings).notices
+    for notice in notices:
+        _tell(notice)
     from medusa_chat.models.hub.fetch import fetch
 
     with StatusLine() as status:
@@ -46,6 +51,7 @@ def fetch_missing(settings: ModelSettings) -> None:
             _tell("Stopped. What came is kept: the same command goes on from there.")
             raise
     _tell(f"Fetched {plan.model}.")
+    return notices
 
 
 def missing_repository(settings: ModelSettings) -> str | None:
@@ -68,7 +74,7 @@ def remember_base(settings: ModelSettings) -> None:
     if settings.base_model is not None:
         # Where nothing can be kept, it has to be named again: no reason not to load it now.
         with contextlib.suppress(OSError):
-            base_choices.remember(source(settings).name, settings.base_model)
+            base_choices.remember(source(settings).name, hub_name(settings.base_model))
 
 
 def plan_missing(settings: ModelSettings, missing: str) -> Plan:
@@ -112,7 +118,10 @@ def describe(plan: Plan) -> list[str]:
         files = f"{len(part.files)} file{'' if len(part.files) == 1 else 's'}"
         here = f", {size(part.bytes_here)} of it here" if part.bytes_here else ""
         lines.append(f"{part.reference}: {size(part.total_bytes)} in {files}{here}")
-    lines.append(f"Fetching {size(plan.bytes_missing)}; {size(free_bytes())} are free.")
+    if plan.bytes_missing:
+        lines.append(f"Fetching {size(plan.bytes_missing)}; {size(free_bytes())} are free.")
+    else:
+        lines.append("All of it is here.")
     return lines
 
 

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from medusa_chat.errors import HubError
+from medusa_chat.errors import HubError, UsageError
 from medusa_chat.library import table
 from medusa_chat.library.catalog import Machine, entry_of
 from medusa_chat.library.fetching import describe, remember_base
+from medusa_chat.library.inspection import inspect
 from medusa_chat.library.progress_display import ProgressDisplay
 from medusa_chat.library.remote import remote_entry
 from medusa_chat.models.files import source
@@ -128,6 +130,11 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
     if wanted.shipped is not None:
         _tell(f"{name} ships with the program: there is nothing to fetch.")
         return None
+    if wanted.is_folder and not inspect(Path(wanted.name).expanduser()).is_heads_alone:
+        raise UsageError(
+            f"{name} is a folder on this machine, and no model of the Hub (owner/name): there is "
+            f"nothing to fetch. medusa-chat --model {name} loads what is in it."
+        )
     with StatusLine() as status:
         status.show(f"Looking for {wanted.name} on the Hub")
         plan = make_plan(wanted.name, wanted.base)

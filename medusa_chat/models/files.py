@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medusa_chat.errors import HubError, ModelError
 from medusa_chat.models import base_choices, registry
-from medusa_chat.models.hub.reference import Reference, is_hub_id, parse
+from medusa_chat.models.hub.reference import Reference, hub_name, is_hub_id, parse
 from medusa_chat.models.layout import is_heads_only, read_config
 from medusa_chat.settings import ModelSettings
 
@@ -43,16 +43,18 @@ class Source:
 
 def source(settings: ModelSettings) -> Source:
     """Return what ``settings.model`` means, by the names that ``models.toml`` knows."""
-    name, _, revision = settings.model.partition("@")
+    asked = hub_name(settings.model)
+    own_base = settings.base_model and hub_name(settings.base_model)
+    name, _, revision = asked.partition("@")
     known = registry.find(name)
     if known is None:
-        return Source(settings.model, settings.base_model)
+        return Source(asked, own_base)
     notices: tuple[str, ...] = ()
     if known.name != name:
         notices = (f"{name} is called {known.name} on the Hub: that one is used.",)
     return Source(
         _at(known.name, revision) if revision else preferred(known.name, known.revision),
-        settings.base_model or (known.base and preferred(known.base, known.base_revision)),
+        own_base or (known.base and preferred(known.base, known.base_revision)),
         known.local_folder,
         notices,
     )
@@ -80,15 +82,15 @@ def find_files(settings: ModelSettings) -> ModelFiles:
     ModelError for a folder that is not there or says too little.
     """
     wanted = source(settings)
-    asks_revision = "@" in settings.model
-    folder = wanted.shipped or _folder(wanted.name, settings.model, is_pinned=not asks_revision)
+    asked = hub_name(settings.model)
+    folder = wanted.shipped or _folder(wanted.name, asked, is_pinned="@" not in asked)
     if settings.base_model is not None:
-        base_name = settings.base_model
+        base_name = hub_name(settings.base_model)
         base = _folder(base_name, base_name)
     elif is_heads_only(folder):
         base_name = wanted.base or _base_of(folder, wanted.name)
         # Heads in a folder of the user's own are not pulled: their base is, by itself.
-        pulled = base_name if wanted.is_folder else settings.model
+        pulled = base_name if wanted.is_folder else asked
         base = _base_folder(folder, base_name, pulled, is_pinned=wanted.base is not None)
     else:
         base, base_name = folder, wanted.name

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from medusa_chat import paths
 from medusa_chat.errors import MedusaChatError, UsageError
-from medusa_chat.models.hub.reference import is_hub_id
+from medusa_chat.models.hub.reference import hub_name, is_hub_id
 from medusa_chat.models.shape import HeadShape, ModelShape
 
 Layout = Literal["v0.1", "shared", "merged", "vllm"]
@@ -100,7 +100,7 @@ class Registry:
 
     def find(self, name: str) -> KnownModel | None:
         """Return the model of this name or alias, ``@revision`` aside; None for any other."""
-        name = name.partition("@")[0]
+        name = hub_name(name).partition("@")[0]
         for model in self.models:
             if name == model.name or name in model.aliases:
                 return model

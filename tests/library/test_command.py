@@ -108,8 +108,11 @@ def test_pull_says_what_it_takes_first(command: Call, heads: str) -> None:
 def test_second_pull_asks_for_no_byte(command: Call, hub: Hub, heads: str) -> None:
     assert command("pull", heads).status == 0
     asked = len(hub.contents)
-    assert command("pull", heads).status == 0
+    pulled = command("pull", heads)
+    assert pulled.status == 0
     assert len(hub.contents) == asked
+    assert "All of it is here." in pulled.err
+    assert "Fetching" not in pulled.err
 
 
 def test_pull_several_as_json(command: Call, hub: Hub, heads: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tiny_models import random_heads, save_heads
 from medusa_chat.errors import HubError, UsageError
 from medusa_chat.library import fetching
 from medusa_chat.library.fetching import fetch_missing
-from medusa_chat.models.files import find_files
+from medusa_chat.models.files import find_files, source
 from medusa_chat.models.hub import fetch as hub_fetch
 from medusa_chat.models.hub.plan import Plan
 from medusa_chat.models.hub.progress import FileProgress, Progress
@@ -59,6 +59,26 @@ def test_unknown_template_is_said_before_anything_is_fetched(hub: Hub) -> None:
     with pytest.raises(UsageError, match="'zephyrr' is not known"):
         fetch_missing(ModelSettings(BASE, template="zephyrr"))
     assert hub.requests == []
+
+
+def test_notice_of_an_alias_is_told_before_anything_is_fetched(
+    hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ModelSettings("FasterDecoding/medusa-1.0-vicuna-7b-v1.5")
+    with pytest.raises(HubError):
+        fetch_missing(settings)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "is called FasterDecoding/medusa-v1.0-vicuna-7b-v1.5 on the Hub" in line
+    name = source(settings).name.partition("@")[0]
+    hub.folders[name] = TINY_LLAMA
+    hub.commits["pinned"] = source(settings).name.partition("@")[2]
+    hub.revisions[name, "pinned"] = TINY_LLAMA
+    told = fetch_missing(settings)
+    assert told == source(settings).notices
+    assert capsys.readouterr().err.splitlines()[0] == told[0]
+    # All of it is here: loading tells it.
+    assert fetch_missing(settings) == ()
+    assert capsys.readouterr().err == ""
 
 
 def test_what_is_here_is_not_fetched_again(
