@@ -17,6 +17,7 @@ from medusa_chat.models.quantization import (
     let_go_of_files,
     quantization_config,
 )
+from medusa_chat.models.remedy import bring_anew
 from medusa_chat.settings import Quantization
 
 _LONGEST_REASON = 160
@@ -53,7 +54,8 @@ def load_base(
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"The model in {folder} was refused: a file is damaged, or holds code instead of "
-            "tensors alone. Download it again, or take one with .safetensors files."
+            f"tensors alone. {bring_anew(folder, sentence=True)}, or take one with .safetensors "
+            "files."
         ) from error
     except Exception as error:  # over broken files these libraries raise anything
         if is_out_of_memory(error):
@@ -64,20 +66,20 @@ def load_base(
                 "take one of an architecture that transformers knows."
             ) from error
         raise ModelError(
-            f"The model in {folder} cannot be loaded ({_reason(error)}): "
-            "download it again, or take another."
+            f"The model in {folder} cannot be loaded ({_reason(error)}): {bring_anew(folder)}, or "
+            "take another."
         ) from error
     missing = sorted(info["missing_keys"])
     if missing:
         count = "a tensor is" if len(missing) == 1 else f"{len(missing)} tensors are"
         raise ModelError(
             f"The model in {folder} is incomplete: {count} missing ({missing[0]}). "
-            "Download it again."
+            f"{bring_anew(folder, sentence=True)}."
         )
     for name, stored, needed in sorted(info["mismatched_keys"]):
         raise ModelError(
             f"The model in {folder} contradicts its config.json: {name} is {list(stored)}, "
-            f"not {list(needed)}. Download it again."
+            f"not {list(needed)}. {bring_anew(folder, sentence=True)}."
         )
     if {"cpu", "disk"} & set(placement.devices_of(model)) and placement.device.type != "cpu":
         raise does_not_fit(folder, placement.device, dtype, quantization)
@@ -106,7 +108,7 @@ def load_tokenizer(folder: Path) -> Any:
         return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # tokenizers raises that very class
         raise ModelError(
-            f"The tokenizer in {folder} cannot be loaded ({_reason(error)}): download it again."
+            f"The tokenizer in {folder} cannot be loaded ({_reason(error)}): {bring_anew(folder)}."
         ) from error
 
 

@@ -35,6 +35,7 @@ from medusa_chat.models.layout import (
     shards,
 )
 from medusa_chat.models.out_of_memory import is_out_of_memory
+from medusa_chat.models.remedy import bring_anew
 
 
 def stored_dtype(folder: Path) -> torch.dtype:
@@ -153,7 +154,7 @@ def _unpickle(file: Path) -> dict[str, Tensor]:
         # weights_only says this both of code and of a file that is no pickle at all.
         raise ModelError(
             f"{file} was refused: it is damaged, or holds code instead of tensors alone. "
-            "Download it again, or use .safetensors."
+            f"{bring_anew(file, sentence=True)}, or use .safetensors."
         ) from error
     except Exception as error:  # a damaged pickle raises anything at all
         if is_out_of_memory(error):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from medusa_chat.errors import ModelError
+from medusa_chat.models.remedy import bring_anew
 
 HEADS_ONLY_FILES = ("medusa_lm_head.safetensors", "medusa_lm_head.pt")
 WEIGHT_FILES = (
@@ -54,9 +55,9 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error}): download it again.") from error
+        raise ModelError(f"{file} cannot be read as JSON ({error}): {bring_anew(file)}.") from error
     if not isinstance(config, dict):
-        raise ModelError(f"{file} does not hold a JSON object: download it again.")
+        raise ModelError(f"{file} does not hold a JSON object: {bring_anew(file)}.")
     return config
 
 
@@ -116,7 +117,7 @@ def shards(index: Path) -> dict[str, list[str]]:
             found.setdefault(shard, []).append(tensor)
         outside = any(Path(shard).name != shard for shard in found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{index} is not an index of weights: download it again.") from error
+        raise ModelError(f"{index} is not an index of weights: {bring_anew(index)}.") from error
     if outside:
         raise ModelError(f"{index} names files outside its folder: it is not to be trusted.")
     return found
@@ -125,4 +126,4 @@ def shards(index: Path) -> dict[str, list[str]]:
 def damaged(file: Path, error: Exception) -> ModelError:
     """Return what is to be said of a file that cannot be read."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return ModelError(f"{file} is damaged or cut short ({reason[:120]}): download it again.")
+    return ModelError(f"{file} is damaged or cut short ({reason[:120]}): {bring_anew(file)}.")
