@@ -130,10 +130,12 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
     if wanted.shipped is not None:
         _tell(f"{name} ships with the program: there is nothing to fetch.")
         return None
-    if wanted.is_folder and not inspect(Path(wanted.name).expanduser()).is_heads_alone:
+    own = inspect(Path(wanted.name).expanduser()) if wanted.is_folder else None
+    if own is not None and not own.is_heads_alone:
+        loads = f" medusa-chat --model {name} loads it." if own.is_model else ""
         raise UsageError(
             f"{name} is a folder on this machine, and no model of the Hub (owner/name): there is "
-            f"nothing to fetch. medusa-chat --model {name} loads what is in it."
+            f"nothing to fetch.{loads}"
         )
     with StatusLine() as status:
         status.show(f"Looking for {wanted.name} on the Hub")

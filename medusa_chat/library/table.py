@@ -82,6 +82,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str | None]]:
         yield label, " · ".join(word for word in (str(part.reference), part.state, sizes) if word)
         if part.folder is not None:
             yield "", f"{'':{_LABEL_COLUMNS}}{part.folder}"
+    if len(entry.parts) == 1:
+        yield "Base", entry.base
     if entry.bytes_missing:
         yield "To fetch", size(entry.bytes_missing)
     yield "Heads", _heads(entry)

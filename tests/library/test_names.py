@@ -47,6 +47,8 @@ def test_folder_of_ones_own(command: Call, hub: Hub, tmp_path: Path) -> None:
     (record,) = command("info", str(heads), "--base-model", str(folder), "--json").records
     assert (record["state"], record["heads"]) == ("here", 2)
     assert record["choices"][0]["footprint"]["heads_bytes"] > 0
+    lines = command("info", str(heads), "--base-model", str(folder)).out.splitlines()
+    assert f"Base         {folder}" in lines
     assert "holds no language model" in command("info", str(tmp_path)).said(1)
 
 
@@ -54,6 +56,7 @@ def test_folder_is_not_pulled(command: Call, hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     words = command("pull", "./etc").said(2)
     assert "./etc is a folder on this machine" in words
+    assert "--model" not in words
     folder = hub.folders[publish_base(hub, tmp_path)]
     assert f"medusa-chat --model {folder}" in command("pull", str(folder)).said(2)
     assert hub.requests == []
