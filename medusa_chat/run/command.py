@@ -66,13 +66,14 @@ def run(
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Where a terminal or a locale has no UTF-8, an answer with question marks beats none.
         sys.stdout.reconfigure(errors="replace")
-    fetch_missing(model)
+    told = fetch_missing(model)
     engine = Engine()
     with StatusLine() as line:
         loaded = engine.load(model, line.show)
     tree = engine.choose_tree(decode)
     for notice in loaded.notices:
-        _tell(notice)
+        if notice not in told:
+            _tell(notice)
     if decode.medusa and loaded.plain_reason:
         _tell(f"Medusa is off: {loaded.plain_reason}.")
     elif decode.medusa and loaded.heads == 0:
