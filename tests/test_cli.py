@@ -76,8 +76,9 @@ def test_help_names_every_option_of_run(call: Call) -> None:
     named = call("run", "--help").out
     for option in shlex.split(
         "prompts json model base-model load-in-8bit load-in-4bit heads-in-8bit dtype device "
-        "context template no-medusa tree tree-size acceptance posterior-threshold posterior-alpha "
-        "temperature top-p top-k repetition-penalty seed max-new-tokens stop ignore-eos raw system"
+        "context template no-medusa tree tree-size draft acceptance posterior-threshold "
+        "posterior-alpha temperature top-p top-k repetition-penalty seed max-new-tokens stop "
+        "ignore-eos raw system"
     ):
         assert f"--{option}" in named
 
@@ -103,7 +104,7 @@ def test_every_option(call: Call, asked: Asked) -> None:
         "--json --model M --base-model B --load-in-4bit --dtype float16 --device cuda:1 "
         "--heads-in-8bit --context 100 --template vicuna --repetition-penalty 1.1 "
         "--no-medusa --tree chain --tree-size 5 --acceptance typical --posterior-threshold 0.1 "
-        "--posterior-alpha 0.2 --temperature 0.3 --top-p 0.4 --top-k 50 --seed 6 "
+        "--draft bigram --posterior-alpha 0.2 --temperature 0.3 --top-p 0.4 --top-k 50 --seed 6 "
         "--max-new-tokens 7 --stop one --stop two --ignore-eos --raw --system S"
     )
     assert call("run", "Hello", *arguments).status == 0
@@ -121,6 +122,7 @@ def test_every_option(call: Call, asked: Asked) -> None:
         medusa=False,
         tree="chain",
         tree_size=5,
+        draft="bigram",
         acceptance="typical",
         posterior_threshold=0.1,
         posterior_alpha=0.2,

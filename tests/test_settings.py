@@ -45,6 +45,7 @@ def test_limits_are_within(fields: dict[str, Any]) -> None:
         ("posterior_threshold", (-0.1, 1.1, float("nan"))),
         ("posterior_alpha", (-0.1, float("inf"))),
         ("acceptance", ("", "lenient")),
+        ("draft", ("", "everything")),
         ("tree", ("",)),
         ("stop", (("a", ""),)),
     ],

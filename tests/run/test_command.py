@@ -24,7 +24,7 @@ LONG = 'def read(self, size=-1):\n    """Read'
 FIELDS = (
     *("id", "text", "prompt_tokens", "token_ids", "bursts", "accepted_per_step", "steps"),
     *("tokens_per_second", "prefill_seconds", "decode_seconds", "stop_reason", "mode", "tree"),
-    *("acceptance", "temperature", "seed", "model", "dtype", "device"),
+    *("draft", "acceptance", "temperature", "seed", "model", "dtype", "device"),
 )
 
 
@@ -69,7 +69,8 @@ def test_json(run: Call) -> None:
     record = check(run(LONG, "--raw", "--max-new-tokens", "20", "--json").record)
     assert record["id"] == 1
     assert record["mode"] == "medusa"
-    assert record["tree"] == "dynamic"
+    assert record["tree"] == "auto"
+    assert record["draft"] == "all"
     assert record["acceptance"] == "exact"
     assert record["temperature"] == 0
     assert record["model"] == HEADS
@@ -151,8 +152,9 @@ def test_stop_string_is_in_no_text(stop: str, medusa: tuple[str, ...], run: Call
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 def test_limit_cuts_the_last_burst(limit: int, run: Call) -> None:
-    whole = run(LONG, "--raw", "--json", "--max-new-tokens", "40").record
-    record = check(run(LONG, "--raw", "--json", "--max-new-tokens", str(limit)).record)
+    options = ("--raw", "--json", "--tree", "dynamic", "--max-new-tokens")
+    whole = run(LONG, *options, "40").record
+    record = check(run(LONG, *options, str(limit)).record)
     assert record["stop_reason"] == "length"
     assert record["token_ids"] == whole["token_ids"][:limit]
     assert record["text"] == text_of(record["token_ids"])
@@ -196,7 +198,8 @@ def test_system_message(run: Call) -> None:
 @pytest.mark.parametrize(
     ("options", "tree", "size"),
     [
-        ((), "dynamic", 8),
+        ((), "auto", 16),
+        (("--tree", "dynamic"), "dynamic", 8),
         (("--tree", "auto", "--tree-size", "20"), "dynamic", 20),
         (("--tree-size", "1"), "root", 1),
         (("--tree", "chain"), "chain", 5),
