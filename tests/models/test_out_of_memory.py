@@ -69,7 +69,7 @@ def test_model_of_unknown_shape(tmp_path: Path) -> None:
     assert "--load-in-8bit" not in message
 
 
-@pytest.mark.parametrize("where", ["checkpoint.read_heads", "load_base", "StockForward"])
+@pytest.mark.parametrize("where", ["checkpoint.read_heads", "load_base", "lean_forward_for"])
 def test_in_the_midst_of_loading(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise MemoryError
@@ -83,7 +83,7 @@ def test_other_errors_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(loader, "StockForward", fails)
+    monkeypatch.setattr(loader, "lean_forward_for", fails)
     with pytest.raises(RuntimeError, match="a mistake") as caught:
         refusal(GOLDEN / "medusa/models/tiny-llama-heads-v01")
     assert not isinstance(caught.value, ModelError)

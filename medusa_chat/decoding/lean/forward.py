@@ -193,6 +193,8 @@ def lean_forward_for(
         expected = model(input_ids=ids[None], use_cache=False).logits[0].float()
         forward = LeanForward(model, context_tokens, tree_room, spare=spare)
         got = forward.extend(ids, rows=_CHECK_TOKENS).logits
+    except torch.OutOfMemoryError:
+        raise
     except RUN_ERRORS as error:
         unpack(model)
         words = str(error).splitlines()[0] if str(error) else type(error).__name__

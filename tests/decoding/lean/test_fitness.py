@@ -68,6 +68,17 @@ def test_foreign_parts() -> None:
     assert "torch.float16, torch.float32" in (unfitness(model, 512) or "")
 
 
+def test_want_of_memory_is_no_reason_for_another_forward() -> None:
+    model = copy.deepcopy(random_model("llama"))
+
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    model.forward = broken
+    with pytest.raises(torch.OutOfMemoryError):
+        lean_forward_for(model, 512, 128)
+
+
 def test_a_model_that_cannot_be_run_is_left_to_its_own_words() -> None:
     model = copy.deepcopy(random_model("llama"))
 
