@@ -27,6 +27,26 @@ class GumbelNoise:
         # Scrambled before a position is mixed in: seeds must not share rows.
         low = _mix(torch.tensor(seed & _LOW_32, device=device))
         self._seed = _mix(low ^ (seed >> 32))
+        self._first = 0
+        self._kept: Tensor | None = None
+
+    def window(self, first: int, count: int) -> Tensor:
+        """Return the noise [count, V] of the positions from ``first`` on.
+
+        Steps ask for positions that overlap: what the last one asked for is not made again.
+        """
+        kept = self._kept
+        if kept is not None and self._first <= first < self._first + kept.shape[0]:
+            kept = kept[first - self._first :]
+            if kept.shape[0] < count:
+                kept = torch.cat([kept, self._rows_from(first + kept.shape[0], first + count)])
+        else:
+            kept = self._rows_from(first, first + count)
+        self._first, self._kept = first, kept
+        return kept[:count]
+
+    def _rows_from(self, first: int, end: int) -> Tensor:
+        return self.rows(torch.arange(first, end, device=self._tokens.device))
 
     def rows(self, positions: Tensor) -> Tensor:
         """Return the noise [R, V] in float32 of ``positions`` [R], absolute in the sequence."""

@@ -110,3 +110,25 @@ def test_neighbours_are_uncorrelated() -> None:
     assert abs(correlation(rows[1:, 1:], rows[:-1, 1:])) < bound
     assert abs(correlation(rows[1:, 1:], rows[1:, :-1])) < bound
     assert abs(correlation(rows[1:, 1:], others[1:, 1:])) < bound
+
+
+def test_a_window_has_the_rows_of_its_positions() -> None:
+    windowed, fresh = GumbelNoise(3, 50, CPU), GumbelNoise(3, 50, CPU)
+    for first, count in ((7, 5), (8, 5), (8, 2), (10, 6), (16, 4), (30, 1), (29, 3), (29, 3)):
+        expected = fresh.rows(torch.arange(first, first + count))
+        assert torch.equal(windowed.window(first, count), expected)
+
+
+def test_a_window_makes_no_row_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    rows = GumbelNoise.rows
+
+    def noting(one: GumbelNoise, positions: Tensor) -> Tensor:
+        made.extend(positions.tolist())
+        return rows(one, positions)
+
+    monkeypatch.setattr(GumbelNoise, "rows", noting)
+    windowed = GumbelNoise(3, 50, CPU)
+    for first in (4, 5, 8, 9, 12):
+        windowed.window(first, 5)
+    assert made == list(range(4, 17))
