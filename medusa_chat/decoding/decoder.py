@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
-from medusa_chat.decoding.drafting import Drafter, HeadLogits, TreeShape
+from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
+from medusa_chat.decoding.drafting import Drafter, HeadLogits
 from medusa_chat.decoding.gumbel import GumbelNoise
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.mixed_drafting import MixedDrafter
@@ -35,7 +36,7 @@ _PREFILL_CHUNK = 512
 class Request:
     """How one reply is to be decoded. ``typical`` None is exact acceptance."""
 
-    shape: TreeShape | MixedTree
+    shape: StepShape | AdaptiveTree
     sampling: Sampling
     ending: Ending
     seed: int = 0
@@ -111,7 +112,7 @@ class Decoding:
             else None
         )
         self._penalty = self._repetition_penalty()
-        self._drafter = self._drafter_for(request.shape)
+        self._drafters: dict[int, Drafter | MixedDrafter] = {}
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
         self._prefilled_at = 0.0
@@ -137,8 +138,11 @@ class Decoding:
             if cancelled():
                 yield self._stop()
                 return
-            noise = self._noise_rows(position + 1)
-            draft = self._drafter.draft(root, hidden, noise)
+            started = time.perf_counter()
+            shape = self._shape()
+            noise = self._noise_rows(position + 1, shape.depth)
+            drafter = self._drafter_of(shape)
+            draft = drafter.draft(root, hidden, noise)
             step = self._forward.step(draft.tokens, draft.tree)
             accepted, tokens = self._accept(root, draft, step, noise)
             self._forward.compact(accepted.nodes)
@@ -146,9 +150,14 @@ class Decoding:
             hidden = step.hidden.narrow(0, accepted.nodes[-1], 1)
             root = accepted.next_token
             position += len(tokens)
-            if isinstance(self._drafter, MixedDrafter):
-                self._drafter.learn(tokens, step.logits[accepted.nodes], root)
+            if isinstance(drafter, MixedDrafter):
+                drafter.learn(tokens, step.logits[accepted.nodes], root)
+            elif self._learns:
+                self._decoder.history.add(tokens, step.logits[accepted.nodes])
             self._last_token_at = time.perf_counter()
+            if isinstance(self._request.shape, AdaptiveTree):
+                seconds = self._last_token_at - started
+                self._request.shape.observe(shape, accepted.nodes, seconds)
             if self._penalty is not None:
                 self._penalty.add([*tokens[1:], root])
             emissions = [self._emit(tokens[1:], root=False)] if tokens[1:] else []
@@ -173,13 +182,28 @@ class Decoding:
             ),
         )
 
-    def _drafter_for(self, shape: TreeShape | MixedTree) -> Drafter | MixedDrafter:
-        temperature, head_logits = self._request.sampling.temperature, self._head_logits()
-        if self._noise is None:
-            temperature = 1.0  # nothing is drawn by it
-        if isinstance(shape, MixedTree):
-            return MixedDrafter(shape, head_logits, temperature, self._decoder.history)
-        return Drafter(shape, head_logits, temperature)
+    def _shape(self) -> StepShape:
+        """Return the shape of the next step."""
+        shape = self._request.shape
+        return shape.next_shape() if isinstance(shape, AdaptiveTree) else shape
+
+    @property
+    def _learns(self) -> bool:
+        """Whether drafts are made from what the conversation has taught."""
+        return isinstance(self._request.shape, MixedTree | AdaptiveTree)
+
+    def _drafter_of(self, shape: StepShape) -> Drafter | MixedDrafter:
+        drafter = self._drafters.get(shape.size)
+        if drafter is None:
+            temperature, head_logits = self._request.sampling.temperature, self._head_logits()
+            if self._noise is None:
+                temperature = 1.0  # nothing is drawn by it
+            if isinstance(shape, MixedTree):
+                drafter = MixedDrafter(shape, head_logits, temperature, self._decoder.history)
+            else:
+                drafter = Drafter(shape, head_logits, temperature)
+            self._drafters[shape.size] = drafter
+        return drafter
 
     def _repetition_penalty(self) -> RepetitionPenalty | None:
         penalty = self._request.sampling.repetition_penalty
@@ -215,7 +239,7 @@ class Decoding:
         del decoder.cached[self.reused_tokens :]
         # What was decoded plainly since has taught nothing: its tokens are known, no more.
         decoder.history.truncate(self.reused_tokens)
-        learns = isinstance(self._drafter, MixedDrafter)
+        learns = self._learns
         if learns:
             decoder.history.add(decoder.cached[decoder.history.length :], None)
         while len(decoder.cached) < len(self._prompt):
@@ -244,11 +268,11 @@ class Decoding:
         self._prefilled_at = self._last_token_at = time.perf_counter()
         self._first_token_seconds = self._prefilled_at - self._arrived
 
-    def _noise_rows(self, position: int) -> Tensor | None:
+    def _noise_rows(self, position: int, depth: int) -> Tensor | None:
         """Return the noise [D + 1, V] of ``position`` and the following ones, None if greedy."""
         if self._noise is None:
             return None
-        rows = torch.arange(self._request.shape.depth + 1, device=self._forward.device)
+        rows = torch.arange(depth + 1, device=self._forward.device)
         return self._noise.rows(rows + position)
 
     def _accept(

@@ -28,7 +28,10 @@ _TINY = np.float32(1e-30)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grown:
-    """A tree's nodes but the root, n of them, parents first; ``follows`` marks those of chains."""
+    """A tree's nodes but the root, n of them; ``follows`` marks those of chains.
+
+    The best come first, and parents before their children.
+    """
 
     parents: Integers
     depths: Integers
@@ -162,7 +165,7 @@ def _best(
     found: list[tuple[Floats, Integers, Integers, Bools]], counts: list[int], size: int
 ) -> Grown:
     weights = np.concatenate([one[0] for one in found])
-    kept = np.sort(np.argsort(-weights, kind="stable")[: size - 1])
+    kept = np.argsort(-weights, kind="stable")[: size - 1]
     place = np.zeros(weights.shape[0] + 1, dtype=np.int64)
     place[kept + 1] = np.arange(1, kept.shape[0] + 1)
     parents = np.concatenate([one[1] for one in found]).take(kept)
@@ -189,7 +192,7 @@ def as_tensors(grown: Grown) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     every = np.arange(size)
     ancestor = every
     mask[every, every] = True
-    for _ in range(int(grown.depths[-1])):
+    for _ in range(int(grown.depths.max())):
         ancestor = parents.take(ancestor)
         mask[every, ancestor] = True
     tensors = torch.from_numpy(table)

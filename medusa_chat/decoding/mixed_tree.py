@@ -180,7 +180,11 @@ class MixedTree:
     def _best(
         self, pooled: list[tuple[Tensor, Tensor, Tensor, Tensor]], device: torch.device
     ) -> tuple[Tree, Tensor, Tensor]:
-        """Keep the best nodes of all depths; parents come first, so their tree is closed."""
+        """Keep the best nodes of all depths, the best first.
+
+        Among equals those of smaller depth, so parents come before their children, and the first n
+        nodes are the tree of n nodes.
+        """
         root = torch.zeros(1, dtype=torch.long, device=device)
         weights = torch.cat([one[0] for one in pooled])
         parents = torch.cat([root, *(one[1] for one in pooled)])
@@ -190,7 +194,7 @@ class MixedTree:
             [root, *(root.expand(one[0].shape) + d for d, one in enumerate(pooled, start=1))]
         )
         order = torch.sort(weights, descending=True, stable=True).indices[: self.size - 1]
-        kept = torch.cat([root, torch.sort(order).values + 1])
+        kept = torch.cat([root, order + 1])
         size = kept.shape[0]
         place = torch.zeros_like(parents)
         place[kept] = self._numbers[:size]

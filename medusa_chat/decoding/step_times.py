@@ -8,38 +8,43 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from statistics import median
 
 SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """The tree sizes that are measured and chosen from, the root included; 1 is plain decoding."""
 
+_ENOUGH = 3
+"""Steps of a size that make its time known."""
 _KEPT = 25
 """Steps of each size that count: the machine may become busier, a conversation longer."""
 
 
 class StepTimes:
-    """The median time of the latest steps of each size, in seconds."""
+    """The time of the latest steps of each size, in seconds: the lower quartile.
+
+    Whatever else the machine does makes some steps slower and none faster.
+    """
 
     def __init__(self, known: Mapping[int, float] | None = None) -> None:
         """Begin with what was ``known``, which counts until steps of that size were seen here."""
         self._known = dict(known or {})
         self._seen: dict[int, deque[float]] = {}
-        self._medians: dict[int, float] = {}
+        self._usual: dict[int, float] = {}
 
     def add(self, size: int, seconds: float) -> None:
         """Count a step."""
         seen = self._seen.setdefault(size, deque(maxlen=_KEPT))
         seen.append(seconds)
-        self._medians[size] = median(seen)
+        if len(seen) >= _ENOUGH:
+            self._usual[size] = sorted(seen)[len(seen) // 4]
 
     def of(self, size: int) -> float | None:
-        """Return T(``size``); None when no step of that size was ever measured."""
-        return self._medians.get(size, self._known.get(size))
+        """Return T(``size``); None when too few steps of that size were ever measured."""
+        return self._usual.get(size, self._known.get(size))
 
     @property
     def measured(self) -> dict[int, float]:
         """All that is known, by size."""
-        return dict(sorted((self._known | self._medians).items()))
+        return dict(sorted((self._known | self._usual).items()))
 
     def missing(self, sizes: Iterable[int] = SIZES) -> list[int]:
         """Return those of ``sizes`` that were never measured."""

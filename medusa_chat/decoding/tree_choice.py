@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 import torch
 
-from medusa_chat.decoding.drafting import TreeShape
+from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, named_paths
+from medusa_chat.decoding.step_times import StepTimes
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.errors import UsageError
 from medusa_chat.settings import DecodeSettings
 
-# Until it is measured which size pays: a CPU's step grows with every node, a GPU's hardly does.
+# Where the size is not left to measurement: a CPU's step grows with every node, a GPU's hardly.
 _CPU_NODES, _GPU_NODES = 8, 64
+_MOST_CPU_NODES, _MOST_GPU_NODES = 16, 64
 # The published trees are at most this deep, whatever the number of heads.
 _DYNAMIC_DEPTH = 4
 _DYNAMIC_GUESSES = 32
@@ -27,13 +29,14 @@ class ChosenTree:
     """A tree and its name."""
 
     name: str
-    shape: TreeShape | MixedTree
+    shape: StepShape | AdaptiveTree
 
     @property
     def words(self) -> str:
         """The tree as the interface shows it."""
         size = self.shape.size
-        return f"{self.name}, {size} node{'' if size == 1 else 's'}"
+        most = "up to " if isinstance(self.shape, AdaptiveTree) else ""
+        return f"{self.name}, {most}{size} node{'' if size == 1 else 's'}"
 
 
 _GROWN = ("auto", "dynamic", "chain", "root")
@@ -53,11 +56,13 @@ def choose_tree(
     vocabulary: int,
     device: torch.device,
     checks_trees: bool = False,
+    times: StepTimes | None = None,
 ) -> ChosenTree:
     """Return the tree that ``settings`` ask for; the root alone when Medusa is off.
 
     A model without heads whose forward ``checks_trees`` drafts from the conversation, if settings
-    let it. Raises UsageError for a tree that is not one, or that is deeper than the heads go.
+    let it. ``times`` are those of its steps, by which ``auto`` sizes its trees. Raises UsageError
+    for a tree that is not one, or that is deeper than the heads go.
     """
     name, size = settings.tree, settings.tree_size
     grown = name in ("auto", "dynamic")
@@ -68,15 +73,20 @@ def choose_tree(
         nodes = size or (_GPU_NODES if device.type == "cuda" else _CPU_NODES)
         if settings.draft != "heads":
             heads = min(heads, _DYNAMIC_DEPTH)
-            shape = MixedTree(
-                nodes,
-                depth_for(nodes, heads),
-                heads,
-                vocabulary,
-                device,
-                lookup=settings.draft == "all",
-            )
-            return ChosenTree("dynamic", shape)
+
+            def mixed(nodes: int) -> StepShape:
+                if nodes == 1:
+                    return FixedTree.of(Tree.root(), device)
+                depth = depth_for(nodes, heads)
+                lookup = settings.draft == "all"
+                return MixedTree(nodes, depth, heads, vocabulary, device, lookup=lookup)
+
+            # A relaxed acceptance's text depends on the tree, which therefore stays the same.
+            if name == "auto" and size is None and settings.acceptance == "exact":
+                most = _MOST_GPU_NODES if device.type == "cuda" else _MOST_CPU_NODES
+                known = StepTimes() if times is None else times
+                return ChosenTree("auto", AdaptiveTree(known, most, depth_for(most, heads), mixed))
+            return ChosenTree("dynamic", mixed(nodes))
         depth = min(heads, _DYNAMIC_DEPTH, nodes - 1)
         guesses = min(_DYNAMIC_GUESSES, vocabulary)
         return ChosenTree("dynamic", DynamicTree(nodes, depth, guesses, device))

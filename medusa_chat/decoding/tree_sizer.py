@@ -18,6 +18,8 @@ _MEMORY_STEPS = 48
 _TRUSTED_STEPS = 8
 """As many steps as this count what was believed before a reply."""
 _PROBE_STEPS = 2
+_FIRST_STEPS = 4
+"""Of each size that was never timed, to begin with."""
 _SHORTEST_PAUSE = 24
 _PROBE_SHARE = 0.01
 """Of the time, at most, goes into probes that bring nothing."""
@@ -44,19 +46,21 @@ class TreeSizer:
         self.size = self._best()
         self._until_probe = 0
         self._probes_left = 0
+        self._probes = 0
         self._begin_probe()
 
     def next_size(self) -> int:
         """Return the size of the next step's tree."""
         return self._probe_size() if self._probes_left else self.size
 
-    def observe(self, size: int, places: Sequence[int], seconds: float) -> None:
-        """Count a step over ``size`` nodes that took ``seconds``.
+    def observe(self, size: int, places: Sequence[int], seconds: float | None) -> None:
+        """Count a step over ``size`` nodes that took ``seconds``, None where that means nothing.
 
         ``places`` are those of the accepted drafts in the order in which the tree was grown, the
         root being 0: a tree of n nodes has the places below n.
         """
-        self._times.add(size, seconds)
+        if seconds is not None:
+            self._times.add(size, seconds)
         for index, one in enumerate(self.sizes):
             if one > size:
                 break
@@ -76,27 +80,42 @@ class TreeSizer:
             self._begin_probe()
 
     def _begin_probe(self) -> None:
-        """Have the next steps try the largest tree that might pay, and rest after it."""
+        """Have the next steps try another size that might pay, and rest after it."""
+        missing = self._times.missing(self.sizes)
+        if missing:
+            self._probes_left, self._until_probe = _FIRST_STEPS * len(missing), 0
+            return
+        self._probes += 1
         size = self._probe_size()
-        if size <= self.size:
+        if size == self.size:
             self._until_probe = _SHORTEST_PAUSE
             return
         self._probes_left = _PROBE_STEPS
         now, then = self._times.of(self.size), self._times.of(size)
-        lost = 0.0 if now is None or then is None else max(0.0, then / now - 1) * _PROBE_STEPS
+        assert now is not None, "the size that is used is timed"
+        assert then is not None, "no size is missing"
+        lost = max(0.0, then / now - 1) * _PROBE_STEPS
         self._until_probe = max(_SHORTEST_PAUSE, round(lost / _PROBE_SHARE))
 
     def _probe_size(self) -> int:
-        """Return the largest size that would pay if all its drafts were right; an untimed first."""
+        """Return an untimed size, else one of those that would pay if all drafts were right.
+
+        Of those every other probe takes the largest, which tells of all smaller ones what they
+        would accept; the rest tell how long these take.
+        """
         missing = self._times.missing(self.sizes)
         if missing:
             return missing[0]
         best = self._rate(self.sizes.index(self.size))
-        for index in reversed(range(len(self.sizes))):
-            size, seconds = self.sizes[index], self._times.of(self.sizes[index])
-            if seconds is not None and min(size, self._depth + 1) / seconds > best * _WORTH:
-                return size
-        return self.size
+        might_pay = [
+            size
+            for size in self.sizes
+            if size != self.size
+            and min(size, self._depth + 1) / (self._times.of(size) or 1) > best * _WORTH
+        ]
+        if not might_pay:
+            return self.size
+        return might_pay[-1 if self._probes % 2 else self._probes // 2 % len(might_pay)]
 
     def _rate(self, index: int) -> float:
         """Return tokens a second with a size, 0 where its steps were never timed."""

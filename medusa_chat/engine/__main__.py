@@ -124,6 +124,7 @@ class Server:
         assert stop_reason is not None
         self._send(Finished(reply_id, stop_reason, decoding.figures))
         self._cancelled.discard(reply_id)
+        engine.keep_times()
 
 
 def _unexpected(error: Exception) -> str:

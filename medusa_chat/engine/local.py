@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from medusa_chat.decoding.acceptance import Typical
+from medusa_chat.decoding.adaptive_tree import AdaptiveTree
 from medusa_chat.decoding.decoder import Decoding, Emission, Request
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Mode
+from medusa_chat.decoding.step_times import StepTimes
 from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
 from medusa_chat.engine.protocol import ChatMessage, Loaded
+from medusa_chat.engine.setup import setup_of
 from medusa_chat.errors import EngineError, UsageError
+from medusa_chat.models import step_time_store
 from medusa_chat.models.loader import LoadedModel, load
 from medusa_chat.models.memory_growth import release_memory
 from medusa_chat.models.stages import Report
+from medusa_chat.models.step_time_store import Setup
 from medusa_chat.settings import DecodeSettings, ModelSettings
 
 
@@ -53,6 +59,7 @@ class Engine:
     def __init__(self) -> None:
         self._model: LoadedModel | None = None
         self._tree: tuple[DecodeSettings, ChosenTree] | None = None
+        self._setup: Setup | None = None
 
     @property
     def model(self) -> LoadedModel:
@@ -67,6 +74,7 @@ class Engine:
         The old one goes first, so that the two never need room together. Only the end of the
         process returns every byte of it to the system.
         """
+        self.keep_times()
         self._model = self._tree = None
         release_memory()
         model = self._model = load(settings, report)
@@ -90,12 +98,15 @@ class Engine:
         # Made once for many replies: a large dynamic tree takes longer to prepare than a step.
         if self._tree is None or self._tree[0] != settings:
             model, forward = self.model, self.model.decoder.forward
+            self.keep_times()
+            self._setup = setup_of(model, settings)
             tree = choose_tree(
                 settings,
                 heads=model.heads,
                 vocabulary=forward.vocabulary,
                 device=forward.device,
                 checks_trees=model.plain_reason is None,
+                times=StepTimes(step_time_store.recall(self._setup)),
             )
             self._tree = settings, tree
         return self._tree[1]
@@ -136,6 +147,17 @@ class Engine:
     def forget(self) -> None:
         """Empty the cache, so that the next prompt starts like the first."""
         self.model.decoder.forget()
+        if self._tree is not None and isinstance(self._tree[1].shape, AdaptiveTree):
+            self._tree[1].shape.forget()
+
+    def keep_times(self) -> None:
+        """Keep what steps took, for the replies of another time."""
+        if self._tree is None or self._setup is None:
+            return
+        shape = self._tree[1].shape
+        if isinstance(shape, AdaptiveTree):
+            with contextlib.suppress(OSError):  # it will be measured again
+                step_time_store.keep(self._setup, shape.times.measured)
 
     def encode(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
         """Return the token ids that ``answer`` begins from. Raises UsageError as it does."""

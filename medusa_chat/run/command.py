@@ -91,6 +91,7 @@ def run(
             engine.forget()
             answer = engine.answer(prompt.messages, decode)
             text = _stream(answer, interrupt, show=not as_json)
+            engine.keep_times()
             if as_json:
                 print(json.dumps(_record(prompt, answer, text, decode, loaded)), flush=True)
         except MedusaChatError as error:

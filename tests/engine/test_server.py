@@ -125,7 +125,7 @@ def test_reply(client: Client) -> None:
     started, *bursts, finished = client.until_the_end()
     assert isinstance(started, Started)
     assert (started.reply_id, started.seed, started.mode) == (3, 5, "medusa")
-    assert started.tree == "dynamic, 8 nodes"
+    assert started.tree == "auto, up to 16 nodes"
     assert isinstance(finished, Finished)
     assert (finished.reply_id, finished.stop_reason) == (3, "length")
     assert all(isinstance(event, Bursts) and event.reply_id == 3 for event in bursts)

@@ -156,7 +156,7 @@ def test_each_prompt_starts_from_nothing(
 
     monkeypatch.setattr(Decoder, "start", recorded_start)
     path = write(file, *({"prompt": text} for text in ("Hello", "Hello there", "Hello")))
-    outcome = run("--prompts", path, *SHORT)
+    outcome = run("--prompts", path, "--tree", "dynamic", *SHORT)
     assert outcome.status == 0
     assert reused == [0, 0, 0]
     first, _, last = outcome.records

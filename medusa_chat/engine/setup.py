@@ -1,0 +1,32 @@
+"""What the time of a loaded model's steps depends on."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import torch
+
+from medusa_chat import __version__
+from medusa_chat.models.loader import LoadedModel
+from medusa_chat.models.step_time_store import Setup
+from medusa_chat.settings import DecodeSettings
+
+
+def setup_of(model: LoadedModel, settings: DecodeSettings) -> Setup:
+    """Return the setup that replies of ``model`` with ``settings`` are measured in."""
+    device = model.decoder.forward.device
+    name = f"cpu, {torch.get_num_threads()} threads"
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    drawn = "greedy" if settings.temperature == 0 else "drawn"
+    libraries = (f"{library} {version(library)}" for library in ("torch", "transformers"))
+    return Setup(
+        model=model.settings.model,
+        base=model.base_name,
+        quantization=f"{model.settings.quantization}, heads {model.settings.head_precision}",
+        dtype=model.dtype,
+        device=name,
+        forward=type(model.decoder.forward).__name__,
+        draft=f"{settings.draft}, {drawn}",
+        versions=", ".join((f"medusa-chat {__version__}", *libraries)),
+    )
