@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from medusa_chat.decoding.bigram_table import BigramTable
+from medusa_chat.decoding.bigram_table import FLOOR, BigramTable
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
 
 Floats = NDArray[np.float32]
@@ -67,7 +67,8 @@ def grow_on_host(
     heads, guesses = evidence.best.shape
     rows, row_lifts = table.ids.numpy(), table.lifts.numpy()
     latest = table.latest.numpy()
-    chances = None if odds is None else np.array(odds, dtype=np.float32)
+    # Nothing is never quite impossible, so that its logarithm is a number.
+    chances = None if odds is None else np.maximum(np.array(odds, dtype=np.float32), _TINY)
     last_slot, width = table.length, table.row_tokens
     weights = np.zeros(1, dtype=np.float32)
     slots, lengths = np.array([match.slot]), np.array([match.length])
@@ -81,21 +82,24 @@ def grow_on_host(
         lifts *= row_weights[depth]
         own = evidence.scores[depth].take(ids)
         raised = own + lifts
-        # Of the whole vocabulary, the row's tokens weigh otherwise than before.
-        if most := max(0.0, float(raised.max()) - _MOST):
+        # Of the whole vocabulary, the row's tokens weigh more than before, none less.
+        if row_weights[depth] * -FLOOR < _MOST:
+            total = np.log1p(_sums(np.exp(raised) - np.exp(own)))
+        else:
+            most = max(0.0, float(raised.max()))
             mass = np.exp(np.float32(-most)) + _sums(np.exp(raised - most) - np.exp(own - most))
             total = np.log(np.maximum(mass, _TINY)) + most
-        else:
-            total = np.log(np.maximum(1 + _sums(np.exp(raised) - np.exp(own)), _TINY))
         if chances is not None:
-            before = raised[:, 0]
-            now = before - total
-            sure = now
-            if evidence.plain is not None:
+            before, chance = raised[:, 0], chances.take(lengths)
+            if evidence.plain is None:
+                raised[:, 0] = np.logaddexp(before, np.log(chance) + total)
+                total += np.log1p(chance)
+            else:
                 sure = np.minimum(evidence.plain[depth].take(ids[:, 0]) + lifts[:, 0], 0)
-            rise = chances.take(lengths) * np.exp(-np.maximum(sure, _LEAST))
-            raised[:, 0] = before + np.log1p(rise)
-            total += np.log1p(np.exp(now) * rise)
+                rise = chance * np.exp(-np.maximum(sure, _LEAST))
+                risen = np.exp(before - total) * rise
+                raised[:, 0] = before + np.log1p(rise)
+                total += np.log1p(risen)
         children = raised
         frontier = slots.shape[0]
         if depth < heads:
@@ -122,8 +126,7 @@ def grow_on_host(
         order = np.argsort(-weights)
         weights, chosen = weights.take(order), chosen.take(order)
         each = children.shape[1]
-        parents = chosen // each
-        columns = chosen - parents * each
+        parents, columns = np.divmod(chosen, each)
         tokens = ids[parents, np.minimum(columns, width - 1)].astype(np.int64)
         if depth < heads:
             by_head = np.flatnonzero(columns >= width)
