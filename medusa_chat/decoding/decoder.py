@@ -272,8 +272,7 @@ class Decoding:
         """Return the noise [D + 1, V] of ``position`` and the following ones, None if greedy."""
         if self._noise is None:
             return None
-        rows = torch.arange(depth + 1, device=self._forward.device)
-        return self._noise.rows(rows + position)
+        return self._noise.window(position, depth + 1)
 
     def _accept(
         self, root: int, draft: Draft, step: StepOutput, noise: Tensor | None
