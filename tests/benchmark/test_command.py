@@ -45,7 +45,7 @@ def test_one_line_of_json_and_the_table_beside_it(bench: Call, prompts: str) -> 
     assert list(record["categories"]) == ["list", "code"]
     assert [one["prompts"] for one in record["categories"]["code"]] == [2, 2, 2, 2]
     assert record["machine"]["versions"].keys() >= {"python", "torch", "transformers"}
-    assert record["command"].startswith("medusa-chat ")
+    assert record["command"].split()[0] == "medusa-chat"
     for mode in record["modes"]:
         assert mode["tokens"] == 24
         assert mode["tokens_per_second"] > 0
@@ -57,9 +57,10 @@ def test_one_line_of_json_and_the_table_beside_it(bench: Call, prompts: str) -> 
     for share in record["shares"]:
         assert share["forward"] + share["heads"] + share["rest"] == pytest.approx(1.0)
         assert 0 < share["forward"] < 1
-        assert (share["heads"] == 0) == (share["name"] == "plain")
+        if share["name"] != "auto":  # which may find that plain decoding is the fastest
+            assert (share["heads"] == 0) == (share["name"] == "plain")
     assert len(record["shares"]) == 4
-    plain, *medusa = record["modes"]
+    plain, *medusa, _ = record["modes"]
     assert plain["accepted_per_step"] == plain["speedup"] == plain["step_ratio"] == 1.0
     assert all(mode["accepted_per_step"] > 1 for mode in medusa)
     assert "static: 3 of 3 replies are those of plain" in outcome.err
