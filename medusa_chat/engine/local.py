@@ -53,13 +53,15 @@ class Answer:
                 yield emissions
 
 
+_KEPT_TREES = 8
+
+
 class Engine:
     """At most one model at a time, and its answers."""
 
     def __init__(self) -> None:
         self._model: LoadedModel | None = None
-        self._tree: tuple[DecodeSettings, ChosenTree] | None = None
-        self._setup: Setup | None = None
+        self._trees: dict[DecodeSettings, tuple[ChosenTree, Setup]] = {}
 
     @property
     def model(self) -> LoadedModel:
@@ -75,7 +77,8 @@ class Engine:
         process returns every byte of it to the system.
         """
         self.keep_times()
-        self._model = self._tree = None
+        self._model = None
+        self._trees.clear()
         release_memory()
         model = self._model = load(settings, report)
         return Loaded(
@@ -95,21 +98,24 @@ class Engine:
 
     def choose_tree(self, settings: DecodeSettings) -> ChosenTree:
         """Return the tree of replies with ``settings``. Raises UsageError if the model has none."""
-        # Made once for many replies: a large dynamic tree takes longer to prepare than a step.
-        if self._tree is None or self._tree[0] != settings:
+        # Made once for many replies: a large dynamic tree takes longer to prepare than a step, and
+        # what its steps took is known then, also where replies take turns with other settings.
+        if settings not in self._trees:
             model, forward = self.model, self.model.decoder.forward
             self.keep_times()
-            self._setup = setup_of(model, settings)
+            while len(self._trees) >= _KEPT_TREES:
+                del self._trees[next(iter(self._trees))]
+            setup = setup_of(model, settings)
             tree = choose_tree(
                 settings,
                 heads=model.heads,
                 vocabulary=forward.vocabulary,
                 device=forward.device,
                 checks_trees=model.plain_reason is None,
-                times=StepTimes(step_time_store.recall(self._setup)),
+                times=StepTimes(step_time_store.recall(setup)),
             )
-            self._tree = settings, tree
-        return self._tree[1]
+            self._trees[settings] = tree, setup
+        return self._trees[settings][0]
 
     def answer(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> Answer:
         """Prepare the reply to a conversation; with ``settings.raw``, to its one text.
@@ -147,17 +153,16 @@ class Engine:
     def forget(self) -> None:
         """Empty the cache, so that the next prompt starts like the first."""
         self.model.decoder.forget()
-        if self._tree is not None and isinstance(self._tree[1].shape, AdaptiveTree):
-            self._tree[1].shape.forget()
+        for tree, _ in self._trees.values():
+            if isinstance(tree.shape, AdaptiveTree):
+                tree.shape.forget()
 
     def keep_times(self) -> None:
         """Keep what steps took, for the replies of another time."""
-        if self._tree is None or self._setup is None:
-            return
-        shape = self._tree[1].shape
-        if isinstance(shape, AdaptiveTree):
-            with contextlib.suppress(OSError):  # it will be measured again
-                step_time_store.keep(self._setup, shape.times.measured)
+        for tree, setup in self._trees.values():
+            if isinstance(tree.shape, AdaptiveTree):
+                with contextlib.suppress(OSError):  # it will be measured again
+                    step_time_store.keep(setup, tree.shape.times.measured)
 
     def encode(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
         """Return the token ids that ``answer`` begins from. Raises UsageError as it does."""

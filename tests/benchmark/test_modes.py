@@ -96,7 +96,8 @@ def test_all_modes_give_the_same_tokens_from_an_empty_cache(temperature: float) 
     assert len(plain.tokens) == GREEDY.max_new_tokens
     assert plain.forward_steps == GREEDY.max_new_tokens - 1
     assert plain.figures.accepted_per_step == 1.0
-    assert all(one.forward_steps < plain.forward_steps for one in samples[1:])
+    # The automatic tree may find that plain decoding is the fastest.
+    assert all(one.forward_steps < plain.forward_steps for one in samples[1:-1])
     for one in samples:
         assert one.step_seconds == one.figures.decode_seconds / one.forward_steps
         assert isinstance(one.figures, Figures)
