@@ -95,6 +95,8 @@ class ModelRow:
         if progress is not None and self.state in ("downloading", "paused"):
             done = quantities.percent(progress.done_bytes, progress.total_bytes)
             return f"paused {done}" if self.state == "paused" else f"{progress.state} {done}"
+        if entry.needs_base:
+            return "needs a base"
         if self.in_use and self.is_here:
             return "in use"
         if entry.state == "built in":
@@ -175,6 +177,8 @@ class ModelRow:
         return Content("\n").join(lines)
 
     def _keys(self) -> str:
+        if self.entry.needs_base:
+            return "Del removes it"
         match self.state:
             case "here":
                 return "Enter loads it · B changes the bits" + (

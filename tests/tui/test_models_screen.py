@@ -266,6 +266,15 @@ async def test_model_that_failed_to_load_is_not_in_use() -> None:
         await c.until(lambda: "frees 16 GB" in shown(c.app.screen))
 
 
+async def test_heads_without_a_base_say_so() -> None:
+    note = "Its base is not known: medusa-chat --model x/y --base-model BASE"
+    heads = zephyr("partial", name="x/y", needs_base=True, notes=(note,), choices=(), best=None)
+    async with chat(hub=ScriptedHub([heads]), size=(130, 30)) as c:
+        screen = await open_models(c)
+        assert table(screen)[0][1] == "◐ needs a base"
+        await c.until(lambda: note in shown(screen))
+
+
 async def test_help_lists_the_screens_own_keys_first() -> None:
     async with chat(hub=ScriptedHub([BUILTIN]), size=(130, 40)) as c:
         await open_models(c)
