@@ -30,6 +30,8 @@ from medusa_chat.errors import ContextFullError, UsageError
 
 _PREFILL_CHUNK = 512
 """Tokens of the prompt run at once; a reply can be cancelled in between."""
+_LEARNT_LOGITS = 2**24
+"""Logits of the prompt held at once, 64 MiB: of a large vocabulary not every position is learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,15 +244,18 @@ class Decoding:
         learns = self._learns
         if learns:
             decoder.history.add(decoder.cached[decoder.history.length :], None)
+        learnt = max(1, _LEARNT_LOGITS // self._forward.vocabulary)
         while len(decoder.cached) < len(self._prompt):
             if cancelled():
                 return None
             chunk = self._prompt[len(decoder.cached) :][:_PREFILL_CHUNK]
             ids = torch.tensor(chunk, device=self._forward.device)
-            output = self._forward.extend(ids, len(chunk) if learns else 1)
+            rows = min(len(chunk), learnt) if learns else 1
+            output = self._forward.extend(ids, rows)
             decoder.cached += chunk
             if learns:
-                decoder.history.add(chunk, output.logits)
+                decoder.history.add(chunk[:-rows], None)
+                decoder.history.add(chunk[-rows:], output.logits)
         self._prefill_seconds = time.perf_counter() - started
         assert output is not None, "the last token is always run again"
         return StepOutput(output.hidden[-1:], output.logits[-1:])

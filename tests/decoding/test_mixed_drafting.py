@@ -13,6 +13,7 @@ import torch
 from golden_data import head_logits, read, tiny_llama, tiny_llama_heads
 from torch import Tensor
 
+from medusa_chat.decoding import decoder as decoder_module
 from medusa_chat.decoding.acceptance import Draft, Typical
 from medusa_chat.decoding.decoder import Decoder, Decoding
 from medusa_chat.decoding.mixed_drafting import MixedDrafter, depth_for
@@ -228,3 +229,16 @@ def test_a_gpu_draws_up_the_same_drafts(monkeypatch: pytest.MonkeyPatch) -> None
     assert other.output.token_ids == expected.output.token_ids
     assert abs(other.figures.steps - expected.figures.steps) <= 1
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_of_a_long_prompt_no_more_is_learnt_at_once_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decoder_module, "_LEARNT_LOGITS", 512 * 10)
+    decoder, shape = golden_decoder(), mixed(16, vocabulary=512)
+    prompt = [1, *range(40, 80)]
+    drafted = reply(decoder, prompt, shape, tokens=20)
+    known = decoder.history.table.lifts[1 : len(prompt) + 1].amax(1) > 0
+    assert known.tolist() == [False] * 31 + [True] * 10
+    assert decoder.history.lookup.tokens[:41] == prompt
+    assert drafted.output.token_ids == reply(decoder, prompt, tokens=20).output.token_ids

@@ -10,6 +10,7 @@ import random
 import pytest
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from medusa_chat.decoding.bigram_table import BigramTable
 from medusa_chat.decoding.mixed_tree import MixedTree, Source
@@ -257,3 +258,23 @@ def test_nothing_known_gives_a_whole_tree_of_the_heads() -> None:
         token_paths(tree, tokens)
         assert tree.size == 16
         assert set(sources.tolist()) == {Source.ROOT, Source.HEAD}
+
+
+def test_grows_without_the_host_reading_a_value() -> None:
+    """Tracing with fake tensors, which have no values, fails where a value would be read."""
+    scene, shape = Scene(4, heads=4, warm=True), MixedTree(16, 5, 4, VOCABULARY, CPU)
+
+    def grow(scores: Tensor, slots: Tensor, lengths: Tensor, odds: Tensor) -> tuple[Tensor, ...]:
+        tree, tokens, sources = shape.grow(
+            scores, scene.plain, scene.table, scene.weights, slots, lengths, odds
+        )
+        return tree.parents, tree.mask, tokens, sources
+
+    match = torch.tensor([scene.match.slot]), torch.tensor([scene.match.length])
+    arguments = (scene.scores, *match, torch.tensor(scene.odds))
+    traced = make_fx(grow, tracing_mode="fake", _allow_non_fake_inputs=True)(*arguments)
+    other = Scene(4, heads=4, warm=True, sharpness=1.0).scores
+    for ours, expected in zip(
+        traced(other, *arguments[1:]), grow(other, *arguments[1:]), strict=True
+    ):
+        assert torch.equal(ours, expected)
