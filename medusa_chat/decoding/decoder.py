@@ -256,6 +256,7 @@ class Decoding:
             if learns:
                 decoder.history.add(chunk[:-rows], None)
                 decoder.history.add(chunk[-rows:], output.logits)
+                decoder.history.settle()
         self._prefill_seconds = time.perf_counter() - started
         assert output is not None, "the last token is always run again"
         return StepOutput(output.hidden[-1:], output.logits[-1:])

@@ -14,6 +14,8 @@ from torch import Tensor
 from medusa_chat.decoding.bigram_table import BigramTable
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, ChainAcceptance, Match, SuffixLookup
 
+_MOST_UNSETTLED = 16
+
 
 class History:
     """The table, the places and the counts of one conversation."""
@@ -28,24 +30,42 @@ class History:
         self.table = BigramTable(self._vocabulary, self._device)
         self.lookup = SuffixLookup()
         self.acceptance = ChainAcceptance()
+        self._unsettled: list[tuple[Sequence[int], Tensor | None]] = []
 
     @property
     def length(self) -> int:
         """Tokens that it knows."""
-        return self.table.length
+        return len(self.lookup.tokens)
 
     @torch.inference_mode()
     def truncate(self, length: int) -> None:
         """Forget all tokens but the first ``length``."""
+        self.settle()
         self.table.truncate(length)
         self.lookup.truncate(length)
 
     @torch.inference_mode()
     def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
-        """Append ``tokens``, with the model's ``logits`` [n, V] after each where they are known."""
+        """Append ``tokens``, with the model's ``logits`` [n, V] after each where they are known.
+
+        The logits are kept until the history is settled, a few rows of them.
+        """
         if tokens:
-            self.table.add(tokens, logits)
             self.lookup.extend(tokens)
+            self._unsettled.append((tokens, logits))
+            if self.length - self.table.length >= _MOST_UNSETTLED:
+                self.settle()
+
+    @torch.inference_mode()
+    def settle(self) -> None:
+        """Put into the table what was added. Steps that draft nothing leave that for later."""
+        unsettled, self._unsettled = self._unsettled, []
+        rows = [logits for _, logits in unsettled if logits is not None]
+        if len(rows) == len(unsettled) > 1:
+            tokens = [token for some, _ in unsettled for token in some]
+            unsettled = [(tokens, torch.cat(rows))]
+        for some, logits in unsettled:
+            self.table.add(some, logits)
 
     def count_chain(self, match: Match, root: int, came: Sequence[int]) -> None:
         """Count how the chain behind ``root`` at ``match`` did: ``came`` is the text after it."""

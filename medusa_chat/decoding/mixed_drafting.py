@@ -40,6 +40,7 @@ class MixedDrafter:
 
         ``noise`` [D or more, V] is that of the positions after the root's, or None when greedy.
         """
+        self._history.settle()
         self._history.table.put_root(root)
         if self._shape.lookup:
             self._root, self._match = root, self._history.lookup.match(root)
