@@ -44,10 +44,12 @@ class TreeSizer:
         """Accepted tokens a step, by size: an average over the latest steps that could tell."""
         self._weights = [float(_TRUSTED_STEPS)] * len(self.sizes)
         self.size = self._best()
-        self._until_probe = 0
         self._probes_left = 0
         self._probes = 0
-        self._begin_probe()
+        # A short reply is over before a probe could pay.
+        self._until_probe = _SHORTEST_PAUSE
+        if self._times.missing(self.sizes):
+            self._begin_probe()
 
     def next_size(self) -> int:
         """Return the size of the next step's tree."""
