@@ -44,7 +44,6 @@ class History:
         self.table.truncate(length)
         self.lookup.truncate(length)
 
-    @torch.inference_mode()
     def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
         """Append ``tokens``, with the model's ``logits`` [n, V] after each where they are known.
 

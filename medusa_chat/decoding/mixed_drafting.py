@@ -33,6 +33,11 @@ class MixedDrafter:
         self._history = history
         self._match = Match(0, 0)
         self._root = 0
+        # Where no head guesses, all tokens are alike; the other rows are a step's.
+        latest = history.table.latest
+        self._plain = torch.full(
+            (shape.depth, latest.shape[0]), -math.log(latest.shape[0]), device=latest.device
+        )
 
     @torch.inference_mode()
     def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
@@ -87,15 +92,11 @@ class MixedDrafter:
 
     def _scores(self, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the log-probabilities [D, V] with the noise in them, and those without it."""
-        shape = self._shape
-        parts = []
+        shape, plain = self._shape, self._plain
         if shape.heads:
-            weight = _HEAD_WEIGHT if noise is None else _HEAD_WEIGHT / self._temperature
-            parts.append(self._head_logits(hidden, shape.heads).float() * weight)
-        if shape.heads < shape.depth:
-            vocabulary = self._history.table.latest.shape[0]
-            parts.append(torch.zeros(shape.depth - shape.heads, vocabulary, device=hidden.device))
-        plain = torch.cat(parts).log_softmax(-1)
+            logits = self._head_logits(hidden, shape.heads).float()
+            scale = _HEAD_WEIGHT if noise is None else _HEAD_WEIGHT / self._temperature
+            plain[: shape.heads] = (logits * scale).log_softmax(-1)
         if noise is None:
             return plain, None
         return (plain + noise[: shape.depth]).log_softmax(-1), plain
