@@ -49,6 +49,7 @@ def look() -> Iterator[Finding]:
     yield _program(wanted)
     try:
         from packaging.requirements import Requirement
+        from packaging.utils import canonicalize_name
     except ImportError as error:
         yield Finding("packaging", "broken", f"cannot be imported ({error})", _AGAIN)
         return
@@ -58,7 +59,8 @@ def look() -> Iterator[Finding]:
             continue
         if requirement.marker is None or requirement.marker.evaluate():
             wanted_version = text.partition(";")[0].strip().removeprefix(requirement.name)
-            yield _package(requirement.name, wanted_version.strip())
+            # An installation writes names its own way: huggingface-hub.
+            yield _package(canonicalize_name(requirement.name), wanted_version.strip())
         elif requirement.name in _PARTS:
             yield Finding(
                 requirement.name,

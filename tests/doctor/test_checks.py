@@ -40,7 +40,7 @@ def test_everything_is_looked_at_once(probes: list[str]) -> None:
     names = [finding.name for finding in findings]
     assert len(set(names)) == len(names)
     assert set(names) >= {
-        "Python", "medusa-chat", "torch", "transformers", "textual", "huggingface_hub",
+        "Python", "medusa-chat", "torch", "transformers", "textual", "huggingface-hub",
         "accelerate", "safetensors", "tokenizers", "sentencepiece", "protobuf",
         "torch works", "NVIDIA driver", "GPU", "8-bit models", "4-bit models",
         "memory", "swap", "disk, chats", "disk, models", "package", "data folder", "log folder",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import REPOSITORY
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import medusa_chat
 from medusa_chat.doctor import packages
@@ -44,7 +45,7 @@ def test_this_machine_has_what_the_checkout_asks_for(monkeypatch: pytest.MonkeyP
     wanting(monkeypatch, *project["dependencies"])
     findings = look()
     for text in project["dependencies"]:
-        assert Requirement(text).name in findings
+        assert canonicalize_name(Requirement(text).name) in findings
     assert {finding.status for finding in findings.values()} <= {"ok", "note"}
     assert importlib.metadata.version("torch") in findings["torch"].value
     assert "(wanted >=2.11,<2.14)" in findings["torch"].value
