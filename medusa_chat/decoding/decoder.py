@@ -155,7 +155,9 @@ class Decoding:
             if isinstance(drafter, MixedDrafter):
                 drafter.learn(tokens, step.logits[accepted.nodes], root)
             elif self._learns:
-                self._decoder.history.add(tokens, step.logits[accepted.nodes])
+                # A step that drafts nothing is to cost no more than a plain one: what the model
+                # thought of other tokens there is left unlearnt.
+                self._decoder.history.add(tokens, None)
             self._last_token_at = time.perf_counter()
             if isinstance(self._request.shape, AdaptiveTree):
                 seconds = self._last_token_at - started

@@ -51,6 +51,8 @@ class History:
         """
         if tokens:
             self.lookup.extend(tokens)
+            if logits is None and self._unsettled and self._unsettled[-1][1] is None:
+                tokens = [*self._unsettled.pop()[0], *tokens]
             self._unsettled.append((tokens, logits))
             if self.length - self.table.length >= _MOST_UNSETTLED:
                 self.settle()

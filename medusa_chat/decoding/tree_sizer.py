@@ -63,6 +63,9 @@ class TreeSizer:
         """
         if seconds is not None:
             self._times.add(size, seconds)
+        if size == self.sizes[0] and self._until_probe and not self._probes_left:
+            self._until_probe -= 1  # it tells nothing of any tree
+            return
         for index, one in enumerate(self.sizes):
             if one > size:
                 break
