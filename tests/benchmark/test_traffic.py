@@ -84,7 +84,7 @@ def test_the_peak_is_at_least_what_was_held() -> None:
     peak = PeakMemory(torch.device("cpu"))
     before = peak.bytes
     if before is None:
-        pytest.skip("this system does not tell the peak of a process's memory")
+        pytest.skip("this system tells no peak of memory")
     held = bytearray(b"x") * 40_000_000
     del held
     after = peak.bytes

@@ -284,7 +284,9 @@ def test_disk_that_takes_no_more(
     assert first_bytes(hub) == [0, 10_000]
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs POSIX modes, and root is refused nothing")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="needs POSIX modes, and root is refused nothing"
+)
 def test_cache_that_cannot_be_written(hub: Hub, tmp_path: Path) -> None:
     name = publish(hub, tmp_path)
     (tmp_path / "cache").mkdir(mode=0o500)
