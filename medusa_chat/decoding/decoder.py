@@ -114,7 +114,8 @@ class Decoding:
             else None
         )
         self._penalty = self._repetition_penalty()
-        self._drafters: dict[int, Drafter | MixedDrafter] = {}
+        self._drafters: dict[StepShape, Drafter | MixedDrafter] = {}
+        self._passes = self._nodes = 0
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
         self._prefilled_at = 0.0
@@ -146,6 +147,8 @@ class Decoding:
             drafter = self._drafter_of(shape)
             draft = drafter.draft(root, hidden, noise)
             step = self._forward.step(draft.tokens, draft.tree)
+            self._passes += 1
+            self._nodes += draft.tree.size
             accepted, tokens = self._accept(root, draft, step, noise)
             self._forward.compact(accepted.nodes)
             self._decoder.cached += tokens
@@ -178,6 +181,8 @@ class Decoding:
             reused_tokens=self.reused_tokens,
             tokens=self.output.tokens,
             steps=len(self.output.bursts),
+            passes=self._passes,
+            nodes=self._nodes,
             prefill_seconds=self._prefill_seconds,
             decode_seconds=self._last_token_at - self._prefilled_at,
             first_token_seconds=self._first_token_seconds,
@@ -197,7 +202,7 @@ class Decoding:
         return isinstance(self._request.shape, MixedTree | AdaptiveTree)
 
     def _drafter_of(self, shape: StepShape) -> Drafter | MixedDrafter:
-        drafter = self._drafters.get(shape.size)
+        drafter = self._drafters.get(shape)
         if drafter is None:
             temperature, head_logits = self._request.sampling.temperature, self._head_logits()
             if self._noise is None:
@@ -206,7 +211,7 @@ class Decoding:
                 drafter = MixedDrafter(shape, head_logits, temperature, self._decoder.history)
             else:
                 drafter = Drafter(shape, head_logits, temperature)
-            self._drafters[shape.size] = drafter
+            self._drafters[shape] = drafter
         return drafter
 
     def _repetition_penalty(self) -> RepetitionPenalty | None:

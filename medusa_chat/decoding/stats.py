@@ -24,6 +24,10 @@ class Figures:
     tokens: int = 0
     """Tokens emitted, an EOS included."""
     steps: int = 0
+    passes: int = 0
+    """Forward passes after prefill; the last burst may have taken none."""
+    nodes: int = 0
+    """That all of these passes checked, the roots included."""
     prefill_seconds: float = 0.0
     """From the start of prefill to the first token known."""
     decode_seconds: float = 0.0
@@ -37,6 +41,11 @@ class Figures:
     def accepted_per_step(self) -> float | None:
         """Tokens emitted a step, the root included: 1.0 is plain decoding. None before a step."""
         return self.tokens / self.steps if self.steps else None
+
+    @property
+    def nodes_per_step(self) -> float | None:
+        """The mean size of a step's tree, the root included: 1.0 is plain. None before a step."""
+        return self.nodes / self.passes if self.passes else None
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -32,3 +32,8 @@ def test_the_line_leaves_out_what_was_not_measured() -> None:
     assert Figures().line() == "0 tokens"
     one = Figures(tokens=1, steps=1, first_token_seconds=0.03)
     assert one.line() == "1.00 accepted/step · 1 token · 0.0 s · first token 30 ms"
+
+
+def test_nodes_per_step_is_over_forward_passes() -> None:
+    assert Figures(passes=4, nodes=26).nodes_per_step == 6.5
+    assert Figures(tokens=1, steps=1).nodes_per_step is None
