@@ -14,7 +14,7 @@ from medusa_chat.benchmark.table import DASH, Table, milliseconds, number
 from medusa_chat.quantities import percent, rate, size
 
 _SPEED_COLUMNS = (
-    *("mode", "tok/s", "speed-up", "accepted/step", "ms/step", "T(n)/T(1)", "first ms"),
+    *("mode", "tok/s", "speed-up", "accepted/step", "nodes", "ms/step", "T(n)/T(1)", "first ms"),
 )
 _COST_COLUMNS = ("mode", "forward", "heads", "rest", "bytes/step", "of copy", "peak memory")
 
@@ -142,6 +142,7 @@ def _speed(one: Summary) -> tuple[str, ...]:
         number(one.tokens_per_second, 0),
         number(one.speedup, 2, "×"),
         number(one.accepted_per_step),
+        number(one.nodes_per_step, 1),
         milliseconds(one.step_seconds),
         number(one.step_ratio),
         milliseconds(one.first_token_seconds),

@@ -28,6 +28,8 @@ class Summary:
     """Tokens a second against the baseline's, the median over the prompts."""
     accepted_per_step: float | None
     """Over all tokens and steps together, so that long replies count more."""
+    nodes_per_step: float | None
+    """The mean size of a step's tree, the root included; None for a peer."""
     step_seconds: float | None
     """All of a step: draft, forward, accept, compact."""
     step_ratio: float | None
@@ -66,6 +68,7 @@ def _summary(
     first = [item.samples[name][0] for item in items]
     tokens = sum(sample.figures.tokens for sample in first)
     steps = sum(sample.figures.steps for sample in first)
+    passes = sum(sample.figures.passes for sample in first)
     peaks = [
         sample.peak_bytes
         for item in items
@@ -82,6 +85,7 @@ def _summary(
         tokens_per_second=_median_over(items, name, _speed),
         speedup=_ratio(items, name, baseline, _speed),
         accepted_per_step=tokens / steps if steps else None,
+        nodes_per_step=sum(one.figures.nodes for one in first) / passes if passes else None,
         step_seconds=_median_over(items, name, _step),
         step_ratio=_ratio(items, name, baseline, _step),
         first_token_seconds=_median_over(items, name, _first_token),

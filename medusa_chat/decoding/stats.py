@@ -8,6 +8,9 @@ from typing import Literal
 StopReason = Literal["eos", "stop", "length", "context", "cancelled"]
 Mode = Literal["medusa", "plain"]
 
+AUTO = "auto"
+"""The tree whose size is another at each step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -53,6 +56,12 @@ class Figures:
         if self.tokens < 2 or self.decode_seconds <= 0:
             return None
         return (self.tokens - 1) / self.decode_seconds
+
+    def tree_words(self, tree: str) -> str:
+        """Return how the reply's ``tree`` is shown: of the automatic one its mean size."""
+        if tree != AUTO or self.nodes_per_step is None:
+            return tree
+        return f"{tree}, {self.nodes_per_step:.1f} nodes"
 
     @property
     def context_tokens(self) -> int:

@@ -11,6 +11,7 @@ from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, named_paths
+from medusa_chat.decoding.stats import AUTO
 from medusa_chat.decoding.step_times import StepTimes
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.errors import UsageError
@@ -33,13 +34,14 @@ class ChosenTree:
 
     @property
     def words(self) -> str:
-        """The tree as the interface shows it."""
+        """The tree as the interface shows it; how large an automatic one is, its replies tell."""
+        if isinstance(self.shape, AdaptiveTree):
+            return self.name
         size = self.shape.size
-        most = "up to " if isinstance(self.shape, AdaptiveTree) else ""
-        return f"{self.name}, {most}{size} node{'' if size == 1 else 's'}"
+        return f"{self.name}, {size} node{'' if size == 1 else 's'}"
 
 
-_GROWN = ("auto", "dynamic", "chain", "root")
+_GROWN = (AUTO, "dynamic", "chain", "root")
 """Trees that are made for the model; any other name is a preset's or a file's."""
 
 
@@ -65,7 +67,7 @@ def choose_tree(
     for a tree that is not one, or that is deeper than the heads go.
     """
     name, size = settings.tree, settings.tree_size
-    grown = name in ("auto", "dynamic")
+    grown = name in (AUTO, "dynamic")
     headless = checks_trees and grown and settings.draft != "heads"
     if not settings.medusa or (heads == 0 and not headless) or name == "root" or size == 1:
         return ChosenTree("root", FixedTree.of(Tree.root(), device))
@@ -82,10 +84,10 @@ def choose_tree(
                 return MixedTree(nodes, depth, heads, vocabulary, device, lookup=lookup)
 
             # A relaxed acceptance's text depends on the tree, which therefore stays the same.
-            if name == "auto" and size is None and settings.acceptance == "exact":
+            if name == AUTO and size is None and settings.acceptance == "exact":
                 most = _MOST_GPU_NODES if device.type == "cuda" else _MOST_CPU_NODES
                 known = StepTimes() if times is None else times
-                return ChosenTree("auto", AdaptiveTree(known, most, depth_for(most, heads), mixed))
+                return ChosenTree(AUTO, AdaptiveTree(known, most, depth_for(most, heads), mixed))
             return ChosenTree("dynamic", mixed(nodes))
         depth = min(heads, _DYNAMIC_DEPTH, nodes - 1)
         guesses = min(_DYNAMIC_GUESSES, vocabulary)

@@ -120,7 +120,8 @@ def _stream(answer: Answer, interrupt: Interrupt, *, show: bool) -> str:
         sys.stdout.write("\n")
         sys.stdout.flush()
         figures, mode = answer.decoding.figures, answer.mode
-        words = f"Medusa on · {answer.tree.words}" if mode == "medusa" else "Medusa off"
+        tree = figures.tree_words(answer.tree.words)
+        words = f"Medusa on · {tree}" if mode == "medusa" else "Medusa off"
         _tell(f"{figures.line()} · {words} · {answer.decoding.output.stop_reason}")
     return text
 
@@ -144,6 +145,7 @@ def _record(
         "mode": answer.mode,
         "tree": answer.tree.name,
         "tree_size": answer.tree.shape.size,
+        "nodes_per_step": figures.nodes_per_step,
         "draft": decode.draft,
         "acceptance": decode.acceptance,
         "temperature": decode.temperature,

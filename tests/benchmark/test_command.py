@@ -62,6 +62,7 @@ def test_one_line_of_json_and_the_table_beside_it(bench: Call, prompts: str) -> 
     assert len(record["shares"]) == 4
     plain, *medusa, _ = record["modes"]
     assert plain["accepted_per_step"] == plain["speedup"] == plain["step_ratio"] == 1.0
+    assert [one["nodes_per_step"] for one in record["modes"][:3]] == [1, 8, 8]
     assert all(mode["accepted_per_step"] > 1 for mode in medusa)
     assert "static: 3 of 3 replies are those of plain" in outcome.err
 

@@ -200,7 +200,7 @@ def test_old_model_goes_before_the_new_one_comes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_tree_follows_the_settings(engine: Engine) -> None:
-    assert engine.choose_tree(GREEDY).words == "auto, up to 16 nodes"
+    assert engine.choose_tree(GREEDY).words == "auto"
     assert engine.choose_tree(GREEDY) is engine.choose_tree(GREEDY)
     plain = engine.answer([user("Hi")], DecodeSettings(medusa=False))
     assert (plain.mode, plain.tree.words) == ("plain", "root, 1 node")

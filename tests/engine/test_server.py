@@ -125,9 +125,10 @@ def test_reply(client: Client) -> None:
     started, *bursts, finished = client.until_the_end()
     assert isinstance(started, Started)
     assert (started.reply_id, started.seed, started.mode) == (3, 5, "medusa")
-    assert started.tree == "auto, up to 16 nodes"
+    assert started.tree == "auto"
     assert isinstance(finished, Finished)
     assert (finished.reply_id, finished.stop_reason) == (3, "length")
+    assert 1 <= (finished.figures.nodes_per_step or 0) <= 16
     assert all(isinstance(event, Bursts) and event.reply_id == 3 for event in bursts)
     pieces = [piece for event in bursts if isinstance(event, Bursts) for piece in event.pieces]
     assert sum(piece.tokens for piece in pieces) == finished.figures.tokens == 40

@@ -211,6 +211,7 @@ def test_system_message(run: Call) -> None:
 def test_trees(options: tuple[str, ...], tree: str, size: int, run: Call) -> None:
     record = check(run("Hello", "--json", "--max-new-tokens", "10", *options).record)
     assert (record["tree"], record["tree_size"]) == (tree, size)
+    assert record["nodes_per_step"] == size or (tree == "auto" and record["nodes_per_step"] < size)
 
 
 def test_tree_of_a_file(run: Call, tmp_path: Path) -> None:

@@ -127,3 +127,10 @@ def test_a_few_words_are_not_enough_for_a_speed_up() -> None:
     comparison.add("medusa", Figures(tokens=301, decode_seconds=1.0))
     comparison.add("plain", Figures(tokens=9, decode_seconds=0.1))
     assert comparison.speed_up is None
+
+
+def test_the_automatic_tree_is_shown_with_its_mean_size() -> None:
+    figures = Figures(tokens=9, steps=4, passes=4, nodes=27)
+    assert rows(Readings(figures=figures, tree="auto"))["Tree"] == "auto, 6.8 nodes"
+    assert rows(Readings(figures=figures, tree="chain, 5 nodes"))["Tree"] == "chain, 5 nodes"
+    assert rows(Readings(tree="auto"))["Tree"] == "auto"

@@ -52,7 +52,7 @@ def panel(readings: Readings) -> Content:
         _context_bar(readings),
         [],
         _row("Mode", _MODES[readings.mode] if readings.mode else DASH),
-        _row("Tree", readings.tree or DASH),
+        _row("Tree", figures.tree_words(readings.tree) if readings.tree else DASH),
         _row("Seed", DASH if readings.seed is None else str(readings.seed)),
     ]
     return Content("\n").join(Content.assemble(*row) for row in rows)
