@@ -1,8 +1,4 @@
-"""The decoding loop: draft, forward, accept, compact. Plain decoding is the same loop.
-
-Plain decoding checks a tree of the root alone: the same cache, the same timers, the same code, so
-that the comparison with Medusa is fair by construction.
-"""
+"""The decoding loop: the prompt, then steps until the reply ends; plain decoding is the same."""
 
 from __future__ import annotations
 
@@ -12,20 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
+from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
-from medusa_chat.decoding.drafting import Drafter, HeadLogits
-from medusa_chat.decoding.gumbel import GumbelNoise
+from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.history import History
-from medusa_chat.decoding.mixed_drafting import MixedDrafter
 from medusa_chat.decoding.mixed_tree import MixedTree
-from medusa_chat.decoding.repetition_penalty import RepetitionPenalty
 from medusa_chat.decoding.reply_output import Ending, ReplyOutput
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.decoding.step import Forward, StepOutput
+from medusa_chat.decoding.stepping import Choosing, EagerStepper, Stepper
 from medusa_chat.errors import ContextFullError, UsageError
 
 _PREFILL_CHUNK = 512
@@ -107,14 +100,12 @@ class Decoding:
         self._request = request
         self.output = ReplyOutput(request.ending, room, decoder.decode_text, context)
         self.reused_tokens = self._reusable_tokens()
-        exact_sampling = request.typical is None and not request.sampling.greedy
-        self._noise = (
-            GumbelNoise(request.seed, forward.vocabulary, forward.device)
-            if exact_sampling
-            else None
+        self._stepper: Stepper = EagerStepper(
+            forward,
+            decoder.head_logits,
+            Choosing(request.sampling, request.seed, request.typical),
+            decoder.history if self._learns else None,
         )
-        self._penalty = self._repetition_penalty()
-        self._drafters: dict[StepShape, Drafter | MixedDrafter] = {}
         self._passes = self._nodes = 0
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
@@ -130,11 +121,7 @@ class Decoding:
         if prefilled is None:
             yield self._stop()
             return
-        position = len(self._prompt)
-        root = self._first_token(prefilled.logits, position)
-        hidden = prefilled.hidden
-        if self._penalty is not None:
-            self._penalty.add([root])
+        root = self._stepper.begin(self._prompt, prefilled)
         self._first_token_known()
         yield [self._emit([root], root=True)]
         while self.output.stop_reason is None:
@@ -143,30 +130,15 @@ class Decoding:
                 return
             started = time.perf_counter()
             shape = self._shape()
-            noise = self._noise_rows(position + 1, shape.depth)
-            drafter = self._drafter_of(shape)
-            draft = drafter.draft(root, hidden, noise)
-            step = self._forward.step(draft.tokens, draft.tree)
+            step = self._stepper.advance(shape)
             self._passes += 1
-            self._nodes += draft.tree.size
-            accepted, tokens = self._accept(root, draft, step, noise)
-            self._forward.compact(accepted.nodes)
-            self._decoder.cached += tokens
-            hidden = step.hidden.narrow(0, accepted.nodes[-1], 1)
-            root = accepted.next_token
-            position += len(tokens)
-            if isinstance(drafter, MixedDrafter):
-                drafter.learn(tokens, step.logits[accepted.nodes], root)
-            elif self._learns:
-                # A step that drafts nothing is to cost no more than a plain one: what the model
-                # thought of other tokens there is left unlearnt.
-                self._decoder.history.add(tokens, None)
+            self._nodes += step.size
+            self._decoder.cached += step.tokens
             self._last_token_at = time.perf_counter()
             if isinstance(self._request.shape, AdaptiveTree):
                 seconds = self._last_token_at - started
-                self._request.shape.observe(shape, accepted.nodes, seconds)
-            if self._penalty is not None:
-                self._penalty.add([*tokens[1:], root])
+                self._request.shape.observe(shape, step.nodes, seconds)
+            tokens, root = step.tokens, step.next_root
             emissions = [self._emit(tokens[1:], root=False)] if tokens[1:] else []
             if self.output.stop_reason is None:
                 emissions.append(self._emit([root], root=True))
@@ -200,36 +172,6 @@ class Decoding:
     def _learns(self) -> bool:
         """Whether drafts are made from what the conversation has taught."""
         return isinstance(self._request.shape, MixedTree | AdaptiveTree)
-
-    def _drafter_of(self, shape: StepShape) -> Drafter | MixedDrafter:
-        drafter = self._drafters.get(shape)
-        if drafter is None:
-            temperature, head_logits = self._request.sampling.temperature, self._head_logits()
-            if self._noise is None:
-                temperature = 1.0  # nothing is drawn by it
-            if isinstance(shape, MixedTree):
-                drafter = MixedDrafter(shape, head_logits, temperature, self._decoder.history)
-            else:
-                drafter = Drafter(shape, head_logits, temperature)
-            self._drafters[shape] = drafter
-        return drafter
-
-    def _repetition_penalty(self) -> RepetitionPenalty | None:
-        penalty = self._request.sampling.repetition_penalty
-        if penalty == 1:
-            return None
-        forward = self._forward
-        return RepetitionPenalty(penalty, self._prompt, forward.vocabulary, forward.device)
-
-    def _head_logits(self) -> HeadLogits:
-        """Return the heads, penalised like the model whose choice they guess.
-
-        Their guesses are ranked by the text so far alone: what matters is speed, not exactness.
-        """
-        penalty, head_logits = self._penalty, self._decoder.head_logits
-        if penalty is None:
-            return head_logits
-        return lambda hidden, depth: penalty.after_text(head_logits(hidden, depth).float())
 
     def _reusable_tokens(self) -> int:
         # The last token is always run again: the reply begins from its hidden state.
@@ -268,63 +210,10 @@ class Decoding:
         assert output is not None, "the last token is always run again"
         return StepOutput(output.hidden[-1:], output.logits[-1:])
 
-    def _first_token(self, logits: Tensor, position: int) -> int:
-        if self._penalty is not None:
-            logits = self._penalty.after_text(logits)
-        if self._noise is None:
-            return int(logits.argmax(-1))
-        noise = self._noise.rows(torch.tensor([position], device=logits.device))
-        return int(self._request.sampling.choose(logits, noise))
-
     def _first_token_known(self) -> None:
         # Reading the token waited for the device, so these times hold on a GPU too.
         self._prefilled_at = self._last_token_at = time.perf_counter()
         self._first_token_seconds = self._prefilled_at - self._arrived
-
-    def _noise_rows(self, position: int, depth: int) -> Tensor | None:
-        """Return the noise [D + 1, V] of ``position`` and the following ones, None if greedy."""
-        if self._noise is None:
-            return None
-        return self._noise.window(position, depth + 1)
-
-    def _accept(
-        self, root: int, draft: Draft, step: StepOutput, noise: Tensor | None
-    ) -> tuple[Accepted, list[int]]:
-        """Return the accepted path and its tokens, the root's first."""
-        penalty, logits = self._penalty, step.logits
-        sampling = self._request.sampling
-        # On a CPU only the nodes on the walked path are worth a draw.
-        whole_tree = self._request.typical is not None or noise is None or logits.is_cuda
-        if penalty is not None and whole_tree:
-            logits = penalty.after_nodes(logits, draft)
-        if self._request.typical is not None:
-            accepted = self._request.typical.accept(draft, logits)
-            return accepted, draft.tokens[accepted.nodes].tolist()
-        if draft.tree.size == 1:  # nothing to follow: one number is read, and little work is done
-            if penalty is not None and not whole_tree:
-                logits = penalty.after_nodes(logits, draft)
-            chosen_token = sampling.choose(logits, None if noise is None else noise[:1])
-            return Accepted([0], int(chosen_token)), [root]
-        if noise is None or whole_tree:
-            noise_of_nodes = None if noise is None else noise[draft.tree.depths]
-            choices = sampling.choose(logits, noise_of_nodes)
-            # One copy to the host a step.
-            copied = torch.stack([draft.tree.parents, draft.tokens, choices]).tolist()
-            parents, tokens, chosen = copied
-            accepted = accept_exact(parents, tokens, chosen.__getitem__)
-        else:
-            parents, tokens, depths = torch.stack(
-                [draft.tree.parents, draft.tokens, draft.tree.depths]
-            ).tolist()
-
-            def choose(node: int) -> int:
-                row = logits[node, None]
-                if penalty is not None:
-                    row = penalty.after_node(logits, draft, node)
-                return int(sampling.choose(row, noise[depths[node], None]))
-
-            accepted = accept_exact(parents, tokens, choose)
-        return accepted, [tokens[node] for node in accepted.nodes]
 
     def _emit(self, tokens: Sequence[int], *, root: bool) -> Emission:
         count, text = 0, ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import RepetitionPenaltyLogitsProcessor
 
-from medusa_chat.decoding import decoder as decoder_module
+from medusa_chat.decoding import stepping
 from medusa_chat.decoding.acceptance import Draft, Typical
 from medusa_chat.decoding.decoder import Decoder
 from medusa_chat.decoding.repetition_penalty import RepetitionPenalty
@@ -199,7 +199,7 @@ def test_without_a_penalty_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(*_: object) -> None:
         raise AssertionError("a penalty of 1 costs something")
 
-    monkeypatch.setattr(decoder_module, "RepetitionPenalty", refuse)
+    monkeypatch.setattr(stepping, "RepetitionPenalty", refuse)
     model = random_model("llama")
     decoder = decoder_for(model, random_heads(model))
     assert reply(decoder, PROMPTS[0], SHAPES["chain"], tokens=4).figures.tokens == 4
