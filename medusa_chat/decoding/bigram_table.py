@@ -30,12 +30,15 @@ class BigramTable:
     0 for none.
     """
 
-    def __init__(self, vocabulary: int, device: torch.device) -> None:
+    def __init__(self, vocabulary: int, device: torch.device, room: int = _FIRST_ROOM) -> None:
+        """Make room for ``room`` slots at first; it grows with the text."""
         self.row_tokens = min(ROW_TOKENS, vocabulary)
         self.length = 0
-        self.tokens = torch.zeros(_FIRST_ROOM, dtype=torch.long, device=device)
+        self.moves = 0
+        """How often its memory has moved: what is recorded in a CUDA graph is void then."""
+        self.tokens = torch.zeros(room, dtype=torch.long, device=device)
         # Where nothing is known the lifts are nothing; the ids differ, as those of any row.
-        self.ids = self._unknown(_FIRST_ROOM)
+        self.ids = self._unknown(room)
         self.lifts = torch.zeros(self.ids.shape, device=device)
         self.latest = torch.zeros(vocabulary, dtype=torch.long, device=device)
         self._root: int | None = None
@@ -48,7 +51,7 @@ class BigramTable:
         nothing.
         """
         first, end = self.length, self.length + len(tokens)
-        self._make_room(end + 2)
+        self.make_room(end + 2)
         # A model may read more tokens than it can say; such a one is never guessed.
         known = [min(token, self._most) for token in tokens]
         self.tokens[first:end] = torch.tensor(known, device=self.tokens.device)
@@ -71,10 +74,15 @@ class BigramTable:
         """Take note of the next token, certain already, which the model has not answered yet."""
         token = min(token, self._most)
         if token != self._root:
-            self._make_room(self.length + 2)
+            self.make_room(self.length + 2)
             self.tokens[self.length] = token
             self._put_first(max(self.length, 1), self.length + 1)
             self._root = token
+
+    def took(self, count: int, next_token: int) -> None:
+        """Take note that ``count`` positions and the ``next_token`` were written on the device."""
+        self.length += count
+        self._root = next_token
 
     def truncate(self, length: int) -> None:
         """Forget all positions but the first ``length``."""
@@ -124,10 +132,12 @@ class BigramTable:
             ids[place], lifts[place] = ids[0], lifts[0]
             ids[0], lifts[0] = followed, lift
 
-    def _make_room(self, slots: int) -> None:
+    def make_room(self, slots: int) -> None:
+        """Have memory for ``slots`` slots."""
         room = self.tokens.shape[0]
         if slots <= room:
             return
+        self.moves += 1
         more = max(room, slots - room)
         self.tokens = torch.cat([self.tokens, self.tokens.new_zeros(more)])
         self.ids = torch.cat([self.ids, self._unknown(more)])

@@ -20,6 +20,7 @@ from medusa_chat.decoding.stats import Figures
 from medusa_chat.decoding.step import Forward, StepOutput
 from medusa_chat.decoding.stepping import Choosing, EagerStepper, Stepper
 from medusa_chat.errors import ContextFullError, UsageError
+from medusa_chat.settings import MAX_TREE_SIZE
 
 _PREFILL_CHUNK = 512
 """Tokens of the prompt run at once; a reply can be cancelled in between."""
@@ -62,7 +63,10 @@ class Decoder:
         self.head_logits = head_logits
         self.decode_text = decode_text
         self.cached: list[int] = []
-        self.history = History(forward.vocabulary, forward.device)
+        # On a device what is learnt never moves, for the sake of graphs: 256 bytes a token.
+        on_cpu = forward.device.type == "cpu"
+        most_tokens = None if on_cpu else forward.context_tokens + 2 * MAX_TREE_SIZE
+        self.history = History(forward.vocabulary, forward.device, most_tokens)
 
     def forget(self) -> None:
         """Empty the cache, so that the next prompt is prefilled whole and teaches drafts anew."""

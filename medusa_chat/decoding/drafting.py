@@ -53,10 +53,13 @@ class Drafter:
 
         ``noise`` [D or more, V] is that of the positions after the root's, or None when greedy.
         """
+        return self.draft_on_device(torch.tensor([root], device=hidden.device), hidden, noise)
+
+    def draft_on_device(self, root: Tensor, hidden: Tensor, noise: Tensor | None) -> Draft:
+        """Return ``draft`` behind the ``root`` [1], by operations that a CUDA graph can hold."""
         depth, guesses = self._shape.depth, self._shape.guesses
         if depth == 0:
-            tree = self._shape.grow(self._no_guesses)
-            return Draft(tree, torch.tensor([root], device=hidden.device))
+            return Draft(self._shape.grow(self._no_guesses), root)
         scores = self._head_logits(hidden, depth).float()
         if noise is not None:
             scores = scores / self._temperature + noise[:depth]
@@ -66,12 +69,15 @@ class Drafter:
         return fill(self._shape.grow(log_probs), root, best.indices)
 
 
-def fill(tree: Tree, root: int, guesses: Tensor) -> Draft:
+def fill(tree: Tree, root: int | Tensor, guesses: Tensor) -> Draft:
     """Give each node of ``tree`` its token: the root's, or a rank of its head's ``guesses`` [D, k].
 
-    As in the reference, a node's token is found in the list root, guesses of head 0, of head 1 ...
+    On the device a ``root`` is [1]. As in the reference, a node's token is found in the list root,
+    guesses of head 0, of head 1 ...
     """
-    flat = torch.cat([guesses.new_full((1,), root), guesses.flatten()])
+    if isinstance(root, int):
+        root = guesses.new_full((1,), root)
+    flat = torch.cat([root, guesses.flatten()])
     index = 1 + (tree.depths - 1) * guesses.shape[-1] + tree.ranks
     index[0] = 0
     return Draft(tree, flat[index])

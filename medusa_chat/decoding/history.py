@@ -20,14 +20,18 @@ _MOST_UNSETTLED = 16
 class History:
     """The table, the places and the counts of one conversation."""
 
-    def __init__(self, vocabulary: int, device: torch.device) -> None:
-        self._vocabulary = vocabulary
-        self._device = device
+    def __init__(
+        self, vocabulary: int, device: torch.device, most_tokens: int | None = None
+    ) -> None:
+        """Have room for ``most_tokens`` from the start, or as the text grows."""
+        self.table = BigramTable(
+            vocabulary, device, *([] if most_tokens is None else [most_tokens])
+        )
         self.forget()
 
     def forget(self) -> None:
         """Begin a conversation of which nothing is known."""
-        self.table = BigramTable(self._vocabulary, self._device)
+        self.table.truncate(0)
         self.lookup = SuffixLookup()
         self.acceptance = ChainAcceptance()
         self._unsettled: list[tuple[Sequence[int], Tensor | None]] = []
@@ -56,6 +60,11 @@ class History:
             self._unsettled.append((tokens, logits))
             if self.length - self.table.length >= _MOST_UNSETTLED:
                 self.settle()
+
+    def took(self, tokens: Sequence[int], next_token: int) -> None:
+        """Append ``tokens`` that the table has taken in already, the ``next_token`` too."""
+        self.lookup.extend(tokens)
+        self.table.took(len(tokens), next_token)
 
     @torch.inference_mode()
     def settle(self) -> None:

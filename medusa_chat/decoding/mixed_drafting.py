@@ -79,7 +79,33 @@ class MixedDrafter:
             slots = torch.tensor([self._match.slot], device=device)
             lengths = torch.tensor([self._match.length], device=device)
         odds = torch.tensor(self._history.acceptance.odds(), device=device)
-        return self._shape.grow(scores, plain, table, row_weights, slots, lengths, odds)
+        return self._shape.grow(
+            scores, plain, table, row_weights, slots, lengths, odds, table.length
+        )
+
+    def draft_on_device(
+        self,
+        root: Tensor,
+        hidden: Tensor,
+        noise: Tensor | None,
+        match: tuple[Tensor, Tensor],
+        odds: Tensor,
+        table_length: Tensor,
+    ) -> Draft:
+        """Return ``draft`` by operations that a CUDA graph can hold.
+
+        The table has to know the ``root`` [1]; ``match`` is its slot [1] and length [1].
+        """
+        table, (slots, lengths) = self._history.table, match
+        scores, plain = self._scores(hidden, noise)
+        if not self._shape.lookup:
+            slots, lengths = table.latest.index_select(0, root), torch.zeros_like(root)
+        row_weights = self._row_weights(greedy=noise is None)
+        tree, tokens, sources = self._shape.grow(
+            scores, plain, table, row_weights, slots, lengths, odds, table_length
+        )
+        tokens[:1] = root
+        return Draft(tree, tokens, sources)
 
     def learn(self, tokens: Sequence[int], logits: Tensor, root: int) -> None:
         """Take in what the last draft came to: the accepted ``tokens`` and the ``root`` after them.

@@ -74,13 +74,15 @@ class MixedTree:
         slots: Tensor,
         lengths: Tensor,
         odds: Tensor,
+        table_length: Tensor | int,
     ) -> tuple[Tree, Tensor, Tensor]:
         """Return the tree, its tokens [N] but the root's, left 0, and its sources [N].
 
         ``scores`` [D, V] are the heads' log-probabilities with the positions' noise in them,
         ``plain`` [D, V] those without when they differ; a depth that has no head has the noise
         alone. ``row_weights`` [D] is how much a row of the table counts. ``slots`` [1] and
-        ``lengths`` [1] are the root's match, and ``odds`` [17] a chain's by its length.
+        ``lengths`` [1] are the root's match, and ``odds`` [17] a chain's by its length. The
+        ``table_length`` is given apart: a CUDA graph reads it on the device.
         """
         device, guesses, heads = scores.device, self.guesses, self.heads
         best = scores[:heads].topk(guesses)
@@ -130,7 +132,7 @@ class MixedTree:
             lengths = torch.zeros_like(latest)
             if self.lookup:
                 slot = slots[parents]
-                further = follows & (slot < table.length)
+                further = follows & (slot < table_length)
                 lengths = (latest > 0).long()
                 latest = torch.where(further, slot + 1, latest)
                 lengths = torch.where(further, (chain + 1).clamp_(max=MOST_MATCHED), lengths)

@@ -57,6 +57,7 @@ class Scene:
             torch.tensor([self.match.slot]),
             torch.tensor([self.match.length if shape.lookup else 0]),
             torch.tensor(self.odds),
+            self.table.length,
         )
 
     def on_host(self, shape: MixedTree) -> Grown:
@@ -266,7 +267,14 @@ def test_grows_without_the_host_reading_a_value() -> None:
 
     def grow(scores: Tensor, slots: Tensor, lengths: Tensor, odds: Tensor) -> tuple[Tensor, ...]:
         tree, tokens, sources = shape.grow(
-            scores, scene.plain, scene.table, scene.weights, slots, lengths, odds
+            scores,
+            scene.plain,
+            scene.table,
+            scene.weights,
+            slots,
+            lengths,
+            odds,
+            scene.table.length,
         )
         return tree.parents, tree.mask, tokens, sources
 
