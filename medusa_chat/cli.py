@@ -216,6 +216,13 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
             const=bits,
             help=f"load the weights in {bits[0]} bits, by bitsandbytes",
         )
+    quantization.add_argument(
+        "--load-in-fp8",
+        dest="quantization",
+        action="store_const",
+        const="fp8",
+        help="load the weights of a Llama-like model in 8-bit floats (Ada, Hopper or newer GPUs)",
+    )
     model.add_argument(
         "--heads-in-8bit",
         dest="head_precision",

@@ -10,7 +10,7 @@ from medusa_chat.errors import UsageError
 
 Acceptance = Literal["exact", "typical"]
 DType = Literal["auto", "float32", "bfloat16", "float16"]
-Quantization = Literal["none", "8bit", "4bit"]
+Quantization = Literal["none", "8bit", "4bit", "fp8"]
 HeadPrecision = Literal["full", "8bit"]
 DraftSources = Literal["heads", "bigram", "all"]
 
@@ -42,6 +42,11 @@ class ModelSettings:
             if value is not None and not value.strip():
                 raise UsageError(f"{option} is empty: give a Hub id (owner/name) or a folder.")
         _one_of("--dtype", self.dtype, get_args(DType))
+        _one_of("--load-in", self.quantization, get_args(Quantization))
+        if self.quantization == "fp8" and self.dtype not in ("auto", "bfloat16"):
+            raise UsageError(
+                f"--load-in-fp8 computes in bfloat16, and --dtype is {self.dtype}: leave one out."
+            )
         if self.context_tokens is not None and self.context_tokens < 1:
             raise UsageError(f"--context {self.context_tokens} is out of range: 1 token or more.")
         if self.device not in ("auto", "cpu", "cuda"):

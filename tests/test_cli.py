@@ -75,7 +75,7 @@ def test_help(command: tuple[str, ...], call: Call) -> None:
 def test_help_names_every_option_of_run(call: Call) -> None:
     named = call("run", "--help").out
     for option in shlex.split(
-        "prompts json model base-model load-in-8bit load-in-4bit heads-in-8bit dtype device "
+        "prompts json model base-model load-in-8bit load-in-4bit load-in-fp8 heads-in-8bit dtype device "
         "context template no-medusa tree tree-size draft acceptance posterior-threshold "
         "posterior-alpha temperature top-p top-k repetition-penalty seed max-new-tokens stop "
         "ignore-eos raw system"

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from medusa_chat.decoding.lean.fp8 import is_float8
 from medusa_chat.decoding.step import Forward
 from medusa_chat.decoding.tree import Tree
 
@@ -19,6 +20,8 @@ _TREE = [[0], [1], [0, 0], [0, 1], [1, 0], [0, 1, 0]]
 # Relative; kernels for one row and for seven round differently, the more so in 16 bits.
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.03}
 _QUANTIZED_TOLERANCE = 0.06
+FLOAT8_TOLERANCE = 0.3
+"""Activations are rounded to three bits too, which multiplies a difference of their last one."""
 
 
 RUN_ERRORS = (
@@ -48,6 +51,8 @@ def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
     prefix, tokens = ids[:_PREFIX], ids[_PREFIX:]
     quantized = getattr(model, "is_quantized", False)
     tolerance = _QUANTIZED_TOLERANCE if quantized else _TOLERANCE[model.dtype]
+    if is_float8(model):
+        tolerance = FLOAT8_TOLERANCE
     try:
         worst = _worst_error(model, forward, prefix, tokens, tree)
     except RUN_ERRORS as error:

@@ -86,7 +86,7 @@ class Engine:
             base_model=model.base_name,
             dtype=model.dtype,
             device=model.device,
-            quantization=settings.quantization,
+            quantization=model.settings.quantization,
             context_tokens=model.decoder.forward.context_tokens,
             heads=model.heads,
             plain_reason=model.plain_reason,

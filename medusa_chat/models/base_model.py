@@ -93,7 +93,7 @@ def import_libraries(quantization: Quantization) -> None:
     from transformers import AutoTokenizer, modeling_utils  # noqa: F401
     from transformers.generation import utils  # noqa: F401
 
-    if quantization != "none":
+    if quantization in ("8bit", "4bit"):
         import_bitsandbytes(quantization)
 
 

@@ -34,7 +34,7 @@ from medusa_chat.models.heads import MedusaHeads, spread
 from medusa_chat.models.memory_growth import MemoryGrowth, release_memory
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.packed_linear import pack_linears
-from medusa_chat.models.quantization import unfit_width, without_outliers
+from medusa_chat.models.quantization import check_fp8, unfit_width, without_outliers
 from medusa_chat.models.sampling_defaults import read_defaults
 from medusa_chat.models.stages import Report
 from medusa_chat.models.weight_progress import reporting_weights
@@ -80,6 +80,8 @@ def load(settings: ModelSettings, report: Report) -> LoadedModel:
     import_libraries(settings.quantization)
     files = find_files(settings)
     device = resolve_device(settings.device)
+    if settings.quantization == "fp8":
+        settings, files = _with_float8(settings, files, device)
     dtype = resolve_dtype(settings.dtype, device)
     growth = MemoryGrowth(device)
     report("Reading the heads", None)
@@ -165,6 +167,19 @@ def _forward_of(model: Any, context: int) -> tuple[Forward, str | None, str | No
         pack_linears(model)
     forward = StockForward(model, context, MAX_TREE_SIZE)
     return forward, defect(model, forward), lean
+
+
+def _with_float8(
+    settings: ModelSettings, files: ModelFiles, device: torch.device
+) -> tuple[ModelSettings, ModelFiles]:
+    """Return ``settings`` as they can be followed on ``device``, ``files`` with what is to say."""
+    settings = dataclasses.replace(settings, dtype="bfloat16")
+    reason = check_fp8(files.base, device)
+    if reason is None:
+        return settings, files
+    notice = f"Loaded in bfloat16, not in float8: {reason}."
+    settings = dataclasses.replace(settings, quantization="none")
+    return settings, dataclasses.replace(files, notices=(*files.notices, notice))
 
 
 def _family(settings: ModelSettings) -> str | None:

@@ -114,7 +114,7 @@ def footprint_of_files(weights_bytes: int, stored_bytes: int, plan: LoadPlan) ->
     """
     parameters = weights_bytes / stored_bytes
     kept = 0.1 if plan.quantization != "none" else 1.0
-    quantised = {"none": 0.0, "8bit": 1.0, "4bit": NF4_BYTES}[plan.quantization]
+    quantised = {"none": 0.0, "8bit": 1.0, "fp8": 1.0, "4bit": NF4_BYTES}[plan.quantization]
     weights = parameters * (kept * plan.dtype_bytes + (1 - kept) * quantised)
     return Footprint(int(weights), 0, int(parameters * 0.1), _RUNTIME_BYTES[plan.device])
 
@@ -195,7 +195,7 @@ def _weights(shape: ModelShape, plan: LoadPlan) -> int:
         packed = shape.vocabulary * shape.hidden + (linear if plan.quantization == "none" else 0)
     elif packs and shape.tied:
         packed = shape.vocabulary * shape.hidden  # for products; the embedding is looked up as well
-    if plan.quantization == "8bit":
+    if plan.quantization in ("8bit", "fp8"):
         quantised = linear + _ROW_SCALE_BYTES * shape.linear_rows
     elif plan.quantization == "4bit":
         quantised = int(linear * (NF4_CPU_BYTES if plan.device == "cpu" else NF4_BYTES))

@@ -28,7 +28,7 @@ def does_not_fit(
     folder: Path, device: torch.device, dtype: torch.dtype, quantization: Quantization
 ) -> ModelError:
     """Return what is to be said of a base that found too little memory on ``device``."""
-    bits = {"none": 8 * dtype.itemsize, "8bit": 8, "4bit": 4}[quantization]
+    bits = {"none": 8 * dtype.itemsize, "8bit": 8, "fp8": 8, "4bit": 4}[quantization]
     smaller = _smaller(folder, device, bits)
     remedy = "Free some, or take a smaller model."
     if smaller:

@@ -1,4 +1,4 @@
-"""Weights in 8 and 4 bits, by bitsandbytes."""
+"""Weights in 8 and 4 bits by bitsandbytes, and in float8 by torch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from medusa_chat.decoding.lean.fp8 import row_unit
 from medusa_chat.errors import ModelError
+from medusa_chat.models.layout import read_config
 from medusa_chat.settings import Quantization
 
 _CPU_BLOCK = 64
 """Its 4-bit product on a CPU takes only widths that are multiples of this."""
+_FP8_CAPABILITY = (8, 9)
+"""Ada's; Hopper has 9.0."""
+_FP8_FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+"""Those that the lean forward runs, by which its speed comes."""
 
 
 def import_bitsandbytes(quantization: Quantization) -> None:
@@ -30,20 +37,55 @@ def import_bitsandbytes(quantization: Quantization) -> None:
 
 
 def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
-    """Return what transformers takes, None for no quantisation. ModelError without bitsandbytes."""
+    """Return what transformers takes, None for no quantisation.
+
+    Raises ModelError where bitsandbytes is needed and not installed.
+    """
     import transformers
 
     if quantization == "none":
         return None
+    if quantization == "fp8":
+        from medusa_chat.models.fp8_quantizer import Fp8Config
+
+        return Fp8Config()
     import_bitsandbytes(quantization)
     if quantization == "8bit":
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+        # No columns are set apart: which ones, all rows would decide together, so that a tree
+        # could change the text, and the device would have to be waited for.
+        return transformers.BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+def check_fp8(folder: Path, device: torch.device) -> str | None:
+    """Return why the model in ``folder`` has to be loaded without float8, None where it need not.
+
+    That is where torch's product of float8 fails on a ``device`` that has it. Raises ModelError for
+    a device that has not, and for a model of another family.
+    """
+    name = "a CPU" if device.type == "cpu" else device.type
+    capability = (0, 0)
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        name = f"{torch.cuda.get_device_name(device)} of {capability[0]}.{capability[1]}"
+    if capability < _FP8_CAPABILITY:
+        raise ModelError(
+            "--load-in-fp8 needs an Ada, Hopper or newer GPU (compute capability 8.9), and "
+            f"{device} is {name}: use --load-in-8bit or --load-in-4bit, or neither."
+        )
+    family = read_config(folder).get("model_type")
+    if family not in _FP8_FAMILIES:
+        raise ModelError(
+            f"--load-in-fp8 is for models of the Llama family ({', '.join(_FP8_FAMILIES)}), and "
+            f"{folder.name} is of the kind {family}: use --load-in-8bit or --load-in-4bit."
+        )
+    unit = row_unit(device)
+    return unit if isinstance(unit, str) else None
 
 
 def let_go_of_files(model: Any) -> None:
@@ -61,9 +103,9 @@ def let_go_of_files(model: Any) -> None:
 def without_outliers(model: Any) -> Iterator[None]:
     """Multiply in 8 bits alone for a while, in layers that otherwise set large columns apart.
 
-    Which columns those are, all rows of a product decide together, so that a row comes out
-    differently in other company: by up to 8% in a random model. A comparison of logits would see
-    that instead of what it looks for.
+    Only models that were saved in 8 bits have such layers. Which columns those are, all rows of a
+    product decide together, so that a row comes out differently in other company: by up to 8% in a
+    random model. A comparison of logits would see that instead of what it looks for.
     """
     states = [layer.state for layer in model.modules() if type(layer).__name__ == "Linear8bitLt"]
     thresholds = [state.threshold for state in states]

@@ -123,9 +123,11 @@ def as_asked(choices: Sequence[Choice], settings: ModelSettings) -> Choice | Non
     if settings.quantization == "none" and settings.dtype == "auto":
         usual = [choice for choice in choices if choice.dtype == "auto"]
         return usual[0] if usual and usual[0].quantization == "none" else None
+    # As large as in 8 bits by bitsandbytes.
+    quantization = "8bit" if settings.quantization == "fp8" else settings.quantization
     for choice in choices:
-        if choice.quantization == settings.quantization != "none" or (
-            settings.quantization == choice.quantization and choice.dtype == settings.dtype
+        if choice.quantization == quantization != "none" or (
+            quantization == choice.quantization and choice.dtype == settings.dtype
         ):
             return choice
     return None

@@ -10,7 +10,7 @@ from torch import nn
 _ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 _ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 """Those whose frequencies don't depend on the length of the text."""
-_LINEARS = ("Linear", "Linear4bit", "Linear8bitLt")
+_LINEARS = ("Linear", "Linear4bit", "Linear8bitLt", "Fp8Linear")
 
 
 def unfitness(model: Any, context_tokens: int) -> str | None:

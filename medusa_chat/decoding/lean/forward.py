@@ -17,6 +17,7 @@ from torch.nn import functional
 from medusa_chat.decoding.lean.attention import attend, mask_of, windowed_mask
 from medusa_chat.decoding.lean.cache import LeanCache, Places
 from medusa_chat.decoding.lean.fitness import graph_obstacle, unfitness
+from medusa_chat.decoding.lean.fp8 import is_float8
 from medusa_chat.decoding.lean.graph import StepGraphs, StepInputs
 from medusa_chat.decoding.lean.linear import Product
 from medusa_chat.decoding.lean.rotary import Rotary, rotate_
@@ -29,7 +30,7 @@ from medusa_chat.decoding.lean.weights import (
 )
 from medusa_chat.decoding.step import StepOutput
 from medusa_chat.decoding.tree import Tree
-from medusa_chat.decoding.tree_check import RUN_ERRORS
+from medusa_chat.decoding.tree_check import FLOAT8_TOLERANCE, RUN_ERRORS
 
 _CHECK_TOKENS = 6
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.05}
@@ -203,6 +204,8 @@ def lean_forward_for(
     error_of_norm = ((got - expected).norm() / expected.norm().clamp(min=1e-30)).item()
     quantized = getattr(model, "is_quantized", False)
     allowed = _QUANTIZED_TOLERANCE if quantized else _TOLERANCE[model.dtype]
+    if is_float8(model):
+        allowed = FLOAT8_TOLERANCE
     if error_of_norm <= allowed:
         return forward
     unpack(model)

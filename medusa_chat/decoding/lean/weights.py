@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from medusa_chat.decoding.lean.bits import joined_bits
+from medusa_chat.decoding.lean.fp8 import Fp8Linear, Fp8Product
 from medusa_chat.decoding.lean.linear import (
     PackedProduct,
     PlainProduct,
@@ -110,6 +111,8 @@ def norm_of(norm: Any) -> RootMeanSquare:
 
 def product_of(modules: Sequence[Any], *, spare: bool) -> Product:
     """Return one product of linear layers that read the same input, side by side."""
+    if all(type(module) is Fp8Linear for module in modules):
+        return Fp8Product(modules)
     if any(type(module) is not nn.Linear for module in modules):
         return joined_bits(modules)
     weight = _joined([module.weight for module in modules])
