@@ -19,8 +19,11 @@ Verdict = Literal["fits", "tight", "does not fit"]
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Of a weight: half a byte, a byte of scale a block of 64, a float of its scale a 256 of those."""
+NF4_JOINED_BYTES = 0.5 + 4 / 64
+"""Where layers are joined, whose scales have no common offset: a block's in float32."""
 NF4_CPU_BYTES = 0.5 + 2 / 64
 """On a CPU, where bitsandbytes packs it anew: a scale in half precision a block."""
+_NF4_BLOCK = 64
 _ROW_SCALE_BYTES = 4
 _FIRST_ALLOTMENT = 256
 """Rows of the cache to begin with; it grows by doubling (``decoding.kv_cache``)."""
@@ -198,7 +201,10 @@ def _weights(shape: ModelShape, plan: LoadPlan) -> int:
     if plan.quantization in ("8bit", "fp8"):
         quantised = linear + _ROW_SCALE_BYTES * shape.linear_rows
     elif plan.quantization == "4bit":
-        quantised = int(linear * (NF4_CPU_BYTES if plan.device == "cpu" else NF4_BYTES))
+        quantised = int(linear * NF4_CPU_BYTES)
+        if plan.device == "cuda":
+            joined = 0 if shape.hidden % _NF4_BLOCK else shape.joined_parameters
+            quantised = int((linear - joined) * NF4_BYTES + joined * NF4_JOINED_BYTES)
     else:
         quantised = linear * plan.dtype_bytes
     return quantised + (kept + packed) * plan.dtype_bytes
@@ -224,6 +230,9 @@ def _overhead(shape: ModelShape, heads: HeadShape | None, plan: LoadPlan) -> int
     # The prompt runs in pieces: what its widest layer makes, hidden states, and the mask.
     widest = 3 * shape.intermediate + 8 * shape.hidden + plan.cache_rows
     prefill = _PREFILL_ROWS * widest * plan.dtype_bytes
+    if plan.quantization == "4bit" and plan.device == "cuda":
+        # For so many rows bitsandbytes makes a matrix of 16 bits first, two where they are joined.
+        prefill += 2 * shape.hidden * shape.intermediate * plan.dtype_bytes
     # A step: the tree's logits in float32, what a draw makes of them, and the heads'.
     rows = 4 * plan.tree_size + (0 if heads is None else heads.count)
     step = rows * shape.vocabulary * 4

@@ -65,6 +65,17 @@ class ModelShape:
         return self.layers * (attention + mlp)
 
     @property
+    def joined_parameters(self) -> int:
+        """Those of them in matrices that the lean forward joins, where it runs the model.
+
+        Queries, keys and values; gate and up. Only of families that have a gate: its own are such.
+        """
+        if self.mlp_matrices < 3 or self.experts > 1:
+            return 0
+        attention = self.query_width + 2 * self.key_width
+        return self.layers * self.hidden * (attention + 2 * self.intermediate)
+
+    @property
     def linear_rows(self) -> int:
         """Rows of the matrices that ``linear_parameters`` counts: each has a scale in 8 bits."""
         attention = self.attention_heads * self._head_dim + 2 * self.key_width + self.hidden

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tiny_models import save_base
 
 from medusa_chat.decoding.kv_cache import TreeCache
+from medusa_chat.decoding.lean.weights import layer_weights
 from medusa_chat.models import registry
+from medusa_chat.models.base_model import load_base
+from medusa_chat.models.device import Placement
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.int8_heads import Int8Heads
 from medusa_chat.models.memory import (
     NF4_BYTES,
+    NF4_JOINED_BYTES,
     Choice,
     Footprint,
     LoadPlan,
@@ -24,7 +31,7 @@ from medusa_chat.models.memory import (
     takes_4_bits_on_a_cpu,
     verdict,
 )
-from medusa_chat.models.shape import HeadShape, ModelShape
+from medusa_chat.models.shape import HeadShape, ModelShape, shape_of
 from medusa_chat.settings import DType, Quantization
 
 SHAPE = ModelShape(64, 3, 4, 2, 128, 512)
@@ -50,7 +57,8 @@ def vicuna(plan: LoadPlan) -> Footprint:
         ("none", "float32", 26.954),
         ("none", "float16", 13.477),
         ("8bit", "float16", 7.0057),
-        ("4bit", "float16", 3.865),
+        ("fp8", "bfloat16", 7.0057),
+        ("4bit", "float16", 4.074),
     ],
 )
 def test_weights_of_seven_billion(
@@ -64,6 +72,38 @@ def test_weights_of_seven_billion(
 
 def test_bytes_of_a_4_bit_weight() -> None:
     assert math.isclose(8 * NF4_BYTES, 4 + 8 / 64 + 32 / 64 / 256)
+    assert math.isclose(8 * NF4_JOINED_BYTES, 4 + 32 / 64)
+
+
+@pytest.mark.parametrize("quantization", ["4bit", "fp8"])
+def test_joined_layers_are_as_large_as_the_real_ones(
+    quantization: Quantization, tmp_path: Path
+) -> None:
+    """As they are joined on CUDA; a CPU's own layout of 4 bits comes with a first run alone."""
+    if quantization == "4bit":
+        pytest.importorskip("bitsandbytes")
+    fields = {"hidden_size": 128, "intermediate_size": 256, "num_key_value_heads": 2}
+    folder = save_base(tmp_path / "base", "llama", **fields)
+    model = load_base(folder, torch.bfloat16, Placement(torch.device("cpu")), quantization)
+    for layer in model.model.layers:
+        layer_weights(layer, spare=True)
+    shape = shape_of(model.config.to_dict())
+    assert shape is not None
+    plan = LoadPlan("cuda", 1, quantization, "bfloat16")
+    estimate = footprint(shape, None, plan).weights_bytes
+    # A small layer has fewer blocks than one of the scales of scales is for.
+    assert estimate == pytest.approx(_stored(model), rel=0.01)
+
+
+def _stored(model: Any) -> int:
+    """Return the bytes of all that a model keeps, each once."""
+    tensors = list(model.parameters())
+    for parameter in model.parameters():
+        state = getattr(parameter, "quant_state", None)
+        if state is not None:
+            fine = () if state.state2 is None else (state.state2.absmax,)
+            tensors += [state.absmax, *fine]
+    return sum(one.nbytes for one in tensors)
 
 
 @pytest.mark.parametrize(("device", "size"), [("cpu", 4), ("cuda", 2)])
@@ -198,8 +238,10 @@ def test_experts_are_not_quantised() -> None:
     sparse = dataclasses.replace(SHAPE, experts=4)
     plan = dataclasses.replace(CUDA, quantization="4bit")
     added = footprint(sparse, None, plan).weights_bytes - footprint(SHAPE, None, plan).weights_bytes
-    dense = SHAPE.layers * 3 * SHAPE.hidden * SHAPE.intermediate
-    assert added == pytest.approx(2 * sparse.expert_parameters - dense * NF4_BYTES, abs=1)
+    matrix = SHAPE.layers * SHAPE.hidden * SHAPE.intermediate
+    attention = SHAPE.joined_parameters - 2 * matrix  # of a mixture nothing is joined
+    dense_bytes = (2 * matrix + attention) * NF4_JOINED_BYTES + (matrix - attention) * NF4_BYTES
+    assert added == pytest.approx(2 * sparse.expert_parameters - dense_bytes, abs=1)
 
 
 def test_model_of_unknown_shape() -> None:
