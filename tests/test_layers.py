@@ -64,7 +64,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
-    "models.step_time_store": (("json_file", "paths"), ()),
+    "models.step_time_store": (("json_file", "paths", "decoding.experience"), ()),
     "models.base_choices": (("json_file", "paths"), ()),
     "models.hub": (
         ("errors", "printable", "quantities", "models.base_choices"),

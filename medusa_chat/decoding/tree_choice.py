@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
+from medusa_chat.decoding.automatic_tree import AutomaticTree, TreeKind
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
+from medusa_chat.decoding.experience import Experience
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, named_paths
+from medusa_chat.decoding.searched_trees import SearchedTrees
 from medusa_chat.decoding.stats import AUTO
-from medusa_chat.decoding.step_times import StepTimes
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.errors import UsageError
 from medusa_chat.settings import DecodeSettings
@@ -41,6 +43,11 @@ class ChosenTree:
         return f"{self.name}, {size} node{'' if size == 1 else 's'}"
 
 
+def most_nodes(device: torch.device) -> int:
+    """Return how large the automatic tree may become."""
+    return _MOST_GPU_NODES if device.type == "cuda" else _MOST_CPU_NODES
+
+
 _GROWN = (AUTO, "dynamic", "chain", "root")
 """Trees that are made for the model; any other name is a preset's or a file's."""
 
@@ -58,13 +65,13 @@ def choose_tree(
     vocabulary: int,
     device: torch.device,
     checks_trees: bool = False,
-    times: StepTimes | None = None,
+    experience: Experience | None = None,
 ) -> ChosenTree:
     """Return the tree that ``settings`` ask for; the root alone when Medusa is off.
 
     A model without heads whose forward ``checks_trees`` drafts from the conversation, if settings
-    let it. ``times`` are those of its steps, by which ``auto`` sizes its trees. Raises UsageError
-    for a tree that is not one, or that is deeper than the heads go.
+    let it. ``experience`` is what ``auto`` begins with. Raises UsageError for a tree that is not
+    one, or that is deeper than the heads go.
     """
     name, size = settings.tree, settings.tree_size
     grown = name in (AUTO, "dynamic")
@@ -85,9 +92,11 @@ def choose_tree(
 
             # A relaxed acceptance's text depends on the tree, which therefore stays the same.
             if name == AUTO and size is None and settings.acceptance == "exact":
-                most = _MOST_GPU_NODES if device.type == "cuda" else _MOST_CPU_NODES
-                known = StepTimes() if times is None else times
-                return ChosenTree(AUTO, AdaptiveTree(known, most, depth_for(most, heads), mixed))
+                most = most_nodes(device)
+                known = experience or Experience()
+                new = TreeKind(known.grown, most, depth_for(most, heads), mixed)
+                old = _searched(known, most, heads, vocabulary, device)
+                return ChosenTree(AUTO, AutomaticTree(new, old, known.paths if old else []))
             return ChosenTree("dynamic", mixed(nodes))
         depth = min(heads, _DYNAMIC_DEPTH, nodes - 1)
         guesses = min(_DYNAMIC_GUESSES, vocabulary)
@@ -108,3 +117,18 @@ def choose_tree(
             f"{vocabulary - 1}."
         )
     return ChosenTree(name, fixed)
+
+
+def _searched(
+    known: Experience, most: int, heads: int, vocabulary: int, device: torch.device
+) -> TreeKind | None:
+    """Return the trees of an earlier search, if they are known to pay and fit the model."""
+    paths = known.paths[: most - 1]
+    if not paths or max(map(max, paths)) >= vocabulary:
+        return None
+    try:
+        trees = SearchedTrees(paths, device)
+    except UsageError:  # the file in which they were kept is damaged
+        return None
+    kind = TreeKind(known.searched, trees.size, trees.depth, trees.shape, trees.places)
+    return None if trees.depth > heads or kind.times.missing(kind.sizes) else kind

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from medusa_chat.decoding.acceptance import Typical
-from medusa_chat.decoding.adaptive_tree import AdaptiveTree
+from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.decoding.decoder import Decoding, Emission, Request
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Mode
-from medusa_chat.decoding.step_times import StepTimes
 from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
 from medusa_chat.engine.protocol import ChatMessage, Loaded
 from medusa_chat.engine.setup import setup_of
@@ -100,7 +99,8 @@ class Engine:
         """Return the tree of replies with ``settings``. Raises UsageError if the model has none."""
         # Made once for many replies: a large dynamic tree takes longer to prepare than a step, and
         # what its steps took is known then, also where replies take turns with other settings.
-        if settings not in self._trees:
+        key = _of_the_tree(settings)
+        if key not in self._trees:
             model, forward = self.model, self.model.decoder.forward
             self.keep_times()
             while len(self._trees) >= _KEPT_TREES:
@@ -112,10 +112,10 @@ class Engine:
                 vocabulary=forward.vocabulary,
                 device=forward.device,
                 checks_trees=model.plain_reason is None,
-                times=StepTimes(step_time_store.recall(setup)),
+                experience=step_time_store.recall(setup),
             )
-            self._trees[settings] = tree, setup
-        return self._trees[settings][0]
+            self._trees[key] = tree, setup
+        return self._trees[key][0]
 
     def answer(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> Answer:
         """Prepare the reply to a conversation; with ``settings.raw``, to its one text.
@@ -154,15 +154,15 @@ class Engine:
         """Empty the cache, so that the next prompt starts like the first."""
         self.model.decoder.forget()
         for tree, _ in self._trees.values():
-            if isinstance(tree.shape, AdaptiveTree):
+            if isinstance(tree.shape, AutomaticTree):
                 tree.shape.forget()
 
     def keep_times(self) -> None:
-        """Keep what steps took, for the replies of another time."""
+        """Keep what steps took and what was accepted, for the replies of another time."""
         for tree, setup in self._trees.values():
-            if isinstance(tree.shape, AdaptiveTree):
+            if isinstance(tree.shape, AutomaticTree):
                 with contextlib.suppress(OSError):  # it will be measured again
-                    step_time_store.keep(setup, tree.shape.times.measured)
+                    step_time_store.keep(setup, tree.shape.experience())
 
     def encode(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
         """Return the token ids that ``answer`` begins from. Raises UsageError as it does."""
@@ -182,6 +182,19 @@ class Engine:
         if settings.system and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": settings.system})
         return chat_format.encode(turns)
+
+
+def _of_the_tree(settings: DecodeSettings) -> DecodeSettings:
+    """Return ``settings`` with all that does not matter for the tree as it is by default."""
+    return DecodeSettings(
+        medusa=settings.medusa,
+        tree=settings.tree,
+        tree_size=settings.tree_size,
+        draft=settings.draft,
+        acceptance=settings.acceptance,
+        # What steps take is another thing where noise is drawn.
+        temperature=0.0 if settings.temperature == 0 else 1.0,
+    )
 
 
 def _check_tokens(prompt: list[int], vocabulary: int) -> None:

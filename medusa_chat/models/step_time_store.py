@@ -1,15 +1,17 @@
-"""What steps took with each model, kept from one run to the next. Standard library only.
+"""What steps took and what was accepted of them, kept from one run to the next.
 
 One small file of the data folder. What is unreadable in it counts as not measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from medusa_chat import json_file, paths
+from medusa_chat.decoding.experience import Acceptance, Experience, KindExperience
 
 _FILE = "step_times.json"
 _MOST_ENTRIES = 100
@@ -36,31 +38,78 @@ class Setup:
         return " | ".join(astuple(self))
 
 
-def keep(setup: Setup, seconds: Mapping[int, float]) -> None:
-    """Keep T(n) by n for ``setup``, in place of what was kept. Raises OSError."""
+def keep(setup: Setup, experience: Experience) -> None:
+    """Keep ``experience`` of ``setup``, in place of what was kept. Raises OSError."""
     kept = _read()
     kept.pop(setup.key, None)
-    kept[setup.key] = {str(size): value for size, value in seconds.items()}
+    kept[setup.key] = {
+        "grown": _written(experience.grown),
+        "searched": _written(experience.searched),
+        "paths": experience.paths,
+    }
     latest = dict(list(kept.items())[-_MOST_ENTRIES:])
     json_file.write(_file(), latest)
 
 
-def recall(setup: Setup) -> dict[int, float]:
-    """Return T(n) by n as it was kept for ``setup``; empty without."""
-    found = _read().get(setup.key, {})
-    return {int(size): seconds for size, seconds in found.items()}
+def recall(setup: Setup) -> Experience:
+    """Return what was kept for ``setup``; nothing where there is none."""
+    found = _read().get(setup.key)
+    if not isinstance(found, dict):
+        return Experience()
+    if "grown" not in found:  # as versions before acceptance was kept wrote it
+        return Experience(KindExperience(_seconds(found)))
+    grown, paths = _kind(found["grown"]), found.get("paths")
+    if not _are_paths(paths):
+        return Experience(grown)
+    return Experience(grown, _kind(found.get("searched")), paths)
 
 
-def _read() -> dict[str, dict[str, float]]:
+def _written(kind: KindExperience) -> dict[str, Any]:
+    return {
+        "seconds": {str(size): seconds for size, seconds in kind.seconds.items()},
+        "accepted": {str(size): astuple(one) for size, one in kind.accepted.items()},
+    }
+
+
+def _read() -> dict[str, Any]:
     loaded = json_file.read(_file())
-    entries = loaded.items() if isinstance(loaded, dict) else ()
-    return {key: times for key, times in entries if _are_times(times)}
+    return loaded if isinstance(loaded, dict) else {}
 
 
-def _are_times(times: object) -> bool:
-    return isinstance(times, dict) and all(
-        size.isdecimal() and type(seconds) is float and seconds > 0
-        for size, seconds in times.items()
+def _kind(found: object) -> KindExperience:
+    if not isinstance(found, dict):
+        return KindExperience()
+    accepted = found.get("accepted")
+    return KindExperience(
+        _seconds(found.get("seconds")),
+        {
+            int(size): Acceptance(float(pair[0]), pair[1])
+            for size, pair in (accepted if isinstance(accepted, dict) else {}).items()
+            if size.isdecimal() and _is_acceptance(pair)
+        },
+    )
+
+
+def _seconds(found: object) -> dict[int, float]:
+    return {
+        int(size): seconds
+        for size, seconds in (found if isinstance(found, dict) else {}).items()
+        if size.isdecimal() and type(seconds) is float and 0 < seconds < math.inf
+    }
+
+
+def _is_acceptance(pair: object) -> bool:
+    match pair:
+        case [int() | float() as tokens, int() as steps]:
+            return 1 <= tokens < math.inf and steps >= 1
+        case _:
+            return False
+
+
+def _are_paths(found: object) -> TypeGuard[list[list[int]]]:
+    return isinstance(found, list) and all(
+        isinstance(path, list) and path and all(type(rank) is int and rank >= 0 for rank in path)
+        for path in found
     )
 
 

@@ -1,0 +1,148 @@
+"""The automatic tree: of the kind and the size that give most tokens a second, chosen as it goes.
+
+One kind is grown anew at each step. The trees of a search, where one was made, are another: they
+are right less often, but cost less to lay out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
+from medusa_chat.decoding.beliefs import Beliefs
+from medusa_chat.decoding.experience import Experience, KindExperience
+from medusa_chat.decoding.presets import PathList
+from medusa_chat.decoding.step_times import SIZES, StepTimes
+from medusa_chat.decoding.tree_sizer import TreeSizer
+
+_STEPS_OF_A_KIND = 8
+"""Between two looks at which kind is the faster one."""
+_WORTH = 1.02
+"""By so much the other kind must be better: below, it is noise."""
+
+
+class TreeKind:
+    """Trees of one kind, one of each size up to ``largest``, and what is known of them.
+
+    ``shape_of`` makes the shape of a size, and ``places_of`` gives the nodes of a step of a size
+    their places in the order in which the tree grew; without it they are numbered so.
+    """
+
+    def __init__(
+        self,
+        experience: KindExperience,
+        largest: int,
+        depth: int,
+        shape_of: Callable[[int], StepShape],
+        places_of: Callable[[int, Sequence[int]], Sequence[int]] | None = None,
+    ) -> None:
+        self.sizes = tuple(size for size in SIZES if size <= largest)
+        self.depth = depth
+        self.times = StepTimes(experience.seconds)
+        self._stored = experience.accepted
+        self._kept = self._stored
+        self._shape_of = shape_of
+        self._places_of = places_of
+        self._shapes: dict[int, StepShape] = {}
+        self._warm: set[int] = set()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with what was known of acceptance when the kind was made."""
+        self.beliefs = Beliefs(self._kept)
+        self._sizer = self._sized(Beliefs(self._stored))
+
+    def experience(self) -> KindExperience:
+        """Return what is known by now, for another time; it outlives ``forget``, too."""
+        self._kept = self.beliefs.known
+        return KindExperience(self.times.measured, self._kept)
+
+    def times_measured(self) -> None:
+        """Take note that ``times`` were measured outside of replies: none need be tried in one."""
+        self._sizer = TreeSizer(self.times, self.sizes[-1], self.depth, self._sizer.accepted)
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second of its best size, as far as is known."""
+        pairs = zip(self.sizes, self._sizer.accepted, strict=True)
+        return max(accepted / (self.times.of(size) or float("inf")) for size, accepted in pairs)
+
+    def shape(self, size: int) -> StepShape:
+        """Return the shape of ``size`` nodes, made once."""
+        shape = self._shapes.get(size)
+        if shape is None:
+            shape = self._shapes[size] = self._shape_of(size)
+        return shape
+
+    def next_shape(self) -> StepShape:
+        """Return the shape of the next step, if that is to be of this kind."""
+        return self.shape(self._sizer.next_size())
+
+    def observe(self, size: int, accepted: Sequence[int], seconds: float) -> None:
+        """Count a step of this kind."""
+        # The first step of a size makes room, or a graph: it says nothing of those to come.
+        is_warm = size in self._warm
+        self._warm.add(size)
+        places = accepted[1:]
+        if self._places_of is not None and places:
+            places = self._places_of(size, places)
+        if size > 1:
+            self.beliefs.add(size, places)
+        self._sizer.observe(size, places, seconds if is_warm else None)
+
+    def _sized(self, beliefs: Beliefs) -> TreeSizer:
+        guessing = TreeSizer(self.times, self.sizes[-1], self.depth)
+        believed = beliefs.believed(self.sizes, guessing.accepted)
+        return TreeSizer(self.times, self.sizes[-1], self.depth, believed)
+
+
+class AutomaticTree(AdaptiveTree):
+    """Gives each step its shape. What was accepted is remembered from reply to reply."""
+
+    def __init__(
+        self, grown: TreeKind, searched: TreeKind | None = None, paths: PathList | None = None
+    ) -> None:
+        """Choose among ``grown`` trees, and the ``searched`` ones of ``paths`` where there are."""
+        self.grown = grown
+        self.searched = searched
+        """None where no search has shown them faster."""
+        self.paths = paths or []
+        self.kinds = (grown,) if searched is None else (grown, searched)
+        self.size = grown.sizes[-1]
+        self.depth = grown.depth
+        self._kind = max(self.kinds, key=_rate)
+        self._until_look = _STEPS_OF_A_KIND
+
+    def forget(self) -> None:
+        """Begin with nothing known of the text, as a measured run does; times stay known.
+
+        What was accepted since ``TreeKind.experience`` was last asked for is not remembered.
+        """
+        for kind in self.kinds:
+            kind.forget()
+        self._kind = max(self.kinds, key=_rate)
+
+    def experience(self) -> Experience:
+        """Return what is known by now, for another time; it outlives ``forget``, too."""
+        searched = KindExperience() if self.searched is None else self.searched.experience()
+        return Experience(self.grown.experience(), searched, self.paths)
+
+    def next_shape(self) -> StepShape:
+        """Return the shape of the next step."""
+        return self._kind.next_shape()
+
+    def observe(self, shape: StepShape, accepted: Sequence[int], seconds: float) -> None:
+        """Count a step: the ``accepted`` nodes, the root's among them, and what it took."""
+        self._kind.observe(shape.size, accepted, seconds)
+        if len(self.kinds) == 1:
+            return
+        self._until_look -= 1
+        if self._until_look == 0:
+            self._until_look = _STEPS_OF_A_KIND
+            best = max(self.kinds, key=_rate)
+            if best.rate > self._kind.rate * _WORTH:
+                self._kind = best
+
+
+def _rate(kind: TreeKind) -> float:
+    return kind.rate
