@@ -32,6 +32,7 @@ from medusa_chat.engine.protocol import (
     encode,
 )
 from medusa_chat.errors import ContextFullError, MedusaChatError
+from medusa_chat.settings import DecodeSettings
 
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Engine
@@ -48,6 +49,7 @@ class Server:
         self._events = events
         self._queue: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        self._measures = True
 
     def serve(self) -> None:
         """Serve until stdin ends; then the process exits at once, whatever it was doing."""
@@ -57,11 +59,13 @@ class Server:
 
         engine = Engine()
         while True:
-            request = self._queue.get()
+            request = self._next(engine)
             reply_id = request.reply_id if isinstance(request, Generate) else None
             try:
                 if isinstance(request, Load):
                     self._send(engine.load(request.settings, self._tell))
+                    # As most replies are decoded: what its steps take is measured until the first.
+                    engine.choose_tree(DecodeSettings())
                 else:
                     self._reply(engine, request)
             except MedusaChatError as error:
@@ -71,6 +75,21 @@ class Server:
             except Exception as error:  # noqa: BLE001  # whatever it is, the chat goes on
                 traceback.print_exc()
                 self._send(Failed(reply_id, _unexpected(error)))
+
+    def _next(self, engine: Engine) -> Load | Generate:
+        """Return the next request; until there is one, measure what steps take."""
+        measuring = engine.measure_times()
+        try:
+            while self._measures and self._queue.empty():
+                next(measuring)
+        except StopIteration:
+            pass
+        except Exception:  # noqa: BLE001  # nobody has asked for it, so nobody is told
+            traceback.print_exc()
+            self._measures = False
+        finally:
+            measuring.close()
+        return self._queue.get()
 
     def _read(self) -> None:
         try:
@@ -97,6 +116,8 @@ class Server:
         self._send(Loading(stage, fraction))
 
     def _reply(self, engine: Engine, request: Generate) -> None:
+        from medusa_chat.decoding.launches import launches
+
         reply_id = request.reply_id
         answer = engine.answer(request.messages, request.settings)
         decoding = answer.decoding
@@ -108,6 +129,7 @@ class Server:
                 tree=answer.tree.words,
                 prompt_tokens=decoding.figures.prompt_tokens,
                 reused_tokens=decoding.reused_tokens,
+                launches=launches(engine.model.decoder.forward),
             )
         )
         pieces: list[Piece] = []

@@ -14,6 +14,7 @@ from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Mode
 from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
+from medusa_chat.engine.idle import measure_times
 from medusa_chat.engine.protocol import ChatMessage, Loaded
 from medusa_chat.engine.setup import setup_of
 from medusa_chat.errors import EngineError, UsageError
@@ -53,6 +54,7 @@ class Answer:
 
 
 _KEPT_TREES = 8
+_IDLE_TEXT = "The sea is large and deep, and"
 
 
 class Engine:
@@ -163,6 +165,23 @@ class Engine:
             if isinstance(tree.shape, AutomaticTree):
                 with contextlib.suppress(OSError):  # it will be measured again
                     step_time_store.keep(setup, tree.shape.experience())
+
+    def measure_times(self) -> Iterator[None]:
+        """Measure what steps of the automatic trees in use take, where that was never measured.
+
+        Yields after each step of it. To be closed when there is something else to do; what replies
+        go on from, the cache and all that was learnt, is the same afterwards.
+        """
+        for settings, (tree, _) in tuple(self._trees.items()):
+            if not isinstance(tree.shape, AutomaticTree):
+                continue
+            model, kind = self.model, tree.shape.grown
+            if kind.times.missing(kind.sizes):
+                prompt = model.format.encode_raw(_IDLE_TEXT)
+                yield from measure_times(
+                    model.decoder, kind, prompt, Sampling(settings.temperature)
+                )
+                self.keep_times()
 
     def encode(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:
         """Return the token ids that ``answer`` begins from. Raises UsageError as it does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from command_line import environment
@@ -230,6 +232,23 @@ def test_end_of_input_while_loading() -> None:
         client.send(Load(ModelSettings(HEADS)))
         client.requests.close()
         assert ended(client) < 10
+
+
+def test_what_steps_take_is_measured_after_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDUSA_CHAT_HOME", str(tmp_path))
+    file = tmp_path / "step_times.json"
+    with serving() as client:
+        client.send(Load(ModelSettings(HEADS)))
+        assert isinstance(client.until_the_end()[-1], Loaded)
+        while not file.exists():  # the watchdog ends it
+            assert client.process.poll() is None
+            time.sleep(0.05)
+        client.ask(1, "Hello", DecodeSettings(max_new_tokens=8))
+        assert isinstance(client.until_the_end()[-1], Finished)
+    (experience,) = json.loads(file.read_text("utf-8")).values()
+    assert len(experience["grown"]["seconds"]) == 7
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""Something else decoded in between: replies go on as if nothing had been."""
+
+from __future__ import annotations
+
+import pytest
+from golden_data import head_logits, read, tiny_llama, tiny_llama_heads
+
+from medusa_chat.decoding.interlude import interlude
+
+from .driving import GREEDY, SHAPES, decoder_for, reply
+
+PROMPT: list[int] = read("medusa/gen/tiny-llama.json")["items"][0]["prompt_ids"]
+
+
+def test_the_next_reply_is_the_same() -> None:
+    decoder = decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama()))
+    shape = SHAPES["dynamic-8"]
+    reply(decoder, PROMPT, shape, sampling=GREEDY, tokens=20)
+    behind, history = list(decoder.cached), decoder.history
+    with interlude(decoder):
+        reply(decoder, [*behind, 5, 6, 7], shape, sampling=GREEDY, tokens=20)
+        assert len(decoder.cached) > len(behind) + 3
+    assert decoder.cached == behind
+    assert decoder.forward.length == len(behind)
+    assert decoder.history is history
+    after = reply(decoder, [*behind, 9], shape, sampling=GREEDY, tokens=20)
+    assert after.reused_tokens == len(behind)
+    fresh = decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama()))
+    expected = reply(fresh, [*behind, 9], shape, sampling=GREEDY, tokens=20)
+    assert after.output.token_ids == expected.output.token_ids
+
+
+def test_an_error_leaves_no_trace_either() -> None:
+    decoder = decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama()))
+    with pytest.raises(KeyError), interlude(decoder):
+        reply(decoder, PROMPT, SHAPES["dynamic-8"], sampling=GREEDY, tokens=5)
+        raise KeyError
+    assert (decoder.cached, decoder.forward.length) == ([], 0)
