@@ -5,7 +5,7 @@ Whole steps, by the decoder itself, behind what it has cached; afterwards all of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from medusa_chat.decoding.automatic_tree import TreeKind
 from medusa_chat.decoding.decoder import Decoder, Request
@@ -21,7 +21,7 @@ _REPLY_TOKENS = 64
 
 def measure_times(
     decoder: Decoder, kind: TreeKind, prompt: Sequence[int], sampling: Sampling
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """Measure the sizes of ``kind`` that were never timed, in replies to ``prompt`` to nobody.
 
     Yields after each step; whoever closes it early keeps what was measured until then.

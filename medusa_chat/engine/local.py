@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from medusa_chat.decoding.acceptance import Typical
@@ -166,7 +166,7 @@ class Engine:
                 with contextlib.suppress(OSError):  # it will be measured again
                     step_time_store.keep(setup, tree.shape.experience())
 
-    def measure_times(self) -> Iterator[None]:
+    def measure_times(self) -> Generator[None, None, None]:
         """Measure what steps of the automatic trees in use take, where that was never measured.
 
         Yields after each step of it. To be closed when there is something else to do; what replies

@@ -18,12 +18,12 @@ def test_the_next_reply_is_the_same() -> None:
     reply(decoder, PROMPT, shape, sampling=GREEDY, tokens=20)
     behind, history = list(decoder.cached), decoder.history
     with interlude(decoder):
-        reply(decoder, [*behind, 5, 6, 7], shape, sampling=GREEDY, tokens=20)
+        reply(decoder, [*behind, 5, 6, 7], shape, sampling=GREEDY, tokens=20, reuse=True)
         assert len(decoder.cached) > len(behind) + 3
     assert decoder.cached == behind
     assert decoder.forward.length == len(behind)
     assert decoder.history is history
-    after = reply(decoder, [*behind, 9], shape, sampling=GREEDY, tokens=20)
+    after = reply(decoder, [*behind, 9], shape, sampling=GREEDY, tokens=20, reuse=True)
     assert after.reused_tokens == len(behind)
     fresh = decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama()))
     expected = reply(fresh, [*behind, 9], shape, sampling=GREEDY, tokens=20)
@@ -32,7 +32,12 @@ def test_the_next_reply_is_the_same() -> None:
 
 def test_an_error_leaves_no_trace_either() -> None:
     decoder = decoder_for(tiny_llama(), head_logits(tiny_llama_heads(), tiny_llama()))
-    with pytest.raises(KeyError), interlude(decoder):
-        reply(decoder, PROMPT, SHAPES["dynamic-8"], sampling=GREEDY, tokens=5)
-        raise KeyError
+
+    def interrupted() -> None:
+        with interlude(decoder):
+            reply(decoder, PROMPT, SHAPES["dynamic-8"], sampling=GREEDY, tokens=5)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
     assert (decoder.cached, decoder.forward.length) == ([], 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -128,7 +128,7 @@ class Slow:
         self.steps = 0
         self.closed = False
 
-    def measure_times(self) -> Iterator[None]:
+    def measure_times(self) -> Generator[None, None, None]:
         try:
             while True:
                 self.steps += 1
@@ -158,7 +158,7 @@ def test_one_that_fails_is_told_to_the_log_and_not_tried_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Failing(Slow):
-        def measure_times(self) -> Iterator[None]:
+        def measure_times(self) -> Generator[None, None, None]:
             yield
             self.steps += 1
             self.server._queue.put(Generate(1, (QUESTION,), AUTO))
