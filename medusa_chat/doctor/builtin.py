@@ -65,6 +65,8 @@ def findings(facts: BuiltinFacts | NoAnswer) -> Iterator[Finding]:
         f"loads in {facts.load_seconds:.1f} s on {facts.device}, {facts.tokens} tokens in "
         f"{facts.steps} steps of {step * 1000:.1f} ms"
     )
+    if facts.launches:
+        value += f" ({facts.launches})"
     if facts.plain_reason:
         yield Finding(name, "warning", f"{value}, without Medusa: {facts.plain_reason}", _AGAIN)
     elif step > _SLOW_STEP_SECONDS:

@@ -76,6 +76,8 @@ class BuiltinFacts:
     """Of the steps, without the prompt's."""
     plain_reason: str | None
     """Why Medusa is off; None when it is on."""
+    launches: str | None = None
+    """How steps are run, where there is more than one way."""
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> Self:

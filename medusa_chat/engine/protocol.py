@@ -102,6 +102,8 @@ class Started:
     """The tree in words, as ``dynamic, 8 nodes``."""
     prompt_tokens: int
     reused_tokens: int
+    launches: str | None = None
+    """How steps are run, as ``CUDA graphs`` or ``eager: why``; None where that goes unsaid."""
 
 
 @dataclass(frozen=True, slots=True)

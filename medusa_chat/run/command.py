@@ -59,6 +59,7 @@ def run(
     """
     # Spinning threads on a busy machine turn a step of 12 ms into half a second.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from medusa_chat.decoding.launches import launches
     from medusa_chat.decoding.tree_choice import check_tree
     from medusa_chat.engine.local import Engine
 
@@ -91,9 +92,13 @@ def run(
             engine.forget()
             answer = engine.answer(prompt.messages, decode)
             text = _stream(answer, interrupt, show=not as_json)
+            # Known at the end: a capture may fail at any step.
+            how = launches(engine.model.decoder.forward)
+            if not as_json:
+                _tell(_summary(answer, how))
             engine.keep_times()
             if as_json:
-                print(json.dumps(_record(prompt, answer, text, decode, loaded)), flush=True)
+                print(json.dumps(_record(prompt, answer, text, decode, loaded, how)), flush=True)
         except MedusaChatError as error:
             if not many:
                 raise
@@ -119,15 +124,25 @@ def _stream(answer: Answer, interrupt: Interrupt, *, show: bool) -> str:
     if show:
         sys.stdout.write("\n")
         sys.stdout.flush()
-        figures, mode = answer.decoding.figures, answer.mode
-        tree = figures.tree_words(answer.tree.words)
-        words = f"Medusa on · {tree}" if mode == "medusa" else "Medusa off"
-        _tell(f"{figures.line()} · {words} · {answer.decoding.output.stop_reason}")
     return text
 
 
+def _summary(answer: Answer, how: str | None) -> str:
+    """Return the figures of an answer in one line; ``how`` its steps were run, where it matters."""
+    figures = answer.decoding.figures
+    tree = figures.tree_words(answer.tree.words)
+    words = f"Medusa on · {tree}" if answer.mode == "medusa" else "Medusa off"
+    parts = [figures.line(), words, how, answer.decoding.output.stop_reason]
+    return " · ".join(part for part in parts if part)
+
+
 def _record(
-    prompt: Prompt, answer: Answer, text: str, decode: DecodeSettings, loaded: Loaded
+    prompt: Prompt,
+    answer: Answer,
+    text: str,
+    decode: DecodeSettings,
+    loaded: Loaded,
+    how: str | None,
 ) -> dict[str, object]:
     figures, output = answer.decoding.figures, answer.decoding.output
     return {
@@ -153,6 +168,7 @@ def _record(
         "model": loaded.model,
         "dtype": loaded.dtype,
         "device": loaded.device,
+        "steps_run": how,
     }
 
 

@@ -24,6 +24,8 @@ class Readings:
     seed: int | None = None
     context_limit: int | None = None
     speed_up: float | None = None
+    launches: str | None = None
+    """How steps are run, where there is more than one way."""
 
 
 class Meter:
@@ -63,4 +65,5 @@ class Meter:
             seed=started.seed if started else None,
             context_limit=context_limit,
             speed_up=speed_up,
+            launches=started.launches if started else None,
         )

@@ -24,7 +24,7 @@ LONG = 'def read(self, size=-1):\n    """Read'
 FIELDS = (
     *("id", "text", "prompt_tokens", "token_ids", "bursts", "accepted_per_step", "steps"),
     *("tokens_per_second", "prefill_seconds", "decode_seconds", "stop_reason", "mode", "tree"),
-    *("draft", "acceptance", "temperature", "seed", "model", "dtype", "device"),
+    *("draft", "acceptance", "temperature", "seed", "model", "dtype", "device", "steps_run"),
 )
 
 

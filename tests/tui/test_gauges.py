@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from medusa_chat.decoding.stats import Figures
@@ -39,6 +41,18 @@ def test_the_gauges_show_what_was_measured() -> None:
     assert shown["Tree"] == "dynamic, 8 nodes"
     assert shown["Seed"] == "42"
     assert "▂▁▃▇█" in panel(READINGS).plain
+
+
+def test_how_steps_are_run_is_said_where_it_matters() -> None:
+    assert "Steps" not in rows(READINGS)
+    assert rows(dataclasses.replace(READINGS, launches="CUDA graphs"))["Steps"] == "CUDA graphs"
+    why = "eager: a capture failed (operation not permitted when stream is capturing)"
+    lines = panel(dataclasses.replace(READINGS, launches=why)).plain.split("\n")
+    found = next(index for index, row in enumerate(lines) if row.startswith("Steps"))
+    assert lines[found].split() == ["Steps", "eager"]
+    reason = " ".join(row.strip() for row in lines[found + 1 :])
+    assert reason == "a capture failed (operation not permitted when stream is capturing)"
+    assert max(map(len, lines)) <= WIDTH
 
 
 def test_half_a_context_is_half_a_bar() -> None:

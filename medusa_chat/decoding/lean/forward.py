@@ -81,6 +81,14 @@ class LeanForward:
             self._graphs = StepGraphs(self._run_windowed)
 
     @property
+    def eager_reason(self) -> str | None:
+        """Why steps are run one operation after the other; None where they are CUDA graphs."""
+        if self._graphs is None:
+            return self.graph_obstacle
+        failure = self._graphs.failure
+        return None if failure is None else f"a capture failed ({failure})"
+
+    @property
     def graphs_in_use(self) -> bool:
         """Whether steps are replayed from CUDA graphs."""
         return self._graphs is not None and self._graphs.failure is None

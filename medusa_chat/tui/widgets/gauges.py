@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
@@ -20,6 +21,7 @@ WIDTH = 26
 
 DASH = "—"
 HISTOGRAM_ROWS = 5
+_REASON_ROWS = 4
 
 _BARS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -54,6 +56,7 @@ def panel(readings: Readings) -> Content:
         _row("Mode", _MODES[readings.mode] if readings.mode else DASH),
         _row("Tree", figures.tree_words(readings.tree) if readings.tree else DASH),
         _row("Seed", DASH if readings.seed is None else str(readings.seed)),
+        *_launches(readings.launches),
     ]
     return Content("\n").join(Content.assemble(*row) for row in rows)
 
@@ -67,6 +70,15 @@ def line(readings: Readings) -> Content:
         f"context {_context(readings)}",
     )
     return Content(" · ".join(parts))
+
+
+def _launches(words: str | None) -> list[list[Part]]:
+    """Return how steps are run, and below it why not faster."""
+    if words is None:
+        return []
+    how, _, reason = words.partition(": ")
+    lines = textwrap.wrap(reason, WIDTH - 2, max_lines=_REASON_ROWS, placeholder="…")
+    return [_row("Steps", how), *([(f"  {line}", "")] for line in lines)]
 
 
 def _row(label: str, value: str) -> list[Part]:
