@@ -31,6 +31,19 @@ class Accepted:
     next_token: int
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The outcome of a step as it lies on the device.
+
+    ``path`` [D + 1] are the accepted nodes from the root down, ``count`` [1] of them, then zeros;
+    ``follow`` [D + 1] is the token after each, that of the last being the next root.
+    """
+
+    path: Tensor
+    follow: Tensor
+    count: Tensor
+
+
 def accept_exact(
     parents: Sequence[int], tokens: Sequence[int], choose: Callable[[int], int]
 ) -> Accepted:
@@ -46,6 +59,27 @@ def accept_exact(
         if child is None:
             return Accepted(nodes, chosen)
         nodes.append(child)
+
+
+def walk_exact(draft: Draft, choices: Tensor) -> Walk:
+    """Return what ``accept_exact`` does for the model's ``choices`` [N], for a CUDA graph to hold.
+
+    Siblings have different tokens, so the nodes on whose path all are right are one path.
+    """
+    tree = draft.tree
+    wrong = choices.index_select(0, tree.parents) != draft.tokens
+    wrong[:1] = False  # the root is certain
+    depths = tree.depths.masked_fill((tree.mask & wrong).any(1), -1)
+    path, count, _ = _path_to(depths.argmax(0, keepdim=True), tree)
+    return Walk(path, choices.index_select(0, path), count)
+
+
+def _path_to(node: Tensor, tree: Tree) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the path [D + 1] to ``node`` [1], the number [1] of its nodes, and all depths."""
+    levels = torch.arange(tree.max_depth + 1, device=node.device)
+    numbers = torch.arange(tree.size, device=node.device)
+    on_path = tree.mask.index_select(0, node) & (tree.depths == levels[:, None])
+    return (on_path * numbers).sum(1), tree.depths.index_select(0, node) + 1, levels
 
 
 def _child(parents: Sequence[int], tokens: Sequence[int], parent: int, token: int) -> int | None:
@@ -72,6 +106,20 @@ class Typical:
 
         The token after it is the likeliest one, as in the paper and the reference.
         """
+        best = int(self._best(draft, logits))
+        nodes = draft.tree.mask[best].nonzero().squeeze(-1).tolist()
+        return Accepted(nodes, int(logits[best].argmax()))
+
+    def walk(self, draft: Draft, logits: Tensor) -> Walk:
+        """Return what ``accept`` does, by operations that a CUDA graph can hold."""
+        best = self._best(draft, logits)[None]
+        path, count, levels = _path_to(best, draft.tree)
+        follow = draft.tokens.index_select(0, path.roll(-1))
+        next_token = logits.index_select(0, best).argmax(-1)
+        return Walk(path, torch.where(levels + 1 == count, next_token, follow), count)
+
+    def _best(self, draft: Draft, logits: Tensor) -> Tensor:
+        """Return the last node [] of the accepted path."""
         tree = draft.tree
         probs = (logits.float() / self.temperature).softmax(-1)
         of_child = probs[tree.parents].gather(-1, draft.tokens[:, None]).squeeze(-1)
@@ -87,6 +135,4 @@ class Typical:
         log_likelihood[0] = 0.0
         likelihoods = torch.where(tree.mask, log_likelihood, 0.0).sum(-1)
         longest = depths == depths.max()
-        best = int(torch.where(longest, likelihoods, -torch.inf).argmax())
-        nodes = tree.mask[best].nonzero().squeeze(-1).tolist()
-        return Accepted(nodes, int(logits[best].argmax()))
+        return torch.where(longest, likelihoods, -torch.inf).argmax()

@@ -12,7 +12,9 @@ import torch
 from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.drafting import HeadLogits
+from medusa_chat.decoding.graphed_stepping import GraphedStepper, WholeSteps
 from medusa_chat.decoding.history import History
+from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.reply_output import Ending, ReplyOutput
 from medusa_chat.decoding.sampling import Sampling
@@ -67,6 +69,7 @@ class Decoder:
         on_cpu = forward.device.type == "cpu"
         most_tokens = None if on_cpu else forward.context_tokens + 2 * MAX_TREE_SIZE
         self.history = History(forward.vocabulary, forward.device, most_tokens)
+        self._whole_steps: WholeSteps | None = None
 
     def forget(self) -> None:
         """Empty the cache, so that the next prompt is prefilled whole and teaches drafts anew."""
@@ -80,6 +83,16 @@ class Decoder:
         Raises UsageError for an empty prompt and ContextFullError for one that leaves no room.
         """
         return Decoding(self, list(prompt), request, context=prompt[-8:] if raw else ())
+
+    def whole_steps(self) -> WholeSteps | None:
+        """Return the graphs of whole steps; None where there can be none."""
+        forward = self.forward
+        if not isinstance(forward, LeanForward) or forward.whole_step_obstacle is not None:
+            return None
+        steps = self._whole_steps
+        if steps is None or steps.forward is not forward or steps.head_logits != self.head_logits:
+            steps = self._whole_steps = WholeSteps(forward, self.head_logits, self.history)
+        return steps
 
 
 class Decoding:
@@ -104,12 +117,7 @@ class Decoding:
         self._request = request
         self.output = ReplyOutput(request.ending, room, decoder.decode_text, context)
         self.reused_tokens = self._reusable_tokens()
-        self._stepper: Stepper = EagerStepper(
-            forward,
-            decoder.head_logits,
-            Choosing(request.sampling, request.seed, request.typical),
-            decoder.history if self._learns else None,
-        )
+        self._stepper = self._made_stepper()
         self._passes = self._nodes = 0
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
@@ -166,6 +174,16 @@ class Decoding:
                 lengths[length] for length in range(1, max(lengths, default=0) + 1)
             ),
         )
+
+    def _made_stepper(self) -> Stepper:
+        decoder, request, learns = self._decoder, self._request, self._learns
+        choosing = Choosing(request.sampling, request.seed, request.typical)
+        eager = EagerStepper(
+            self._forward, decoder.head_logits, choosing, decoder.history if learns else None
+        )
+        # The penalty knows the text so far, which lies on the host.
+        steps = decoder.whole_steps() if request.sampling.repetition_penalty == 1 else None
+        return eager if steps is None else GraphedStepper(steps, eager, choosing, learns=learns)
 
     def _shape(self) -> StepShape:
         """Return the shape of the next step."""

@@ -7,6 +7,8 @@ same text with any tree or none.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
@@ -21,12 +23,11 @@ class GumbelNoise:
     usable inside a CUDA graph.
     """
 
-    def __init__(self, seed: int, vocabulary: int, device: torch.device) -> None:
+    def __init__(self, seed: int | Tensor, vocabulary: int, device: torch.device) -> None:
+        """Have a seed, or the place [] of its ``key`` on the device, read when rows are made."""
         tokens = torch.arange(vocabulary, device=device)
         self._tokens = (tokens * _GOLDEN_RATIO + _GOLDEN_RATIO) & _LOW_32
-        # Scrambled before a position is mixed in: seeds must not share rows.
-        low = _mix(torch.tensor(seed & _LOW_32, device=device))
-        self._seed = _mix(low ^ (seed >> 32))
+        self._key = key_of(seed) if isinstance(seed, int) else seed
         self._first = 0
         self._kept: Tensor | None = None
 
@@ -50,10 +51,18 @@ class GumbelNoise:
 
     def rows(self, positions: Tensor) -> Tensor:
         """Return the noise [R, V] in float32 of ``positions`` [R], absolute in the sequence."""
-        key = _mix(positions.long() ^ self._seed)
+        key = _mix(positions.long() ^ self._key)
         # Scrambled twice: once more than any token's, so that none of them can cancel it.
         second_key = _mix(_mix(key) ^ _GOLDEN_RATIO)
         return gumbel(_mix(_mix(self._tokens ^ key[:, None]) ^ second_key[:, None]))
+
+
+def key_of(seed: int) -> int:
+    """Return the key of a reply's noise, of 32 bits.
+
+    The seed is scrambled before a position is mixed in: seeds must not share rows.
+    """
+    return _mix(_mix(seed & _LOW_32) ^ (seed >> 32))
 
 
 def gumbel(hashed: Tensor) -> Tensor:
@@ -66,7 +75,10 @@ def gumbel(hashed: Tensor) -> Tensor:
     return uniform.log_().neg_().log_().neg_()
 
 
-def _mix(x: Tensor) -> Tensor:
+_Whole = TypeVar("_Whole", int, Tensor)
+
+
+def _mix(x: _Whole) -> _Whole:
     """Scramble 32-bit integers held in int64 (a bijection of xor-shifts and odd multipliers).
 
     The products overflow 64 bits; their low 32 bits, all that is kept, are right nevertheless.

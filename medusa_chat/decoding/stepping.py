@@ -109,6 +109,10 @@ class EagerStepper:
             self._penalty.add([self._root])
         return self._root
 
+    def resume(self, root: int, hidden: Tensor) -> None:
+        """Go on behind what another stepper has accepted: ``hidden`` [1, H] is the last token's."""
+        self._root, self._hidden, self._position = root, hidden, self._forward.length
+
     def advance(self, shape: StepShape) -> Advance:
         """Run a step over a tree of ``shape``."""
         root, noise = self._root, None

@@ -92,6 +92,19 @@ class LeanCache:
             source = torch.tensor(nodes, device=self.rows.device) + start
             self.rows[:, :, start : self.length] = self.rows.index_select(2, source)
 
+    def move(self, path: Tensor, length: Tensor) -> None:
+        """Move a step's rows of ``path`` [n] next to the ``length`` [1] accepted ones.
+
+        What ``keep`` does, by operations that a CUDA graph can hold; all of the path is moved, how
+        much of it is accepted is for the host to say.
+        """
+        kept = self.rows.index_select(2, path + length)
+        self.rows.index_copy_(2, torch.arange(path.shape[0], device=path.device) + length, kept)
+
+    def accept(self, count: int) -> None:
+        """Take note that ``count`` rows more were accepted on the device."""
+        self.length += count
+
     def truncate(self, length: int) -> None:
         """Forget the rows from ``length`` on."""
         assert 0 <= length <= self.length

@@ -59,13 +59,14 @@ class LeanForward:
         self._embeddings: Tensor = model.get_input_embeddings().weight.detach()
         self._layers = [layer_weights(layer, spare=spare) for layer in model.model.layers]
         self._norm = norm_of(model.model.norm)
-        self._output = _output_product(output, self._embeddings, spare=spare)
+        self.output = _output_product(output, self._embeddings, spare=spare)
+        """The product with the output matrix, which heads may share."""
         rotary = model.model.rotary_emb
         dtype = self._embeddings.dtype
         self._rotary = Rotary(
             rotary.inv_freq.to(self.device), float(rotary.attention_scaling), dtype
         )
-        self._cache = LeanCache(
+        self.cache = LeanCache(
             len(self._layers),
             self._key_heads,
             self._width,
@@ -78,7 +79,11 @@ class LeanForward:
         """Why steps are not CUDA graphs; None where they are."""
         self._graphs: StepGraphs | None = None
         if self.graph_obstacle is None:
-            self._graphs = StepGraphs(self._run_windowed)
+            self._graphs = StepGraphs(self.run_windowed, self.device)
+        self.whole_step_obstacle: str | None = self.graph_obstacle
+        """Why whole steps, drafts and acceptance included, are not one CUDA graph each."""
+        self.moves = 0
+        """How often memory has moved that graphs know the place of."""
 
     @property
     def eager_reason(self) -> str | None:
@@ -90,13 +95,13 @@ class LeanForward:
 
     @property
     def graphs_in_use(self) -> bool:
-        """Whether steps are replayed from CUDA graphs."""
+        """Whether forward passes, at least, are replayed from CUDA graphs."""
         return self._graphs is not None and self._graphs.failure is None
 
     @property
     def length(self) -> int:
         """Accepted tokens in the cache."""
-        return self._cache.length
+        return self.cache.length
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, tree: Tree) -> StepOutput:
@@ -105,54 +110,60 @@ class LeanForward:
         From a CUDA graph the output lies where the next step will put its own.
         """
         self._reserve(tokens.shape[0])
-        output = self._graphs.step(tokens, tree, self._cache) if self._graphs is not None else None
+        output = self._graphs.step(tokens, tree, self.cache) if self._graphs is not None else None
         if output is None:
-            positions = tree.depths + self._cache.length
+            positions = tree.depths + self.cache.length
             output = self._run(tokens, positions, tree.mask, tokens.shape[0])
         return output
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:
         """Run and accept ``tokens`` [n]; the output has a row for each of the last ``rows``."""
-        count, start = tokens.shape[0], self._cache.length
+        count, start = tokens.shape[0], self.cache.length
         positions = torch.arange(start, start + count, device=self.device)
         causal = torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
         self._reserve(count)
         output = self._run(tokens, positions, causal, rows)
-        self._cache.keep(range(count))
+        self.cache.keep(range(count))
         return output
 
     @torch.inference_mode()
     def compact(self, nodes: Sequence[int]) -> None:
         """Move the accepted nodes' keys and values next to the prefix."""
-        self._cache.keep(nodes)
+        self.cache.keep(nodes)
+
+    def prepare(self, count: int) -> int:
+        """Have room for a step of ``count`` nodes; return the window of the cache it runs in."""
+        self._reserve(count)
+        return self.cache.window(count)
 
     def truncate(self, length: int) -> None:
         """Forget all accepted tokens but the first ``length``."""
-        self._cache.truncate(length)
+        self.cache.truncate(length)
 
     def _reserve(self, count: int) -> None:
-        if self._cache.reserve(count):
-            self._rotary.reach(min(self._cache.allotted, self.context_tokens))
+        if self.cache.reserve(count):
+            self.moves += 1
+            self._rotary.reach(min(self.cache.allotted, self.context_tokens))
             if self._graphs is not None:
                 self._graphs.forget()
 
     def _run(self, tokens: Tensor, positions: Tensor, sees: Tensor, rows: int) -> StepOutput:
         """Run ``tokens`` [n] at ``positions`` [n]; ``sees`` [n, n] is who attends to whom."""
-        count, cache = tokens.shape[0], self._cache
+        count, cache = tokens.shape[0], self.cache
         mask = None
         if count > 1:
             mask = mask_of(sees, cache.length, self._group, self._embeddings.dtype)
         return self._layered(tokens, positions, mask, cache.places(count), rows)
 
-    def _run_windowed(self, inputs: StepInputs, window: int) -> StepOutput:
+    def run_windowed(self, inputs: StepInputs, window: int) -> StepOutput:
         """Run a step in ``window`` rows of the cache: shapes alone decide what is computed."""
         count = inputs.tokens.shape[0]
         mask = windowed_mask(
             inputs.sees, inputs.length, window, self._group, self._embeddings.dtype
         )
         rows = torch.arange(count, device=self.device) + inputs.length
-        places = self._cache.windowed_places(rows, window)
+        places = self.cache.windowed_places(rows, window)
         return self._layered(inputs.tokens, inputs.depths + inputs.length, mask, places, count)
 
     def _layered(
@@ -174,7 +185,7 @@ class LeanForward:
             gate, up = layer.gate_up(layer.mlp_norm(x)).chunk(2, -1)
             x += layer.down(functional.silu(gate).mul_(up))
         hidden = self._norm(x[-rows:])
-        return StepOutput(hidden, self._output(hidden).float())
+        return StepOutput(hidden, self.output(hidden).float())
 
 
 def _output_product(output: Any, embeddings: Tensor, *, spare: bool) -> Product:

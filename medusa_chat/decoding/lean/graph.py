@@ -62,9 +62,29 @@ def capture(record: Callable[[], None], pool: Any) -> Callable[[], None]:
             record()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=pool):
+    # What other threads ask of the device, as how full it is, does not disturb the capture.
+    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
         record()
     return graph.replay
+
+
+class SharedPool:
+    """Memory of graphs that never run at the same time."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._on_gpu = device.type == "cuda"
+        self._handle: Any = None
+
+    @property
+    def handle(self) -> Any:
+        """What a capture takes its memory from."""
+        if self._handle is None and self._on_gpu:
+            self._handle = torch.cuda.graph_pool_handle()
+        return self._handle
+
+    def renew(self) -> None:
+        """Begin with no memory: the graphs that had some are gone."""
+        self._handle = None
 
 
 class _StepGraph:
@@ -89,11 +109,11 @@ class StepGraphs:
     fails, ``failure`` says why, and steps are run one operation at a time from then on.
     """
 
-    def __init__(self, run: Callable[[StepInputs, int], StepOutput]) -> None:
+    def __init__(self, run: Callable[[StepInputs, int], StepOutput], device: torch.device) -> None:
         self.failure: str | None = None
         self._run = run
         self._graphs: dict[tuple[int, int], _StepGraph] = {}
-        self._pool: Any = None
+        self._pool = SharedPool(device)
 
     def step(self, tokens: Tensor, tree: Tree, cache: LeanCache) -> StepOutput | None:
         """Return the output of a step, which the next one overwrites; None where graphs fail."""
@@ -112,17 +132,15 @@ class StepGraphs:
     def forget(self) -> None:
         """Let go of all graphs: the memory that they read and write has moved."""
         self._graphs.clear()
-        self._pool = None
+        self._pool.renew()
 
     def _captured(
         self, count: int, window: int, tokens: Tensor, tree: Tree, length: int
     ) -> _StepGraph | None:
         inputs = StepInputs.of(count, tokens.device)
         inputs.fill(tokens, tree, length)
-        if self._pool is None and tokens.is_cuda:
-            self._pool = torch.cuda.graph_pool_handle()
         try:
-            graph = _StepGraph(lambda given: self._run(given, window), inputs, self._pool)
+            graph = _StepGraph(lambda given: self._run(given, window), inputs, self._pool.handle)
         except RuntimeError as error:
             self.failure = (str(error).splitlines() or [type(error).__name__])[0][:120]
             _log.warning("No CUDA graphs: a capture failed (%s).", self.failure)

@@ -75,7 +75,7 @@ def test_replies_go_on_over_the_end_of_a_window(architecture: str) -> None:
     decoder = Decoder(forward, OracleHeads(forward, [*prompt, *expected]), no_text)
     decoding = reply(decoder, prompt, SHAPES["mc_sim_7b_63"], tokens=300)
     assert decoding.output.token_ids == expected
-    assert forward._cache.allotted == 1024
+    assert forward.cache.allotted == 1024
 
 
 @pytest.mark.parametrize("architecture", FAMILY)

@@ -41,7 +41,7 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
 
 def graphed(architecture: str) -> LeanForward:
     forward = lean(copy.deepcopy(random_model(architecture)))
-    forward._graphs = StepGraphs(forward._run_windowed)
+    forward._graphs = StepGraphs(forward.run_windowed, forward.device)
     return forward
 
 
@@ -98,7 +98,7 @@ def test_nothing_is_read_back_by_the_host(monkeypatch: pytest.MonkeyPatch) -> No
     forward.extend(torch.arange(20))
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
         inputs = StepInputs.of(7, torch.device("cpu"))
-        output = forward._run_windowed(inputs, 256)
+        output = forward.run_windowed(inputs, 256)
         assert output.logits.shape == (7, VOCABULARY)
         with pytest.raises(Exception, match="_local_scalar_dense"):
             output.logits.argmax().item()
