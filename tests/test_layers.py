@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "printable": ((), ()),
     "quantities": ((), ()),
     "status_line": (("printable", "quantities"), ()),
-    "conversation": (("errors",), ()),
+    "conversation": (("errors",), ("psutil", "markdown_it")),
     "decoding.kv_cache": ((), ("torch", "transformers")),
     "decoding": (FOUNDATION, ("torch", "numpy")),
     "models.shape": ((), ()),
@@ -99,7 +99,14 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "doctor.probe": (("settings", "doctor.facts", "engine"), ("torch", "bitsandbytes")),
     "doctor": (
-        (*FOUNDATION, "printable", "quantities", "conversation.store", "models.registry"),
+        (
+            *FOUNDATION,
+            "printable",
+            "quantities",
+            "conversation.migrations",
+            "conversation.store",
+            "models.registry",
+        ),
         ("huggingface_hub", "packaging", "psutil"),
     ),
     "tui": (
@@ -124,6 +131,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("textual", "rich", "platformdirs"),
     ),
+    "tui.markdown": ((), ("textual", "rich", "markdown_it")),
     "run": (
         (*FOUNDATION, "printable", "status_line", "decoding", "engine", "library.fetching"),
         (),

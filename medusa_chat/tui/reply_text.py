@@ -1,18 +1,21 @@
-"""A reply's text as it comes, cut into stretches of one style, thinking told from answer.
+"""A reply's text as it comes: which of it can be shown, and what of that is thinking.
 
 Knows no widget. The tags that mark thinking are not shown; what may be half a tag waits.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_chat.conversation.reasoning import CLOSING, TAGS, segments
+from medusa_chat.printable import printable
+from medusa_chat.tui.bursts import Bursts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from medusa_chat.engine.protocol import Piece
+    from medusa_chat.tui.bursts import BurstView
+    from medusa_chat.tui.markdown.rows import Run
 
 _LONGEST_PART = max(map(len, TAGS)) - 1
 """Of a tag, not all of which has come."""
@@ -20,101 +23,65 @@ _LONGEST_PART = max(map(len, TAGS)) - 1
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Text to be put behind what was put before."""
+    """Text from ``start`` to ``end`` that is thinking, or answer."""
 
-    text: str
-    style: str
-    thinking: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
     start: int
     end: int
     thinking: bool
 
 
 class ReplyText:
-    """Takes pieces of text with their styles; ``take`` gives what can be shown of it."""
+    """All that is kept of a reply while the program runs: text, and the bursts that it came in."""
 
-    def __init__(self) -> None:
-        self._text = ""
-        self._ends: list[int] = []
-        self._styles: list[str] = []
-        self._taken: list[_Range] = []
+    def __init__(self, text: str = "") -> None:
+        """Begin with text that belongs to no burst."""
+        self.text = printable(text)
+        self.is_complete = bool(text)
         self.is_thinking = False
         """Whether the text so far ends in the middle of thinking."""
+        self._bursts = Bursts(len(self.text))
+        self._shown = 0
 
-    def add(self, text: str, style: str) -> None:
-        """Append text."""
-        if not text:
-            return
-        self._text += text
-        if self._styles and self._styles[-1] == style:
-            self._ends[-1] = len(self._text)
-        else:
-            self._ends.append(len(self._text))
-            self._styles.append(style)
+    def add(self, piece: Piece) -> None:
+        """Append a piece."""
+        self.text += printable(piece.text)
+        self._bursts.add(piece.burst, len(self.text), piece.tokens)
 
-    def take(self, *, complete: bool = False) -> Iterator[Stretch] | None:
-        """Return what came since the last call; ``complete`` when no more will come.
+    def end(self) -> None:
+        """Take note that no more will come."""
+        self.is_complete = True
 
-        None when what was taken before has turned out to be thinking: a closing tag came without an
-        opening one. Then all has to be put anew, and the next call gives it from the beginning.
+    def runs(self, start: int, end: int, view: BurstView) -> list[Run]:
+        """Return a part of the text with its bursts marked."""
+        return self._bursts.runs(self.text, start, end, view)
+
+    def stretches(self) -> list[Stretch]:
+        """Return which parts of the text are shown, and as what.
+
+        Text that was answer can turn out to be thinking: when a closing tag comes without an
+        opening one.
         """
-        ranges = self._ranges(complete=complete)
-        if not _continues(self._taken, ranges):
-            self._taken = []
-            return None
-        start = self._taken[-1].end if self._taken else 0
-        self._taken = ranges
-        return self._stretches(ranges, start)
-
-    def _ranges(self, *, complete: bool) -> list[_Range]:
-        """Return which parts of the text are shown, and as what."""
-        if not any(tag in self._text for tag in TAGS):
+        complete = self.is_complete
+        if not any(tag in self.text for tag in TAGS):
             self.is_thinking = False
-            taken = self._taken[-1].end if self._taken else 0
-            end = len(self._text) if complete else max(taken, self._certain_end())
-            return [_Range(0, end, False)] if end else []
+            self._shown = len(self.text) if complete else max(self._shown, self._certain_end())
+            return [Stretch(0, self._shown, False)] if self._shown else []
         found, at = [], 0
-        parts = segments(self._text, streaming=not complete)
+        parts = segments(self.text, streaming=not complete)
         for part in parts:
             start = at + len(part.opening)
             if part.body:
-                found.append(_Range(start, start + len(part.body), part.kind == "thinking"))
+                found.append(Stretch(start, start + len(part.body), part.kind == "thinking"))
             at += len(part.text)
         self.is_thinking = bool(parts) and parts[-1].open
         return found
 
     def _certain_end(self) -> int:
         """Return where a tag may begin that has not come whole."""
-        mark = self._text.rfind("<", -_LONGEST_PART)
-        if mark < 0 or not any(tag.startswith(self._text[mark:]) for tag in TAGS):
-            return len(self._text)
-        if CLOSING.startswith(self._text[mark:]):
+        mark = self.text.rfind("<", -_LONGEST_PART)
+        if mark < 0 or not any(tag.startswith(self.text[mark:]) for tag in TAGS):
+            return len(self.text)
+        if CLOSING.startswith(self.text[mark:]):
             # The newlines before a closing tag belong to it.
-            return len(self._text[:mark].rstrip("\n"))
+            return len(self.text[:mark].rstrip("\n"))
         return mark
-
-    def _stretches(self, ranges: list[_Range], start: int) -> Iterator[Stretch]:
-        for part in ranges:
-            at = max(part.start, start)
-            while at < part.end:
-                run = bisect_right(self._ends, at)
-                end = min(part.end, self._ends[run])
-                yield Stretch(self._text[at:end], self._styles[run], part.thinking)
-                at = end
-
-
-def _continues(old: list[_Range], new: list[_Range]) -> bool:
-    """Tell whether ``new`` only adds to ``old``."""
-    if len(new) < len(old):
-        return False
-    *closed, last = old or [_Range(0, 0, False)]
-    if new[: len(closed)] != closed:
-        return False
-    if not old:
-        return True
-    grown = new[len(closed)]
-    return (grown.start, grown.thinking) == (last.start, last.thinking) and grown.end >= last.end

@@ -36,3 +36,12 @@ BURST_STYLES = (
     "$text-accent",
     "$text-secondary",
 )
+
+DEPTH_STYLES = (
+    ("$text-primary", ""),
+    ("$text-success", "underline"),
+    ("$text-warning", "bold underline"),
+    ("$text-accent", "italic underline"),
+    ("$text-secondary", "bold italic underline"),
+)
+"""A colour and a mark for a burst's root, and for what each head guessed; the last for all more."""

@@ -16,6 +16,7 @@ from medusa_chat.tui.widgets.notice import Notice
 from medusa_chat.tui.widgets.prompt import Prompt
 from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.reply import Reply
+from medusa_chat.tui.widgets.reply_body import ReplyBody
 
 from .scripted_engine import ScriptedEngine
 from .scripted_hub import ScriptedHub
@@ -93,8 +94,12 @@ class Chat:
 
 def shown(node: DOMNode) -> str:
     """Return the text of every part that is displayed, from top to bottom."""
-    parts = [node] if isinstance(node, Static) else list(node.query(Static))
-    return "\n".join(str(part.visual) for part in parts if part.display)
+    texts = (
+        part.shown_text if isinstance(part, ReplyBody) else str(part.visual)
+        for part in node.walk_children(with_self=True)
+        if isinstance(part, Static | ReplyBody) and part.display
+    )
+    return "\n".join(text for text in texts if text)
 
 
 @asynccontextmanager
@@ -127,7 +132,9 @@ def contents(request: Generate) -> list[tuple[str, str]]:
 def saved(home: Path) -> list[tuple[str, str, str | None]]:
     """Return role, text and stop reason of every turn of the latest chat on disk."""
     with Store(home / FILE_NAME) as store:
-        turns = store.load(store.recent(1)[0].id).turns
+        last = store.last()
+        assert last is not None
+        turns = store.chat(last.id).path
     return [
         (turn.role, turn.content, turn.outcome.stop_reason if turn.outcome else None)
         for turn in turns

@@ -8,33 +8,12 @@ import pytest
 from textual.events import MouseScrollDown
 
 from medusa_chat.library import speeds
-from medusa_chat.tui.widgets.block import Block
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.reply import Reply
 from medusa_chat.tui.widgets.transcript import Transcript
 
 from .driving import FIGURES, LINES, SIZES, chat
 from .scripted_engine import DEMO, ScriptedEngine
-
-
-async def test_bursts_have_colours_and_drafts_are_underlined() -> None:
-    async with chat() as c:
-        await c.send("Hi")
-        await c.until_shown(FIGURES)
-        block = c.screen.query_one(Block)
-        text = str(block.visual)
-        spans = [(text[span.start : span.end], str(span.style)) for span in block.content.spans]  # type: ignore[union-attr]
-        first, second, third = "$text-primary", "$text-warning", "$text-success"
-        assert spans == [
-            ("Hello ", first),
-            ("there,", f"{first} underline"),
-            (" friend", second),
-            (".", third),
-        ]
-        await c.pilot.press("f3")
-        assert not block.content.spans  # type: ignore[union-attr]
-        await c.pilot.press("f3")
-        assert block.content.spans  # type: ignore[union-attr]
 
 
 async def test_model_text_is_neither_markup_nor_control() -> None:
@@ -47,13 +26,12 @@ async def test_model_text_is_neither_markup_nor_control() -> None:
         assert "\x1b" not in c.everything
 
 
-async def test_a_long_reply_is_many_blocks_and_the_end_is_followed() -> None:
+async def test_the_end_of_a_long_reply_is_followed() -> None:
     async with chat(ScriptedEngine(bursts=LINES)) as c:
         await c.send("Hi")
         await c.until_shown("line 199", "first token")
         transcript = c.screen.query_one(Transcript)
         await c.until(lambda: transcript.scroll_y == transcript.max_scroll_y > 100)
-        assert len(c.screen.query(Block)) > 1
         assert c.screen.query_one(Reply).region.bottom <= transcript.region.bottom
 
 

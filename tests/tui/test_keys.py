@@ -11,8 +11,8 @@ import pytest
 from medusa_chat.engine.protocol import (
     Cancel,
 )
-from medusa_chat.tui.widgets.block import Block
 from medusa_chat.tui.widgets.reply import Reply
+from medusa_chat.tui.widgets.reply_body import ReplyBody
 
 from .driving import FIGURES, LINES, SIZES, begin_reply, chat, contents, saved
 from .scripted_engine import DEMO, ScriptedEngine
@@ -173,9 +173,9 @@ async def test_control_c_copies_what_is_selected_in_the_transcript() -> None:
     async with chat(size=(120, 40)) as c:
         await c.send("Hi")
         await c.until_shown(FIGURES)
-        await c.pilot.mouse_down(Block, offset=(0, 0))
-        await c.pilot.hover(Block, offset=(10, 0))
-        await c.pilot.mouse_up(Block, offset=(10, 0))
+        await c.pilot.mouse_down(ReplyBody, offset=(0, 0))
+        await c.pilot.hover(ReplyBody, offset=(10, 0))
+        await c.pilot.mouse_up(ReplyBody, offset=(10, 0))
         await c.pilot.press("ctrl+c")
         assert c.app.clipboard.startswith("Hello ther")
         assert c.prompt.has_focus

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medusa_chat.conversation.reasoning import segments
-from medusa_chat.tui.reply_text import ReplyText, Stretch
+from medusa_chat.engine.protocol import Piece
+from medusa_chat.tui.reply_text import ReplyText
 from medusa_chat.tui.widgets.reply import Reply
-from medusa_chat.tui.widgets.thought import ThoughtLine
 
 from .driving import chat, shown
 from .scripted_engine import ScriptedEngine
@@ -18,12 +18,12 @@ PARTS = st.sampled_from(
 )
 
 
-def in_order(stretches: list[Stretch]) -> tuple[str, str]:
-    """Return all thinking and all answer."""
-    return (
-        "".join(stretch.text for stretch in stretches if stretch.thinking),
-        "".join(stretch.text for stretch in stretches if not stretch.thinking),
-    )
+def in_order(text: ReplyText) -> tuple[str, str]:
+    """Return all thinking and all answer that is shown."""
+    found: dict[bool, str] = {True: "", False: ""}
+    for stretch in text.stretches():
+        found[stretch.thinking] += text.text[stretch.start : stretch.end]
+    return found[True], found[False]
 
 
 @given(st.lists(PARTS, max_size=12), st.data())
@@ -32,23 +32,13 @@ def test_any_way_of_coming_gives_what_the_whole_text_gives(
 ) -> None:
     whole = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    text, taken = ReplyText(), list[Stretch]()
+    text = ReplyText()
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
-        text.add(whole[start:end], "a" if start % 2 else "b")
-        stretches = text.take()
-        if stretches is None:
-            taken = []
-            stretches = text.take()
-            assert stretches is not None
-        taken += stretches
-    stretches = text.take(complete=True)
-    if stretches is None:
-        taken = []
-        stretches = text.take(complete=True)
-        assert stretches is not None
-    taken += stretches
+        text.add(Piece(start, whole[start:end], 1))
+        text.stretches()
+    text.end()
     expected = segments(whole)
-    assert in_order(taken) == (
+    assert in_order(text) == (
         "".join(part.body for part in expected if part.kind == "thinking"),
         "".join(part.body for part in expected if part.kind == "answer"),
     )
@@ -57,13 +47,15 @@ def test_any_way_of_coming_gives_what_the_whole_text_gives(
 @given(st.text(alphabet="ab <\n", max_size=60))
 def test_text_without_thinking_stays_whole(whole: str) -> None:
     text = ReplyText()
-    taken = []
+    shown = ""
     for character in whole:
-        text.add(character, "")
-        taken += list(text.take() or ())
-    taken += list(text.take(complete=True) or ())
-    assert "".join(stretch.text for stretch in taken) == whole
-    assert not any(stretch.thinking for stretch in taken)
+        text.add(Piece(0, character, 1))
+        thinking, answer = in_order(text)
+        assert answer.startswith(shown)
+        assert not thinking
+        shown = answer
+    text.end()
+    assert in_order(text) == ("", whole)
 
 
 async def test_thinking_is_folded_and_shown_by_a_key() -> None:
@@ -108,5 +100,5 @@ async def test_answer_that_turns_out_to_be_thinking() -> None:
         await c.until_shown("▸ thought 3 words", "Four.")
         assert "Two and" not in c.everything
         reply = c.screen.query_one(Reply)
-        assert len(reply.query(ThoughtLine)) == 1
+        assert shown(reply).count("▸") == 1
         assert shown(reply).count("Four.") == 1

@@ -1,0 +1,166 @@
+"""Code as rows: highlighted in steps while it grows, at a cost that does not grow with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_chat.tui.markdown.rows import Row, Run, text_runs, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.content import Span
+
+_FILL = "on $surface"
+_STEP_LINES = 50
+_CONTEXT_LINES = 300
+"""Read again before the lines that are new: a string or a comment may have begun there."""
+_WHOLE_LINES = 1500
+"""Up to here code is read once more as a whole when it has come to its end."""
+# What str.splitlines takes for ends of lines, and the highlighter with it.
+_SEPARATORS = str.maketrans(dict.fromkeys("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
+
+Styled = tuple[int, int, str]
+
+
+class CodeSheet:
+    """Lines of code, under a line that names the language. ``colour`` marks lines not read yet."""
+
+    def __init__(
+        self,
+        language: str,
+        at: int = 0,
+        *,
+        framed: bool = True,
+        colour: Callable[[int, int], list[Run]] | None = None,
+    ) -> None:
+        self.at = at
+        self.is_chosen = False
+        """Whether the reader has gone to it: its first row says so."""
+        self._language = language
+        self._framed = framed
+        self._colour = colour
+        self._lines: list[tuple[int, str]] = []
+        self._styles: list[list[Styled]] = []
+        self._tail: tuple[int, str] | None = None
+        self._end: int | None = None
+        self._width = 0
+        self._rows: list[Row] = []
+        self._line_ends: list[int] = []
+        """After how many rows each line ends, of those that are laid out."""
+        self._changed = True
+
+    @property
+    def code(self) -> str:
+        """The code, without its fences."""
+        return "".join(line + "\n" for _, line in self._lines) + (self._tail or (0, ""))[1]
+
+    def append(self, at: int, line: str) -> None:
+        """Append a line that has come whole."""
+        self._tail, self._changed = None, True
+        self._lines.append((at, line))
+        if len(self._lines) - len(self._styles) >= _STEP_LINES:
+            self._highlight(max(0, len(self._styles) - _CONTEXT_LINES))
+
+    def show_tail(self, at: int, line: str) -> None:
+        """Show the beginning of the next line."""
+        self._tail, self._changed = (at, line), True
+
+    def end(self, at: int) -> None:
+        """Take note that no more lines will come."""
+        self._tail, self._end, self._changed = None, at, True
+        self._highlight(0 if len(self._lines) <= _WHOLE_LINES else len(self._styles))
+
+    def height(self, width: int) -> int:
+        """Return how many rows it takes."""
+        self._lay_out(width)
+        return len(self._rows)
+
+    def row(self, width: int, y: int) -> Row:
+        """Return one of its rows."""
+        self._lay_out(width)
+        return self._heading() if y == 0 and self._framed else self._rows[y]
+
+    def _highlight(self, first: int) -> None:
+        from textual.highlight import highlight
+
+        lines = self._lines[first:]
+        if not lines or not self._language:
+            known = len(self._styles)
+            self._styles += [[] for _ in self._lines[known:]]
+            del self._line_ends[known:]
+            return
+        code = "\n".join(line for _, line in lines).translate(_SEPARATORS)
+        spans = highlight(code, language=self._language, tab_size=0).spans
+        keep = first if self._end is not None else len(self._styles)
+        styles = _by_line(spans, [len(line) for _, line in lines])
+        self._styles[keep:] = styles[keep - first :]
+        del self._line_ends[keep:]
+
+    def _lay_out(self, width: int) -> None:
+        if width != self._width:
+            self._width, self._rows, self._line_ends = width, [], []
+        elif not self._changed:
+            return
+        self._changed = False
+        if not self._line_ends:
+            self._rows = [self._heading()] if self._framed else []
+        del self._rows[self._line_ends[-1] if self._line_ends else len(self._rows) :]
+        for number in range(len(self._line_ends), len(self._lines)):
+            self._rows += _rows(self._line_runs(number), width)
+            self._line_ends.append(len(self._rows))
+        if self._tail is not None and self._tail[1]:
+            self._rows += _rows(self._plain(*self._tail), width)
+        if self._end is not None and self._framed:
+            self._rows.append(Row((Run(" ", "", self._end, fixed=True),), _FILL))
+
+    def _heading(self) -> Row:
+        if not self.is_chosen:
+            return Row(
+                (Run(f" {self._language}", "$text-muted italic", self.at, fixed=True),), _FILL
+            )
+        name = f"▶ {self._language or 'code'} "
+        return Row((Run(name, "bold reverse", self.at, fixed=True),), _FILL)
+
+    def _line_runs(self, number: int) -> list[Run]:
+        at, line = self._lines[number]
+        if number >= len(self._styles):
+            return self._plain(at, line)
+        runs, place = [], 0
+        for start, end, style in self._styles[number]:
+            runs += text_runs(line[place:start], "", at + place)
+            runs += text_runs(line[start:end], style, at + start)
+            place = end
+        return runs + text_runs(line[place:], "", at + place)
+
+    def _plain(self, at: int, line: str) -> list[Run]:
+        if self._colour is not None:
+            return self._colour(at, at + len(line))
+        return text_runs(line, "", at)
+
+
+def _rows(runs: list[Run], width: int) -> list[Row]:
+    """Return the rows of a line, one cell from the edge."""
+    at = runs[0].at if runs else 0
+    edge = Run(" ", "", at, fixed=True)
+    return [Row((edge, *part), _FILL) for part in wrap(runs, width - 2)]
+
+
+def _by_line(spans: Sequence[Span], lengths: list[int]) -> list[list[Styled]]:
+    """Return the spans of a text of lines of these lengths, each line's counted from its start."""
+    found: list[list[Styled]] = [[] for _ in lengths]
+    number, first = 0, 0
+    for start, end, style in spans:
+        if not isinstance(style, str) or style == "$text":
+            continue
+        while number < len(lengths) and start > first + lengths[number]:
+            first += lengths[number] + 1
+            number += 1
+        line, at = number, first
+        while line < len(lengths) and at < end:
+            inside = max(start, at) - at, min(end, at + lengths[line]) - at
+            if inside[1] > inside[0]:
+                found[line].append((*inside, style))
+            at += lengths[line] + 1
+            line += 1
+    return found
