@@ -6,6 +6,7 @@ from typing import Any
 
 from medusa_chat.benchmark.settings import ForwardName
 from medusa_chat.benchmark.stock_model import stock_model
+from medusa_chat.decoding.launches import launches
 from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.step import StockForward
 from medusa_chat.errors import UsageError
@@ -54,10 +55,13 @@ def forward_notes(loaded: LoadedModel) -> list[str]:
         notes.append(f"The lean forward does not fit: {loaded.stock_reason}.")
     forward = loaded.decoder.forward
     if isinstance(forward, LeanForward) and forward.device.type == "cuda":
-        if forward.graph_obstacle is not None:
-            notes.append(f"Steps are not CUDA graphs: {forward.graph_obstacle}.")
-        elif not forward.graphs_in_use:
-            notes.append("Steps are not CUDA graphs: a capture failed, as the log says.")
+        if forward.eager_reason is not None:
+            notes.append(f"Steps are not CUDA graphs: {forward.eager_reason}.")
+        elif forward.whole_step_obstacle is not None:
+            notes.append(
+                f"Forward passes are CUDA graphs, whole steps are not: "
+                f"{forward.whole_step_obstacle}."
+            )
     return notes
 
 
@@ -67,6 +71,7 @@ def forward_record(loaded: LoadedModel) -> dict[str, Any]:
         "forward": forward_name(loaded),
         "stock_reason": loaded.stock_reason,
         "cuda_graphs": _graphs(loaded),
+        "launches": launches(loaded.decoder.forward),
         "forward_notes": forward_notes(loaded),
     }
 

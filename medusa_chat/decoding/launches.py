@@ -18,4 +18,8 @@ def launches(forward: Forward) -> str | None:
     if not isinstance(forward, LeanForward):
         return "eager: transformers' own forward runs them"
     reason = forward.eager_reason
-    return GRAPHS if reason is None else f"eager: {reason}"
+    if reason is not None:
+        return f"eager: {reason}"
+    if forward.whole_step_obstacle is not None:  # the forward pass is one, drafts are not
+        return f"{GRAPHS} in part: {forward.whole_step_obstacle}"
+    return GRAPHS

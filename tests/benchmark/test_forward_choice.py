@@ -62,31 +62,34 @@ class CapturedForward(LeanForward):
 
     device = torch.device("cuda")
 
-    def __init__(self, obstacle: str | None, *, in_use: bool) -> None:
-        self.graph_obstacle = obstacle
-        self._in_use = in_use
+    def __init__(self, reason: str | None, whole: str | None) -> None:
+        self._reason, self.whole_step_obstacle = reason, whole
+
+    @property
+    def eager_reason(self) -> str | None:
+        return self._reason
 
     @property
     def graphs_in_use(self) -> bool:
-        return self._in_use
+        return self._reason is None
 
 
 @pytest.mark.parametrize(
-    ("obstacle", "in_use", "words", "note"),
+    ("reason", "whole", "words", "note"),
     [
-        (None, True, "in CUDA graphs", None),
-        (None, False, "without CUDA graphs", "a capture failed"),
-        ("it waits", False, "without CUDA graphs", "Steps are not CUDA graphs: it waits."),
+        (None, None, "in CUDA graphs", None),
+        (None, "no room", "in CUDA graphs", "whole steps are not: no room."),
+        ("it waits", "it waits", "without CUDA graphs", "Steps are not CUDA graphs: it waits."),
     ],
 )
 def test_whether_steps_are_cuda_graphs_is_said(
-    obstacle: str | None, in_use: bool, words: str, note: str | None
+    reason: str | None, whole: str | None, words: str, note: str | None
 ) -> None:
     shared = measured_engine().model
     decoder = copy.copy(shared.decoder)
-    decoder.forward = CapturedForward(obstacle, in_use=in_use)
+    decoder.forward = CapturedForward(reason, whole)
     loaded = dataclasses.replace(shared, decoder=decoder)
     assert model_words(loaded).endswith(f"lean forward {words}")
-    assert forward_record(loaded)["cuda_graphs"] is in_use
+    assert forward_record(loaded)["cuda_graphs"] is (reason is None)
     notes = forward_notes(loaded)
     assert notes == [] if note is None else note in notes[0]

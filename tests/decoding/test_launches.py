@@ -20,6 +20,7 @@ CUDA = torch.device("cuda", 0)
 
 def on_cuda(forward: Forward) -> str | None:
     """Return what is said where ``forward`` is taken for one of a GPU."""
+    forward = copy.copy(forward)
     forward.device = CUDA
     return launches(forward)
 
@@ -41,7 +42,20 @@ def test_each_way_on_a_gpu(reason: str | None, words: str, monkeypatch: pytest.M
     forward = lean(copy.deepcopy(random_model("llama")))
     assert forward.eager_reason == "the model is on cpu"
     monkeypatch.setattr(LeanForward, "eager_reason", property(lambda _self: reason))
+    forward.whole_step_obstacle = None
     assert on_cuda(forward) == words
+    if reason is None:
+        forward.whole_step_obstacle = "a capture failed (no room)"
+        assert on_cuda(forward) == "CUDA graphs in part: a capture failed (no room)"
+
+
+def test_eager_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medusa_chat.decoding.lean.forward.graph_obstacle", lambda _model: None)
+    forward = lean(copy.deepcopy(random_model("llama")))
+    assert on_cuda(forward) == "CUDA graphs"
+    with forward.eagerly():
+        assert on_cuda(forward) == "eager: it is asked for"
+    assert on_cuda(forward) == "CUDA graphs"
 
 
 def test_the_stock_forward_on_a_gpu() -> None:

@@ -7,7 +7,8 @@ its oracle. Shapes: n rows, L layers, H query heads, J key and value heads, D he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -97,6 +98,19 @@ class LeanForward:
     def graphs_in_use(self) -> bool:
         """Whether forward passes, at least, are replayed from CUDA graphs."""
         return self._graphs is not None and self._graphs.failure is None
+
+    @contextmanager
+    def eagerly(self) -> Iterator[None]:
+        """Run one operation after the other for a while, as where graphs are not possible."""
+        before = self._graphs, self.graph_obstacle, self.whole_step_obstacle
+        self._graphs, self.graph_obstacle = None, "it is asked for"
+        self.whole_step_obstacle = self.graph_obstacle
+        try:
+            yield
+        finally:
+            self._graphs, self.graph_obstacle, self.whole_step_obstacle = before
+            if self._graphs is not None:
+                self._graphs.forget()  # memory may have moved
 
     @property
     def length(self) -> int:
