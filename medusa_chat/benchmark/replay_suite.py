@@ -91,6 +91,26 @@ def run_replay(
     )
 
 
+def log_case(engine: Engine, case: Case, decode: DecodeSettings) -> ReplyLog:
+    """Answer the first turn of ``case`` plainly, and log what the model and its heads say.
+
+    Raises UsageError or ContextFullError for a prompt that cannot be answered.
+    """
+    model = engine.model
+    eos_ids = model.format.eos_ids if decode.raw else model.format.turn_ids
+    return log_reply(
+        model.decoder,
+        engine.encode((*case.opening, case.turns[0]), decode),
+        heads=model.heads,
+        tokens=decode.max_new_tokens,
+        sampling=Sampling(
+            decode.temperature, decode.top_k, decode.top_p, decode.repetition_penalty
+        ),
+        seed=decode.seed or 0,
+        eos_ids=frozenset() if decode.ignore_eos else eos_ids,
+    )
+
+
 def tables(result: ReplayResult) -> list[Table]:
     """Return the scores over all prompts by size, and those of each category."""
     how = "greedy"
@@ -139,9 +159,6 @@ def _logs(
     cancelled: Callable[[], bool],
     report: Report,
 ) -> tuple[dict[str, list[ReplyLog]], list[Skipped]]:
-    model = engine.model
-    eos_ids = model.format.eos_ids if decode.raw else model.format.turn_ids
-    sampling = Sampling(decode.temperature, decode.top_k, decode.top_p, decode.repetition_penalty)
     logs: dict[str, list[ReplyLog]] = {}
     skipped = []
     for index, case in enumerate(cases):
@@ -149,15 +166,7 @@ def _logs(
             break
         report(f"Answering {case.id}", index / len(cases))
         try:
-            log = log_reply(
-                model.decoder,
-                engine.encode((*case.opening, case.turns[0]), decode),
-                heads=model.heads,
-                tokens=decode.max_new_tokens,
-                sampling=sampling,
-                seed=decode.seed or 0,
-                eos_ids=frozenset() if decode.ignore_eos else eos_ids,
-            )
+            log = log_case(engine, case, decode)
         except MedusaChatError as error:
             skipped.append(Skipped(case.id, str(error)))
             continue

@@ -16,6 +16,7 @@ from torch import Tensor
 from medusa_chat.decoding.decoder import Decoder, Request
 from medusa_chat.decoding.drafting import TreeShape
 from medusa_chat.decoding.dynamic_tree import FixedTree
+from medusa_chat.decoding.gumbel import GumbelNoise
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
@@ -101,15 +102,26 @@ def replay(log: ReplyLog, shape: TreeShape | MixedTree) -> Figures:
 
 
 def head_accuracies(logs: Sequence[ReplyLog], ranks: int = 10) -> list[list[float]]:
-    """Return how often each of a head's ``ranks`` likeliest guesses was right, [head][rank]."""
-    hits = torch.zeros(logs[0].head_logits.shape[1], ranks)
-    compared = torch.zeros(len(hits), 1)
+    """Return how often each of a head's ``ranks`` likeliest guesses was right, [head][rank].
+
+    Where tokens are drawn, guesses are ranked with the noise of their positions, as in a draft.
+    """
+    _, heads, vocabulary = logs[0].head_logits.shape
+    hits = torch.zeros(heads, ranks)
+    compared = torch.zeros(heads, 1)
     for log in logs:
-        ranked = log.head_logits.topk(ranks, dim=-1).indices.cpu()
+        device, sampling = log.head_logits.device, log.sampling
+        noise = GumbelNoise(log.seed, vocabulary, device)
         # Row r is of the token before reply[r]: head k guesses reply[r + k + 1].
-        for head in range(len(hits)):
-            right = torch.tensor(log.reply[head + 1 :])
-            hits[head] += (ranked[: len(right), head] == right[:, None]).sum(0)
+        for head in range(heads):
+            right = torch.tensor(log.reply[head + 1 :], device=device)
+            scores = log.head_logits[: len(right), head]
+            if not sampling.greedy:
+                first = len(log.prompt) + head + 1
+                places = torch.arange(first, first + len(right), device=device)
+                scores = scores / sampling.temperature + noise.rows(places)
+            ranked = scores.topk(ranks, dim=-1).indices
+            hits[head] += (ranked == right[:, None]).sum(0).cpu()
             compared[head] += len(right)
     accuracies: list[list[float]] = (hits / compared.clamp(min=1)).tolist()
     return accuracies

@@ -10,11 +10,13 @@ from golden_data import head_logits, read, tiny_llama, tiny_llama_heads
 
 from medusa_chat.decoding.decoder import Decoder
 from medusa_chat.decoding.drafting import TreeShape
+from medusa_chat.decoding.dynamic_tree import FixedTree
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.replay import ReplyLog, head_accuracies, log_reply, replay
 from medusa_chat.decoding.replay_methods import methods_for, score
 from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.tree import Tree
 
 from .driving import CPU, GREEDY, SHAPES, decoder_for, reply
 
@@ -91,6 +93,17 @@ def test_head_accuracies_are_of_the_right_token() -> None:
             knowing[row, head, token] = 1.0
     known = ReplyLog(log.prompt, log.reply, log.sampling, log.seed, log.logits, knowing)
     assert [of_head[0] for of_head in head_accuracies([known])] == [1.0] * 4
+
+
+def test_drawn_replies_rank_guesses_with_their_noise() -> None:
+    """Else a draft, which does, would reach more than its accuracies say."""
+    (log,) = logs(WARM)[:1]
+    (first, *_), *_ = head_accuracies([log])
+    greedy = ReplyLog(log.prompt, log.reply, GREEDY, log.seed, log.logits, log.head_logits)
+    (without, *_), *_ = head_accuracies([greedy])
+    assert first > without
+    chain = replay(log, FixedTree.of(Tree.chain(1), CPU))
+    assert chain.accepted_per_step == pytest.approx(1 + first, rel=0.1)
 
 
 def test_scores_are_in_the_order_asked_and_grow_with_the_tree() -> None:
