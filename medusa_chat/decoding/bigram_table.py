@@ -8,12 +8,15 @@ be looked up as well. S slots, V vocabulary; slot p + 1 belongs to position p, s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-ROW_TOKENS = 32
+ROW_TOKENS = 16
 FLOOR = -12.0
 """The log-probability of every token that a row does not hold."""
 
@@ -21,10 +24,30 @@ _FIRST_ROOM = 256
 _FEW = 16
 
 
+@dataclass(frozen=True, slots=True)
+class HostViews:
+    """The tensors of a table on a CPU as NumPy sees them: small changes cost less through it."""
+
+    tokens: NDArray[np.int64]
+    ids: NDArray[np.int32]
+    lifts: NDArray[np.float32]
+    latest: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: BigramTable) -> HostViews:
+        """Return those of ``table``; of one on another device what stays empty."""
+        if not table.tokens.is_cpu:
+            nothing: NDArray[Any] = np.empty(0)
+            return cls(nothing, nothing, nothing, nothing)
+        return cls(
+            table.tokens.numpy(), table.ids.numpy(), table.lifts.numpy(), table.latest.numpy()
+        )
+
+
 class BigramTable:
     """The table of one conversation. Its memory is bounded by the model's context.
 
-    ``ids`` [S, 32] int32 and ``lifts`` [S, 32] float32: the likeliest tokens after a slot's
+    ``ids`` [S, 16] int32 and ``lifts`` [S, 16] float32: the likeliest tokens after a slot's
     position, and by how much their log-probability is above the floor. The token that did follow
     comes first, likely or not, the others in no order. ``latest`` [V]: the last slot of each token,
     0 for none.
@@ -43,6 +66,7 @@ class BigramTable:
         self.latest = torch.zeros(vocabulary, dtype=torch.long, device=device)
         self._root: int | None = None
         self._most = vocabulary - 1
+        self.views = HostViews.of(self)
 
     def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
         """Append n ``tokens``, at least one, with the model's ``logits`` [n, V] after each.
@@ -54,6 +78,9 @@ class BigramTable:
         self.make_room(end + 2)
         # A model may read more tokens than it can say; such a one is never guessed.
         known = [min(token, self._most) for token in tokens]
+        if self.tokens.is_cpu and len(tokens) < _FEW and logits is not None:
+            self._add_on_host(known, logits)
+            return
         self.tokens[first:end] = torch.tensor(known, device=self.tokens.device)
         if logits is None:
             self.ids[first + 1 : end + 1] = self.ids[0]
@@ -70,14 +97,47 @@ class BigramTable:
         self._put_first(first + 1 if self._root == known[0] else max(first, 1), end)
         self._root = None
 
+    def _add_on_host(self, known: list[int], logits: Tensor) -> None:
+        """Append the few tokens of a step on a CPU, where lists are faster than tensors."""
+        logits = logits.float()
+        best = logits.topk(self.row_tokens)
+        ids: list[list[int]] = best.indices.tolist()
+        lifts: list[list[float]] = []
+        for values, mass in zip(best.values.tolist(), logits.logsumexp(-1).tolist(), strict=True):
+            lifts.append([max(value - mass - FLOOR, 0.0) for value in values])
+        self._put_root_first(known[0])
+        for row, row_lifts, followed in zip(ids, lifts, known[1:], strict=False):
+            _bring_to_front(row, row_lifts, followed)
+        first, end = self.length, self.length + len(known)
+        views = self.views
+        views.tokens[first:end] = known
+        views.ids[first + 1 : end + 1] = ids
+        views.lifts[first + 1 : end + 1] = lifts
+        for slot, token in enumerate(known, start=first + 1):
+            views.latest[token] = slot
+        self.length = end
+        self._root = None
+
     def put_root(self, token: int) -> None:
         """Take note of the next token, certain already, which the model has not answered yet."""
         token = min(token, self._most)
         if token != self._root:
             self.make_room(self.length + 2)
-            self.tokens[self.length] = token
-            self._put_first(max(self.length, 1), self.length + 1)
+            if self.tokens.is_cpu:
+                self.views.tokens[self.length] = token
+                self._put_root_first(token)
+            else:
+                self.tokens[self.length] = token
+                self._put_first(max(self.length, 1), self.length + 1)
             self._root = token
+
+    def _put_root_first(self, token: int) -> None:
+        """Put what follows the last position first in its row, on a CPU."""
+        if self.length and token != self._root:
+            ids, lifts = self.views.ids[self.length], self.views.lifts[self.length]
+            row, row_lifts = ids.tolist(), lifts.tolist()
+            _bring_to_front(row, row_lifts, token)
+            ids[:], lifts[:] = row, row_lifts
 
     def took(self, count: int, next_token: int) -> None:
         """Take note that ``count`` positions and the ``next_token`` were written on the device."""
@@ -95,7 +155,8 @@ class BigramTable:
     def _note(self, first: int, end: int) -> None:
         if self.tokens.is_cpu:
             # The last of several assignments to one place holds, in NumPy.
-            self.latest.numpy()[self.tokens[first:end].numpy()] = np.arange(first + 1, end + 1)
+            views = self.views
+            views.latest[views.tokens[first:end]] = np.arange(first + 1, end + 1)
             return
         slots = torch.arange(first + 1, end + 1, device=self.latest.device)
         # Of a token that comes more than once the largest slot holds, on every device.
@@ -106,9 +167,6 @@ class BigramTable:
 
         One that was not among the likeliest takes the place of the last.
         """
-        if self.tokens.is_cpu and end - start < _FEW:
-            self._put_first_by_row(start, end)
-            return
         ids, lifts = self.ids[start:end], self.lifts[start:end]
         followed = self.tokens[start:end, None].int()
         place = (ids == followed).int()
@@ -122,16 +180,6 @@ class BigramTable:
         ids[:, :1] = followed
         lifts[:, :1] = lift
 
-    def _put_first_by_row(self, start: int, end: int) -> None:
-        """Do the same on a CPU, where a few rows are done sooner one by one."""
-        tokens = self.tokens[start:end].tolist()
-        rows, row_lifts = self.ids[start:end].numpy(), self.lifts[start:end].numpy()
-        for followed, ids, lifts in zip(tokens, rows, row_lifts, strict=True):
-            places = (ids == followed).nonzero()[0]
-            place, lift = (places[0], lifts[places[0]]) if len(places) else (-1, 0)
-            ids[place], lifts[place] = ids[0], lifts[0]
-            ids[0], lifts[0] = followed, lift
-
     def make_room(self, slots: int) -> None:
         """Have memory for ``slots`` slots."""
         room = self.tokens.shape[0]
@@ -142,7 +190,19 @@ class BigramTable:
         self.tokens = torch.cat([self.tokens, self.tokens.new_zeros(more)])
         self.ids = torch.cat([self.ids, self._unknown(more)])
         self.lifts = torch.cat([self.lifts, self.lifts.new_zeros(more, self.row_tokens)])
+        self.views = HostViews.of(self)
 
     def _unknown(self, slots: int) -> Tensor:
         ids = torch.arange(self.row_tokens, dtype=torch.int32, device=self.tokens.device)
         return ids.repeat(slots, 1)
+
+
+def _bring_to_front(ids: list[int], lifts: list[float], token: int) -> None:
+    """Let ``token`` change places with the first, or take that of the last, with no lift."""
+    try:
+        place = ids.index(token)
+        lift = lifts[place]
+    except ValueError:
+        place, lift = -1, 0.0
+    ids[place], lifts[place] = ids[0], lifts[0]
+    ids[0], lifts[0] = token, lift

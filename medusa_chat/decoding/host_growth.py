@@ -1,202 +1,190 @@
-"""The mixed tree on a CPU: the same nodes as ``MixedTree.grow`` finds, in a fifth of the time.
+"""The mixed tree on a CPU: the same nodes as ``MixedTree.grow`` finds, in a fraction of the time.
 
-A tree is hundreds of operations on a few numbers each, where what counts is the cost of starting
-one: NumPy's is the smallest. And here values may be looked at, so that a frontier keeps only the
-nodes that can still have a child in the tree, and growing ends when there are none.
+A tree of a CPU's size is some hundred operations on a few numbers each, where starting a tensor
+operation costs more than the numbers do. Here values may be looked at, so the tree grows best first
+(a heap, as in Dijkstra's algorithm), and nothing is computed that could not end up in it.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush, heapreplace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from medusa_chat.decoding.bigram_table import FLOOR, BigramTable
+from medusa_chat.decoding.bigram_table import BigramTable
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
 
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+Row = Sequence[float]
+"""Probabilities by token id."""
 
-_LEAST, _MOST = -80.0, 80.0
-"""Between these an exponential is finite in float32, and so is its inverse."""
-_TINY = np.float32(1e-30)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Grown:
-    """A tree's nodes but the root, n of them; ``follows`` marks those of chains.
-
-    The best come first, and parents before their children.
-    """
-
-    parents: Integers
-    depths: Integers
-    tokens: Integers
-    follows: Bools
+_TINY = 1e-35
+_MOST = 80.0
+"""The exponential of this is finite, whatever it is multiplied with."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the heads and the noise say at each depth, as ``MixedTree.grow`` has it.
+    """What the heads and the noise say, D rows: ``probs`` of all tokens with the noise in them.
 
-    ``scores`` and ``plain`` [D, V]; ``best`` and ``best_ids`` [K, k] are the heads' best of
-    ``scores``. ``ranks`` [D, V] gives the place of a token in them, k of any other.
+    ``plain`` are those without it where they differ. ``best`` and ``best_ids`` are the heads' best
+    guesses, the likeliest first, of the K depths that have a head.
     """
 
-    scores: Floats
-    plain: Floats | None
-    best: Floats
-    best_ids: Integers
-    ranks: Integers
+    probs: Sequence[Row]
+    plain: Sequence[Row] | None
+    best: Sequence[Sequence[float]]
+    best_ids: Sequence[Sequence[int]]
 
 
-def grow_on_host(
-    size: int,
-    depth_limit: int,
-    evidence: Evidence,
-    table: BigramTable,
-    row_weights: list[float],
-    match: Match,
-    odds: list[float] | None,
-) -> Grown:
-    """Return the best ``size`` - 1 nodes; ``odds`` None follows no chains."""
-    heads, guesses = evidence.best.shape
-    rows, row_lifts = table.ids.numpy(), table.lifts.numpy()
-    latest = table.latest.numpy()
-    # Nothing is never quite impossible, so that its logarithm is a number.
-    chances = None if odds is None else np.maximum(np.array(odds, dtype=np.float32), _TINY)
-    last_slot, width = table.length, table.row_tokens
-    weights = np.zeros(1, dtype=np.float32)
-    slots, lengths = np.array([match.slot]), np.array([match.length])
-    places = np.zeros(1, dtype=np.int64)  # of the frontier's nodes, in the order of finding
-    found: list[tuple[Floats, Integers, Integers, Bools]] = []
-    counts: list[int] = []
-    threshold, total_found = -np.inf, 0
-    for depth in range(depth_limit):
-        ids = rows.take(slots, 0)
-        lifts = row_lifts.take(slots, 0)
-        lifts *= row_weights[depth]
-        own = evidence.scores[depth].take(ids)
-        raised = own + lifts
-        # Of the whole vocabulary, the row's tokens weigh more than before, none less.
-        if row_weights[depth] * -FLOOR < _MOST:
-            total = np.log1p(_sums(np.exp(raised) - np.exp(own)))
-        else:
-            most = max(0.0, float(raised.max()))
-            mass = np.exp(np.float32(-most)) + _sums(np.exp(raised - most) - np.exp(own - most))
-            total = np.log(np.maximum(mass, _TINY)) + most
-        if chances is not None:
-            before, chance = raised[:, 0], chances.take(lengths)
-            if evidence.plain is None:
-                raised[:, 0] = np.logaddexp(before, np.log(chance) + total)
-                total += np.log1p(chance)
+@dataclass(slots=True)
+class Grown:
+    """A tree's nodes, the root first, the others best first and so parents before children.
+
+    ``follows`` marks those of suffix chains.
+    """
+
+    parents: list[int]
+    depths: list[int]
+    tokens: list[int]
+    follows: list[bool]
+
+
+class Growth:
+    """Grows one tree of ``size`` nodes, at most ``depth`` deep."""
+
+    def __init__(
+        self,
+        size: int,
+        depth: int,
+        evidence: Evidence,
+        table: BigramTable,
+        row_weights: Sequence[float],
+        odds: Sequence[float],
+    ) -> None:
+        """``row_weights`` [D] is how much a row of the table counts, ``odds`` a chain's by length.
+
+        Without lookup no node has a chain: ``match`` has length 0 then, and ``lookup`` is false.
+        """
+        self._wanted = size - 1
+        self._depth = depth
+        self._evidence = evidence
+        views = table.views
+        self._ids, self._lifts = views.ids, views.lifts
+        self._latest = views.latest
+        self._last_slot = table.length
+        self._row_weights = row_weights
+        self._odds = odds
+        # What may still come into the tree: weight (negative, as the heap wants it), order of
+        # finding, parent's place, depth, token, whether it follows a chain, slot, chain's length.
+        self._open: list[tuple[float, int, int, int, int, bool, int, int]] = []
+        self._highest: list[float] = []  # the weights of the best so far, at most as many as wanted
+        self._found = 0
+
+    def run(self, match: Match, *, lookup: bool) -> Grown:
+        """Return the tree behind a root whose earlier place is ``match``."""
+        grown = Grown([0], [0], [0], [False])
+        self._expand(1.0, 0, 0, match.slot, match.length)
+        place = 0
+        while self._open and place < self._wanted:
+            weight, _, parent, depth, token, follows, slot, length = heappop(self._open)
+            place += 1
+            grown.parents.append(parent)
+            grown.depths.append(depth)
+            grown.tokens.append(token)
+            grown.follows.append(follows)
+            if depth == self._depth or not self._may_add(-weight):
+                continue
+            if follows and slot < self._last_slot:
+                slot, length = slot + 1, min(length + 1, MOST_MATCHED)
             else:
-                sure = np.minimum(evidence.plain[depth].take(ids[:, 0]) + lifts[:, 0], 0)
-                rise = chance * np.exp(-np.maximum(sure, _LEAST))
-                risen = np.exp(before - total) * rise
-                raised[:, 0] = before + np.log1p(rise)
-                total += np.log1p(risen)
-        children = raised
-        frontier = slots.shape[0]
-        if depth < heads:
-            # A column more takes the marks of those that are not among the head's best.
-            children = np.empty((frontier, width + guesses + 1), dtype=np.float32)
-            children[:, :width] = raised
-            children[:, width:-1] = evidence.best[depth]
-            children[
-                np.arange(frontier)[:, None], evidence.ranks[depth].take(ids) + width
-            ] = -np.inf
-            children[:, -1] = -np.inf
-        # Rounding never lifts a child above its parent.
-        children -= total[:, None]
-        np.minimum(children, 0, out=children)
-        children += weights[:, None]
-        flat = children.ravel()
-        chosen = np.flatnonzero(flat > threshold)
-        if chosen.shape[0] > size - 1:
-            of_chosen = flat.take(chosen)
-            chosen = chosen.take(np.argpartition(-of_chosen, size - 2)[: size - 1])
-        if chosen.shape[0] == 0:
-            break
-        weights = flat.take(chosen)
-        order = np.argsort(-weights)
-        weights, chosen = weights.take(order), chosen.take(order)
-        each = children.shape[1]
-        parents, columns = np.divmod(chosen, each)
-        tokens = ids[parents, np.minimum(columns, width - 1)].astype(np.int64)
-        if depth < heads:
-            by_head = np.flatnonzero(columns >= width)
-            tokens[by_head] = evidence.best_ids[depth].take(columns.take(by_head) - width)
-        chain = lengths.take(parents)
-        follows = (columns == 0) & (chain > 0)
-        found.append((weights, places.take(parents), tokens, follows))
-        counts.append(weights.shape[0])
-        places = np.arange(total_found + 1, total_found + 1 + weights.shape[0])
-        total_found += weights.shape[0]
-        if total_found >= size - 1:
-            of_all = np.concatenate([one[0] for one in found])
-            of_all.partition(total_found - size + 1)
-            threshold = of_all[total_found - size + 1]
-            alive = int(np.count_nonzero(weights > threshold))
-            if alive == 0:
+                slot = int(self._latest[token])
+                length = 1 if lookup and slot else 0
+            self._expand(-weight, place, depth, slot, length)
+        return grown
+
+    def _may_add(self, weight: float) -> bool:
+        """Whether a node of this weight would be among the best."""
+        return len(self._highest) < self._wanted or weight > self._highest[0]
+
+    def _expand(self, weight: float, place: int, depth: int, slot: int, length: int) -> None:
+        """Add the likeliest children of the node at ``place``, which is at ``depth``."""
+        evidence = self._evidence
+        row, row_weight = evidence.probs[depth], self._row_weights[depth]
+        ids: list[int] = self._ids[slot].tolist()
+        lifts: list[float] = self._lifts[slot].tolist()
+        # Of the whole vocabulary the row's tokens weigh more than before, none less.
+        raised = []
+        mass = 1.0
+        for token, lift in zip(ids, lifts, strict=True):
+            own = row[token]
+            more = own * math.exp(min(row_weight * lift, _MOST))
+            raised.append(more)
+            mass += more - own
+        if length:  # the token that followed comes first
+            odds = self._odds[length]
+            if evidence.plain is None:
+                rise = odds * mass
+            else:
+                lift = math.exp(min(row_weight * lifts[0], _MOST))
+                sure = min(evidence.plain[depth][ids[0]] * lift, 1.0)
+                rise = raised[0] * odds / max(sure, _TINY)
+            raised[0] += rise
+            mass += rise
+        scale = weight / mass
+        chained = length > 0
+        for token, more in zip(ids, raised, strict=True):
+            self._offer(more * scale, place, depth, token, chained, slot, length)
+            chained = False
+        if depth >= len(evidence.best):
+            return
+        for guess, token in zip(evidence.best[depth], evidence.best_ids[depth], strict=True):
+            if not self._may_add(guess * scale):
                 break
-            # The best come first, so those that may still have children do.
-            weights, places = weights[:alive], places[:alive]
-            parents, tokens = parents[:alive], tokens[:alive]
-            chain, follows = chain[:alive], follows[:alive]
-        next_slots = latest.take(tokens)
-        if chances is None:
-            slots, lengths = next_slots, np.zeros_like(next_slots)
-            continue
-        slot = slots.take(parents)
-        further = follows & (slot < last_slot)
-        slots = np.where(further, slot + 1, next_slots)
-        lengths = np.where(further, np.minimum(chain + 1, MOST_MATCHED), next_slots > 0)
-    return _best(found, counts, size)
+            if token not in ids:
+                self._offer(guess * scale, place, depth, token, False, slot, length)
+
+    def _offer(
+        self,
+        weight: float,
+        parent: int,
+        depth: int,
+        token: int,
+        follows: bool,
+        slot: int,
+        length: int,
+    ) -> None:
+        highest = self._highest
+        if len(highest) < self._wanted:
+            heappush(highest, weight)
+        elif weight > highest[0]:
+            heapreplace(highest, weight)
+        else:
+            return
+        self._found += 1
+        heappush(
+            self._open,
+            (-weight, self._found, parent, depth + 1, token, follows, slot, length),
+        )
 
 
-def _sums(rows: Floats) -> Floats:
-    sums: Floats = np.add.reduce(rows, 1)
-    return sums
-
-
-def _best(
-    found: list[tuple[Floats, Integers, Integers, Bools]], counts: list[int], size: int
-) -> Grown:
-    weights = np.concatenate([one[0] for one in found])
-    kept = np.argsort(-weights, kind="stable")[: size - 1]
-    place = np.zeros(weights.shape[0] + 1, dtype=np.int64)
-    place[kept + 1] = np.arange(1, kept.shape[0] + 1)
-    parents = np.concatenate([one[1] for one in found]).take(kept)
-    return Grown(
-        parents=place.take(parents),
-        depths=np.repeat(np.arange(1, len(counts) + 1), counts).take(kept),
-        tokens=np.concatenate([one[2] for one in found]).take(kept),
-        follows=np.concatenate([one[3] for one in found]).take(kept),
-    )
-
-
-def as_tensors(grown: Grown) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return parents, depths, ranks, tokens and mask [N, N], all with the root before them."""
-    size = grown.parents.shape[0] + 1
-    table = np.zeros((4, size), dtype=np.int64)
-    table[0, 1:], table[1, 1:], table[3, 1:] = grown.parents, grown.depths, grown.tokens
-    parents = table[0]
-    # A node's rank is the number of its elder siblings; they are in the order of their weights.
-    by_parent = np.argsort(grown.parents, kind="stable")
-    of_parent = grown.parents.take(by_parent)
-    first = np.searchsorted(of_parent, of_parent)
-    table[2, 1 + by_parent] = np.arange(size - 1) - first
-    mask = np.zeros((size, size), dtype=np.bool_)
-    every = np.arange(size)
-    ancestor = every
-    mask[every, every] = True
-    for _ in range(int(grown.depths.max())):
-        ancestor = parents.take(ancestor)
-        mask[every, ancestor] = True
-    tensors = torch.from_numpy(table)
-    return tensors[0], tensors[1], tensors[2], tensors[3], torch.from_numpy(mask)
+def as_tensors(grown: Grown, sources: list[int]) -> tuple[Tensor, Tensor]:
+    """Return parents, depths, ranks, tokens and ``sources`` [5, N], and the mask [N, N]."""
+    parents = grown.parents
+    size = len(parents)
+    # A node's rank is the number of its elder siblings; they come in the order of their weights.
+    children = [0] * size
+    ranks = [0] * size
+    sees = [bytearray(size) for _ in range(size)]
+    sees[0][0] = 1
+    for node in range(1, size):
+        parent = parents[node]
+        ranks[node] = children[parent]
+        children[parent] += 1
+        sees[node][:] = sees[parent]
+        sees[node][node] = 1
+    mask = torch.frombuffer(bytearray().join(sees), dtype=torch.bool).view(size, size)
+    return torch.tensor([parents, grown.depths, ranks, grown.tokens, sources]), mask

@@ -7,6 +7,7 @@ and head 0 guesses the one after that. Shapes: K heads, H hidden, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,15 +89,15 @@ class MedusaHeads(nn.Module):
             )
         return x
 
-    def forward(self, hidden: Tensor, output: nn.Module, heads: int | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, output: Any, heads: int | None = None) -> Tensor:
         """Return the logits [heads, n, V] of the first ``heads`` heads for ``hidden`` [n, H].
 
         ``output`` is the base's output matrix, used by heads that share it.
         """
         x = self.blocks(hidden, self.count if heads is None else heads)
         if self.output_weight is None:
-            logits: Tensor = output(x)
-            return logits
+            logits: Tensor = output(x.flatten(0, 1))
+            return logits.view(*x.shape[:2], -1)
         if self.output_weight.shape[0] == 1:
             return functional.linear(x, self.output_weight[0])
         return torch.bmm(x, self.output_weight[: x.shape[0]].transpose(1, 2))

@@ -38,6 +38,7 @@ class Int8Heads(nn.Module):
         super().__init__()
         # A CPU's product for this is made for bfloat16: 1.9 ms for 32k x 1024, float32 23.
         self.dtype = torch.bfloat16 if device.type == "cpu" else dtype
+        self._base_dtype = dtype
         self.count, self.layers, self.hidden_size = heads.count, heads.layers, heads.hidden_size
         self.vocabulary = heads.vocabulary
         self.register_buffer("block_bias", heads.block_bias.to(device, self.dtype))
@@ -72,8 +73,8 @@ class Int8Heads(nn.Module):
         x = torch.stack([self._blocks(hidden.to(self.dtype), head) for head in range(count)])
         weight = self.output_weight
         if weight is None:
-            logits: Tensor = output(x.to(output.weight.dtype))
-            return logits
+            logits: Tensor = output(x.flatten(0, 1).to(self._base_dtype))
+            return logits.view(*x.shape[:2], -1)
         last = weight.shape[0] - 1  # one matrix may serve all heads
         return torch.stack(
             [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,10 +123,11 @@ def _load(
             if plain_defect is not None:
                 raise _undecodable(settings, model, plain_defect)
     drafting: Heads | None = None
+    output = forward.output if isinstance(forward, LeanForward) else model.get_output_embeddings()
     if heads is not None:
         _check_fit(heads, model, files)
-        output_device = model.get_output_embeddings().weight.device
-        drafting = place_heads(heads, output_device, dtype, settings.head_precision)
+        matrix = model.get_output_embeddings().weight
+        drafting = place_heads(heads, matrix.device, dtype, settings.head_precision, output, matrix)
     names = (settings.model, files.base_name, str(model.config.name_or_path))
     chat_format = ChatFormat(tokenizer, names, _eos_ids(model, tokenizer), _family(settings))
     if chat_format.notice:
@@ -133,7 +135,7 @@ def _load(
         notices = (*notices, f"{chat_format.notice} {hint}")
     return LoadedModel(
         settings=settings,
-        decoder=Decoder(forward, _head_logits(drafting, model), chat_format.decode),
+        decoder=Decoder(forward, _head_logits(drafting, model, output), chat_format.decode),
         format=chat_format,
         base_name=files.base_name,
         dtype=str(dtype).removeprefix("torch."),
@@ -146,7 +148,7 @@ def _load(
         base=model,
         head_bytes=0
         if heads is None or drafting is None
-        else bytes_read(drafting, heads, model.get_output_embeddings()),
+        else bytes_read(drafting, model.get_output_embeddings()),
     )
 
 
@@ -232,16 +234,16 @@ def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(ids)
 
 
-def _head_logits(heads: Heads | None, model: Any) -> HeadLogits:
-    output = model.get_output_embeddings()
+def _head_logits(heads: Heads | None, model: Any, output: Callable[[Tensor], Tensor]) -> HeadLogits:
+    matrix = model.get_output_embeddings()
 
     @torch.inference_mode()
     def head_logits(hidden: Tensor, depth: int) -> Tensor:
         assert heads is not None, "without heads nothing is drafted"
-        device = output.weight.device  # of several, the last
+        device = matrix.weight.device  # of several, the last
         logits: Tensor = heads(hidden.to(device, heads.dtype), output, depth)
         if heads.token_map is not None:
-            logits = spread(logits, heads.token_map, output.out_features)
+            logits = spread(logits, heads.token_map, matrix.out_features)
         return logits[:, 0].to(hidden.device)
 
     return head_logits

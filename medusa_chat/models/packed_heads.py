@@ -1,4 +1,4 @@
-"""Medusa heads on a CPU over packed weights: 0.5 ms where torch's own product takes 0.8."""
+"""Medusa heads on a CPU over packed weights, several times as fast as torch's own products."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from medusa_chat.models.heads import MedusaHeads
 
 
 class PackedHeads(nn.Module):
-    """The heads of ``MedusaHeads``, with output matrices of their own, in float32 or bfloat16."""
+    """The heads of ``MedusaHeads`` in float32 or bfloat16."""
 
     token_map: Tensor | None
 
     def __init__(self, heads: MedusaHeads) -> None:
         super().__init__()
-        assert heads.output_weight is not None, "what heads share is packed with the base"
         assert packs(heads.dtype)
         self.dtype = heads.dtype
         self.count, self.layers, self.hidden_size = heads.count, heads.layers, heads.hidden_size
         self.vocabulary = heads.vocabulary
+        self.shares_output = heads.output_weight is None
+        self.weight_bytes = sum(one.nbytes for one in heads.parameters())
         self.register_buffer("token_map", heads.token_map)
-        self._outputs = [_packed(weight, None) for weight in heads.output_weight]
+        output = heads.output_weight
+        self._outputs = None if output is None else [_packed(weight, None) for weight in output]
         first_weight, first_bias = heads.block_weight[0], heads.block_bias[0]
         # The first blocks read the same hidden state, so they are one product.
         self._first = _packed(first_weight.flatten(0, 1), first_bias.flatten())
@@ -37,20 +39,20 @@ class PackedHeads(nn.Module):
     def forward(self, hidden: Tensor, output: Any, heads: int | None = None) -> Tensor:
         """Return the logits [heads, n, V] of the first ``heads`` heads for ``hidden`` [n, H].
 
-        ``output`` is not asked for: these heads have output matrices of their own.
+        ``output`` is the base's output matrix, used by heads that share it.
         """
-        del output
         count = self.count if heads is None else heads
-        width = self.hidden_size
         first = functional.silu(self._first(hidden))
-        last = len(self._outputs) - 1  # one matrix may serve all heads
-        logits = []
-        for head in range(count):
-            x = hidden + first[:, head * width : (head + 1) * width]
-            for layer in self._blocks:
-                x = x + functional.silu(layer[head](x))
-            logits.append(self._outputs[min(head, last)](x))
-        return torch.stack(logits)
+        guesses = hidden[:, None] + first.view(-1, self.count, self.hidden_size)[:, :count]
+        x = list(guesses.unbind(1))
+        for layer in self._blocks:
+            x = [one + functional.silu(block(one)) for one, block in zip(x, layer, strict=False)]
+        # Rows of one matrix are one product, whether it is the base's or the heads' own.
+        if self._outputs is None or len(self._outputs) == 1:
+            common = output if self._outputs is None else self._outputs[0]
+            logits: Tensor = common(torch.cat(x))
+            return logits.view(count, hidden.shape[0], -1)
+        return torch.stack([own(one) for own, one in zip(self._outputs, x, strict=False)])
 
 
 def _packed(weight: Tensor, bias: Tensor | None) -> PackedProduct:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from medusa_chat.decoding.bigram_table import FLOOR, BigramTable
+from medusa_chat.decoding.bigram_table import FLOOR, ROW_TOKENS, BigramTable
 
 CPU = torch.device("cpu")
 VOCABULARY = 100
@@ -34,7 +34,7 @@ def test_a_row_holds_the_likeliest_tokens_and_their_log_probabilities() -> None:
     rows = logits(3)
     table = table_of([5, 6, 7], rows)
     expected = rows[2].log_softmax(-1)
-    best = expected.topk(32)
+    best = expected.topk(ROW_TOKENS)
     kept = row(table, 3)
     assert set(kept) == set(best.indices.tolist())
     for token, lift in kept.items():
@@ -56,7 +56,9 @@ def test_what_followed_comes_first_in_a_row() -> None:
     assert table.ids[1:4, 0].tolist() == tokens[1:]
     # One that the model did not think of has no lift, and drives out the least of the others.
     assert row(table, 2)[unlikely] == 0
-    assert len(set(row(table, 2)) & set(rows[1].topk(32).indices.tolist())) == 31
+    assert (
+        len(set(row(table, 2)) & set(rows[1].topk(ROW_TOKENS).indices.tolist())) == ROW_TOKENS - 1
+    )
     table.put_root(9)
     assert table.ids[4, 0] == 9
     table.put_root(10)
@@ -97,7 +99,7 @@ def test_a_part_without_logits_is_known_by_its_tokens_alone() -> None:
     assert table.latest[51] == 2
     assert table.ids[2, 0] == 52
     assert table.lifts[:4].abs().sum() == 0
-    assert len(row(table, 2)) == 32
+    assert len(row(table, 2)) == ROW_TOKENS
 
 
 def test_tokens_that_the_model_cannot_say_do_no_harm() -> None:

@@ -62,7 +62,12 @@ class Scene:
 
     def on_host(self, shape: MixedTree) -> Grown:
         return shape.grow_on_host(
-            self.scores, self.plain, self.table, self.weights, self.match, self.odds
+            self.scores.exp(),
+            None if self.plain is None else self.plain.exp(),
+            self.table,
+            self.weights,
+            self.match,
+            self.odds,
         )
 
     def best_weights(self, shape: MixedTree) -> list[float]:

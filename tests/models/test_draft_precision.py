@@ -27,7 +27,9 @@ def large_heads() -> MedusaHeads:
 @pytest.mark.parametrize("faster", [torch.float32, torch.bfloat16])
 def test_the_faster_precision(faster: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        draft_precision, "_seconds", lambda heads: 1.0 if heads.dtype == faster else 2.0
+        draft_precision,
+        "_seconds",
+        lambda heads, _: 1.0 if type(heads) is MedusaHeads and heads.dtype == faster else 2.0,
     )
     heads = large_heads()
     assert heads.output_weight is not None
@@ -42,11 +44,11 @@ def test_the_faster_precision(faster: torch.dtype, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_packed_where_that_is_fastest(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        draft_precision, "_seconds", lambda heads: 1.0 if type(heads) is PackedHeads else 2.0
+        draft_precision, "_seconds", lambda heads, _: 1.0 if type(heads) is PackedHeads else 2.0
     )
     placed = place_heads(large_heads(), CPU, dtype)
     assert isinstance(placed, PackedHeads)
-    assert placed.dtype == torch.bfloat16
+    assert placed.dtype == dtype
     monkeypatch.setattr(draft_precision, "packs", lambda _dtype: False)
     assert isinstance(place_heads(large_heads(), CPU, dtype), MedusaHeads)
 
@@ -67,7 +69,7 @@ def test_what_a_step_reads(precision: HeadPrecision, vocabulary: int | None) -> 
     heads = random_heads(64, vocabulary, count=2)
     output = nn.Linear(64, 512, bias=False)
     placed = place_heads(heads, torch.device("cpu"), torch.float32, precision)
-    read = bytes_read(placed, heads, output)
+    read = bytes_read(placed, output)
     weights = 2 * 64 * 64 + (2 * 512 * 64 if vocabulary else 0)
     least = weights * (1 if precision == "8bit" else 4)
     if vocabulary is None:
@@ -75,5 +77,26 @@ def test_what_a_step_reads(precision: HeadPrecision, vocabulary: int | None) -> 
     # Biases, and in 8 bits scales, come on top.
     assert least < read < least * 1.1
     if precision == "full" and vocabulary is not None:
-        packed = bytes_read(PackedHeads(heads), heads, output)
+        packed = bytes_read(PackedHeads(heads), output)
         assert packed == sum(one.nbytes for one in heads.parameters())
+
+
+def test_shared_heads_may_draft_from_a_rounded_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    heads = random_heads(256, None, count=2)
+    output = nn.Linear(256, 4096, bias=False)
+    monkeypatch.setattr(
+        draft_precision,
+        "_seconds",
+        lambda heads, _: 1.0 if heads.dtype == torch.bfloat16 and type(heads) is PackedHeads else 2,
+    )
+    placed = place_heads(heads, CPU, torch.float32, "full", output, output.weight)
+    assert isinstance(placed, PackedHeads)
+    hidden = torch.randn(1, 256)
+    with torch.inference_mode():
+        got = placed(hidden.bfloat16(), None, 2).float()
+        expected = heads(hidden, output, 2)
+    torch.testing.assert_close(got, expected, rtol=0.05, atol=0.05)
+    # It has the matrix in half the bytes, and does not read the base's.
+    assert bytes_read(placed, output) == 2 * (4096 * 256 + 2 * 256 * 257)
+    assert heads.output_weight is None
