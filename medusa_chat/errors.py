@@ -5,6 +5,7 @@
     ├── ModelError          a model, its heads or its files cannot be used
     │   └── HubError        the Hub does not give a model; ``kind`` says why
     ├── ContextFullError    a prompt does not fit the model's context
+    ├── StorageError        the chats cannot be read or written; ``kind`` says why
     └── EngineError         the process that runs the model failed
 
 A message says what happened, with the value received, and what to do next, in one or two lines.
@@ -28,6 +29,16 @@ HubErrorKind = Literal[
     "no_space",
     "unwritable",  # the cache's folder
     "missing",  # not in the cache, and nobody has asked to fetch it
+]
+
+
+StorageErrorKind = Literal[
+    "damaged",  # the file is no database, or a broken one
+    "newer",  # a later program wrote it
+    "unwritable",  # permissions, a read-only disk, a folder that is not there
+    "full",  # the disk
+    "busy",  # another program holds it
+    "failed",  # anything else that the disk or the file does
 ]
 
 
@@ -58,6 +69,14 @@ class HubError(ModelError):
 
 class ContextFullError(MedusaChatError):
     """A prompt leaves no room for a reply in the model's context."""
+
+
+class StorageError(MedusaChatError):
+    """The chats cannot be read or written."""
+
+    def __init__(self, message: str, kind: StorageErrorKind) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class EngineError(MedusaChatError):

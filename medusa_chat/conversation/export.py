@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from medusa_chat.conversation.conversation import Conversation, Recipe, Turn
+    from medusa_chat.conversation.conversation import Conversation, Message, Recipe
 
 _SLUG_LENGTH = 48
 
@@ -122,7 +122,7 @@ def _scalar(value: str | float | None) -> str:
     return json.dumps(value, ensure_ascii=not str(value).isprintable())
 
 
-def _sections(turn: Turn) -> list[str]:
+def _sections(turn: Message) -> list[str]:
     if turn.role == "user":
         return ["## You", _verbatim(turn.content)]
     name = _inline(turn.recipe.model) if turn.recipe else "Reply"
@@ -138,7 +138,7 @@ def _sections(turn: Turn) -> list[str]:
     return sections
 
 
-def _ending(turn: Turn) -> str:
+def _ending(turn: Message) -> str:
     if turn.outcome is None:
         return "This reply was not finished."
     reason = turn.outcome.stop_reason

@@ -1,74 +1,79 @@
-"""The conversations on disk: one SQLite file, written so that no death of a process loses a word.
-
-The write-ahead log survives the end of the program in any way, ``kill -9`` included. With
-``synchronous`` NORMAL a power cut may take the last moments, but leaves a sound file.
-"""
+"""All chats: where they are kept, found, deleted and brought back."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import sqlite3
-from contextlib import contextmanager
+import secrets
+import time
+import weakref
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
 
-from medusa_chat.conversation.conversation import Conversation, Outcome, Recipe, Role, Turn
-from medusa_chat.errors import MedusaChatError
+from medusa_chat.conversation import rows
+from medusa_chat.conversation.chat import Chat
+from medusa_chat.conversation.conversation import INTERRUPTED, ChatSummary, Outcome
+from medusa_chat.conversation.database import Database
+from medusa_chat.conversation.preview import Preview, folded, preview, terms_of
+from medusa_chat.conversation.reasoning import answer
+from medusa_chat.conversation.search import Search
+from medusa_chat.conversation.writers import is_writing
+from medusa_chat.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from medusa_chat.conversation.conversation import ChatSettings
 
 FILE_NAME = "conversations.sqlite3"
 
-MIGRATIONS = (
-    # Append only: a file's ``user_version`` says how many of these it has seen.
-    """
-    CREATE TABLE conversation (
-        id INTEGER PRIMARY KEY,
-        title TEXT NOT NULL,
-        created TEXT NOT NULL
-    );
-    CREATE TABLE turn (
-        conversation_id INTEGER NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
-        position INTEGER NOT NULL,
-        role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
-        content TEXT NOT NULL,
-        created TEXT NOT NULL,
-        recipe TEXT,
-        outcome TEXT,
-        PRIMARY KEY (conversation_id, position)
-    ) WITHOUT ROWID;
-    """,
-)
-
-# Another window of the program holds the file for milliseconds; more means something is wrong.
-_LOCK_SECONDS = 1.0
+_MOST_UNDONE = 100
+_PREVIEWED = 4000
+"""Characters of a message that a preview is made from, where nothing was searched for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A conversation in a list: enough to choose it."""
+class Undone:
+    """What was undone, in words, and the chat that it concerns."""
 
-    id: int
-    title: str
-    created: datetime
+    what: str
+    chat_id: str
 
 
 class Store:
-    """The file of the conversations. Every failure is a MedusaChatError that names the file."""
+    """The file of the chats, or the same in memory.
 
-    def __init__(self, path: Path) -> None:
+    Reading raises StorageError. Saving never does: what cannot be saved is kept in memory,
+    ``failure`` says why, and it is tried again with the next change.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        unsaved_because: StorageError | None = None,
+        copy_of: Path | None = None,
+        notice: str | None = None,
+    ) -> None:
+        """Open the file; without a ``path`` keep chats in memory, ``unsaved_because`` of a failure
+        or by choice, beginning with those of the file ``copy_of``. Raises StorageError.
+        """
         self.path = path
-        with self._failures_in_words():
-            self._database = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
-            try:
-                self._prepare()
-            except BaseException:
-                self._database.close()
-                raise
+        self.clock = clock
+        self.notice = notice
+        """What the user should know about the file, once; None when there is nothing."""
+        self._unsaved_because = unsaved_because
+        self._failure: StorageError | None = None
+        self._database = Database(path)
+        if copy_of is not None:
+            self._database.take_in(copy_of)
+        self._search = Search(self._database)
+        self._open: weakref.WeakValueDictionary[str, Chat] = weakref.WeakValueDictionary()
+        self._pending: dict[str, Chat] = {}
+        """The chats with something that could not be saved."""
+        self._undo: list[tuple[Undone, Callable[[], None]]] = []
+        self._mark_interrupted()
 
     def __enter__(self) -> Self:
         return self
@@ -76,128 +81,210 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def failure(self) -> StorageError | None:
+        """Why chats are not being saved; None while they are, or are not meant to be.
+
+        The same object until it is over, so that it is told once.
+        """
+        return self._unsaved_because or self._failure
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether chats are kept in memory alone because that was asked for."""
+        return self.path is None and self._unsaved_because is None
+
     def close(self) -> None:
-        """Close the file; nothing waits to be written."""
+        """Try once more to save what could not be saved, and close the file."""
+        for chat in list(self._pending.values()):
+            self.save(chat)
+        self._undo.clear()
         self._database.close()
 
-    def add(self, conversation: Conversation) -> int:
-        """Keep a new conversation with its turns, and return its id."""
-        with self._failures_in_words(), self._transaction():
-            cursor = self._database.execute(
-                "INSERT INTO conversation (title, created) VALUES (?, ?)",
-                (conversation.title, conversation.created.isoformat()),
+    # Chats ---------------------------------------------------------------------------------------
+
+    def new_chat(self, settings: ChatSettings | None = None) -> Chat:
+        """Return an empty chat; it is in the file once something is said in it."""
+        chat = Chat(self, secrets.token_hex(6), datetime.now(UTC), settings=settings)
+        self._open[chat.id] = chat
+        return chat
+
+    def chat(self, chat_id: str) -> Chat:
+        """Return a chat as it is now. Raises UsageError when there is none of this id."""
+        kept = self._open.get(chat_id)
+        if kept is not None and (kept.unsaved or kept.writing):
+            return kept
+        heading = self._database.rows(rows.CHAT, (chat_id,))
+        if not heading:
+            raise UsageError(f"There is no chat {chat_id}: `medusa-chat chats` lists them.")
+        messages = self._database.rows(rows.MESSAGES, (chat_id,))
+        with self._database.failures_in_words():
+            chat = rows.chat_of(self, heading[0], messages)
+        if kept is not None:
+            kept.take_over(chat)
+            return kept
+        self._open[chat_id] = chat
+        return chat
+
+    def add(self, chat: Chat) -> None:
+        """Save a chat that was made elsewhere, all or nothing. Raises StorageError."""
+        with self._database.transaction() as connection:
+            rows.write(connection, chat)
+        chat.unsaved.clear()
+        self._open[chat.id] = chat
+
+    def has(self, chat_id: str) -> bool:
+        """Tell whether there is a chat of this id."""
+        return bool(self._database.rows(rows.CHAT, (chat_id,)))
+
+    def last(self) -> ChatSummary | None:
+        """Return the chat in which something was said last; None when there is none."""
+        return next(iter(self.chats(limit=1)), None)
+
+    def chats(self, search: str = "", limit: int | None = None) -> list[ChatSummary]:
+        """Return the chats, the one in which something was said last first.
+
+        With a ``search`` those whose title, or one message, has all of its words.
+        """
+        terms = terms_of(search)
+        found = self._search.messages(search.split()) if terms else {}
+        summaries: list[ChatSummary] = []
+        for chat_id, title in self._database.rows(
+            "SELECT id, title FROM chat ORDER BY changed DESC, id"
+        ):
+            if len(summaries) == limit:
+                break
+            flat = folded(title)
+            if chat_id in found or all(term in flat for term in terms):
+                summaries.append(self._summary(chat_id, found.get(chat_id), terms))
+        return summaries
+
+    def find(self, reference: str) -> ChatSummary:
+        """Return the one chat that ``reference`` means: its id, the beginning of it, or a part of
+        its title. Raises UsageError when it means none or several.
+        """
+        chats = self.chats()
+        wanted = folded(reference.strip())
+        exact = [chat for chat in chats if wanted in (chat.id, folded(chat.title))]
+        matching = exact or [
+            chat for chat in chats if chat.id.startswith(wanted) or wanted in folded(chat.title)
+        ]
+        if not wanted or not matching:
+            raise UsageError(f"No chat is called {reference!r}: `medusa-chat chats` lists them.")
+        if len(matching) > 1:
+            some = ", ".join(f"{chat.id} ({chat.title})" for chat in matching[:3])
+            more = ", …" if len(matching) > 3 else ""
+            raise UsageError(
+                f"{reference!r} may mean {len(matching)} chats: {some}{more}\nGive the id of one."
             )
-            conversation_id = cast("int", cursor.lastrowid)
-            for position, turn in enumerate(conversation.turns):
-                self._write(conversation_id, position, turn)
-        return conversation_id
+        return matching[0]
 
-    def save(self, conversation_id: int, position: int, turn: Turn) -> None:
-        """Keep one turn; a turn that was at this position before is replaced."""
-        with self._failures_in_words():
-            self._write(conversation_id, position, turn)
-
-    def load(self, conversation_id: int) -> Conversation:
-        """Return a conversation. Raises MedusaChatError when there is none of this id."""
-        with self._failures_in_words():
-            row = self._database.execute(
-                "SELECT title, created FROM conversation WHERE id = ?", (conversation_id,)
-            ).fetchone()
-            turns = self._database.execute(
-                "SELECT role, content, created, recipe, outcome FROM turn"
-                " WHERE conversation_id = ? ORDER BY position",
-                (conversation_id,),
-            ).fetchall()
-        if row is None:
-            raise MedusaChatError(f"There is no conversation {conversation_id} in {self.path}.")
-        title, created = row
-        with self._failures_in_words():
-            return Conversation(
-                title, datetime.fromisoformat(created), tuple(_turn(*fields) for fields in turns)
-            )
-
-    def recent(self, limit: int) -> list[Entry]:
-        """Return the latest conversations, the newest first."""
-        with self._failures_in_words():
-            rows = self._database.execute(
-                "SELECT id, title, created FROM conversation ORDER BY id DESC LIMIT ?", (limit,)
-            ).fetchall()
-            return [Entry(key, title, datetime.fromisoformat(made)) for key, title, made in rows]
-
-    def _prepare(self) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute("PRAGMA foreign_keys = ON")
-        if self._version() > len(MIGRATIONS):
-            raise MedusaChatError(
-                f"{self.path} was written by a newer medusa-chat: update this one to use it."
-            )
-        with self._transaction():
-            # Read again inside the transaction: another window may have migrated meanwhile.
-            for number, script in enumerate(MIGRATIONS[self._version() :], self._version() + 1):
-                for statement in script.split(";"):
-                    self._database.execute(statement)
-                self._database.execute(f"PRAGMA user_version = {number}")
-            # Writes nothing new, but a file that can only be read fails here, not at a prompt.
-            self._database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-
-    def _version(self) -> int:
-        return cast("int", self._database.execute("PRAGMA user_version").fetchone()[0])
-
-    def _write(self, conversation_id: int, position: int, turn: Turn) -> None:
-        self._database.execute(
-            "INSERT OR REPLACE INTO turn"
-            " (conversation_id, position, role, content, created, recipe, outcome)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                conversation_id,
-                position,
-                turn.role,
-                turn.content,
-                turn.created.isoformat(),
-                _json(turn.recipe),
-                _json(turn.outcome),
-            ),
+    def prompts(self, limit: int = 1000) -> list[str]:
+        """Return the prompts that were sent in any chat, the latest first, none of them twice."""
+        found = self._database.rows(
+            "SELECT content FROM message WHERE role = 'user'"
+            " GROUP BY content ORDER BY max(id) DESC LIMIT ?",
+            (limit,),
         )
+        return [content for (content,) in found]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
+    def rename(self, chat_id: str, name: str) -> None:
+        """Give a chat a title that stays. Raises UsageError when there is none of this id."""
+        self.chat(chat_id).rename(name)
+
+    def delete(self, chat_id: str) -> None:
+        """Delete a chat; until the store is closed it can be undone. Raises UsageError when there
+        is none of this id, and StorageError when it cannot be deleted.
+        """
+        chat = self.chat(chat_id)
+        with self._database.transaction() as connection:
+            rows.delete(connection, chat_id)
+        chat.deleted = True
+        self._pending.pop(chat_id, None)
+        self.remember("the deletion of the chat", chat_id, chat.save_whole)
+
+    def undo(self) -> Undone | None:
+        """Undo the last deletion, renaming, edit or second reply; None when there is none."""
+        while self._undo:
+            undone, action = self._undo.pop()
+            is_gone = undone.chat_id in self._open and self._open[undone.chat_id].deleted
+            if not is_gone or undone.what == "the deletion of the chat":
+                action()
+                return undone
+        return None
+
+    # What open chats ask -------------------------------------------------------------------------
+
+    def save(self, chat: Chat) -> None:
+        """Save what is new in a chat, or take note that it cannot be saved."""
+        if chat.deleted or not chat.unsaved or (chat.is_empty and not chat.unsaved.removed):
+            return
         try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+            with self._database.transaction() as connection:
+                rows.write(connection, chat)
+        except StorageError as error:
+            self._pending[chat.id] = chat
+            if self._failure is None:
+                self._failure = error
+                self._database.be_patient(patient=False)
+            return
+        chat.unsaved.clear()
+        self._pending.pop(chat.id, None)
+        if self._failure is not None:
+            self._failure = None
+            self._database.be_patient(patient=True)
+            for other in list(self._pending.values()):
+                self.save(other)
 
-    @contextmanager
-    def _failures_in_words(self) -> Iterator[None]:
-        try:
-            yield
-        # ValueError, TypeError, KeyError: rows that no version of the program wrote.
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
-            raise MedusaChatError(
-                f"The conversations in {self.path} cannot be read or written ({error}). "
-                "Check the disk and the file's permissions; if the file is damaged, move it away "
-                "and a new one is made."
-            ) from error
+    def remember(self, what: str, chat_id: str, undo: Callable[[], None]) -> None:
+        """Keep how to undo a change."""
+        self._undo.append((Undone(what, chat_id), undo))
+        del self._undo[:-_MOST_UNDONE]
 
+    def _summary(self, chat_id: str, found: int | None, terms: tuple[str, ...]) -> ChatSummary:
+        ((title, created, changed, messages, recipe),) = self._database.rows(
+            "SELECT title, created, changed,"
+            " (SELECT count(*) FROM message WHERE chat_id = chat.id),"
+            " (SELECT recipe FROM message WHERE chat_id = chat.id AND recipe IS NOT NULL"
+            "  ORDER BY id DESC LIMIT 1) FROM chat WHERE id = ?",
+            (chat_id,),
+        )
+        with self._database.failures_in_words():
+            return ChatSummary(
+                chat_id,
+                title,
+                rows.moment(created),
+                rows.moment(changed),
+                messages,
+                rows.model_of(recipe),
+                self._preview(chat_id, found, terms),
+                found,
+            )
 
-def _json(value: Recipe | Outcome | None) -> str | None:
-    return None if value is None else json.dumps(dataclasses.asdict(value), ensure_ascii=False)
+    def _preview(self, chat_id: str, found: int | None, terms: tuple[str, ...]) -> Preview | None:
+        if found is not None:
+            ((content,),) = self._database.rows(
+                "SELECT content FROM message WHERE id = ?", (found,)
+            )
+            return preview(content, terms)
+        last = self._database.rows(
+            "SELECT substr(content, 1, ?) FROM message WHERE chat_id = ? AND content <> ''"
+            " ORDER BY id DESC LIMIT 1",
+            (_PREVIEWED, chat_id),
+        )
+        return preview(answer(last[0][0]) or last[0][0]) if last else None
 
-
-def _turn(role: Role, content: str, created: str, recipe: str | None, outcome: str | None) -> Turn:
-    return Turn(
-        role,
-        content,
-        datetime.fromisoformat(created),
-        None if recipe is None else Recipe(**_known(Recipe, json.loads(recipe))),
-        None if outcome is None else Outcome(**_known(Outcome, json.loads(outcome))),
-    )
-
-
-def _known(kind: type[Recipe | Outcome], values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what a later version added, so that it stays readable."""
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: value for name, value in values.items() if name in names}
+    def _mark_interrupted(self) -> None:
+        """Give the replies whose program is gone an outcome."""
+        unfinished = self._database.rows(
+            "SELECT id, writer FROM message WHERE role = 'assistant' AND outcome IS NULL"
+        )
+        gone = [message_id for message_id, writer in unfinished if not is_writing(writer)]
+        if gone:
+            outcome = rows.json_of(Outcome(INTERRUPTED))
+            with self._database.transaction() as connection:
+                connection.executemany(
+                    "UPDATE message SET outcome = ?, writer = NULL"
+                    " WHERE id = ? AND outcome IS NULL",
+                    [(outcome, message_id) for message_id in gone],
+                )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import medusa_chat
 from medusa_chat import paths
-from medusa_chat.conversation.store import FILE_NAME, MIGRATIONS
+from medusa_chat.conversation.migrations import MIGRATIONS
+from medusa_chat.conversation.store import FILE_NAME
 from medusa_chat.doctor.finding import Finding, Status
 from medusa_chat.doctor.machine import disk, existing
 from medusa_chat.errors import MedusaChatError
@@ -92,8 +93,9 @@ def conversations(file: Path) -> Finding:
                     f"{len(MIGRATIONS)})",
                     "Update medusa-chat.",
                 )
+            table = "chat" if version > 1 else "conversation"
             count = (
-                database.execute("SELECT count(*) FROM conversation").fetchone()[0]
+                database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
                 if version
                 else 0
             )

@@ -16,6 +16,7 @@ from textual import work
 from textual.app import App, SystemCommand
 
 from medusa_chat import paths
+from medusa_chat.conversation.opening import open_store
 from medusa_chat.engine.process import Engine, EngineProcess
 from medusa_chat.errors import HubError, MedusaChatError, UsageError
 from medusa_chat.log import start_log
@@ -30,6 +31,7 @@ from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.link import EngineLink
 from medusa_chat.tui.offer import offer
+from medusa_chat.tui.opening import Opening
 from medusa_chat.tui.palette import ActionProvider
 from medusa_chat.tui.screens.chat import ChatScreen
 from medusa_chat.tui.screens.doctor import DoctorScreen
@@ -75,6 +77,7 @@ class ChatApp(App[None]):
         *,
         hub: Hub | None = None,
         log_file: Path | None = None,
+        opening: Opening | None = None,
     ) -> None:
         """Prepare a chat with this model; ``engine_factory`` makes each engine that it needs.
 
@@ -87,7 +90,9 @@ class ChatApp(App[None]):
         self._link = EngineLink(
             engine_factory or (lambda: EngineProcess(log_file)), model, self._supply
         )
-        self._chat = ChatScreen(self._link, decode, log_file)
+        opening = opening or Opening()
+        store = open_store(paths.data_dir, ephemeral=opening.ephemeral)
+        self._chat = ChatScreen(self._link, decode, log_file, store, opening)
         self._suggestion: Entry | None = None
         self._has_suggested = False
         self._quit_asked = False
@@ -119,7 +124,7 @@ class ChatApp(App[None]):
         for entry in self._chat.recent_chats():
             yield SystemCommand(
                 f"Open: {entry.title}",
-                f"{entry.created.astimezone():%Y-%m-%d %H:%M}",
+                f"{entry.changed.astimezone():%Y-%m-%d %H:%M}",
                 partial(self._chat.open_chat, entry.id),
             )
 
@@ -243,11 +248,11 @@ class CrashError(Exception):
         return Text(str(self))
 
 
-def run_chat(model: ModelSettings, decode: DecodeSettings) -> int:
+def run_chat(model: ModelSettings, decode: DecodeSettings, opening: Opening | None = None) -> int:
     """Run the chat until the user leaves, and return the exit status."""
     # Textual draws on standard error's terminal and reads keys from standard input's.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("The chat needs a terminal. For a script, use: medusa-chat run.")
-    app = ChatApp(model, decode, log_file=start_log())
+    app = ChatApp(model, decode, log_file=start_log(), opening=opening)
     app.run()
     return app.return_code or 0

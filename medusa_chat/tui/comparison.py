@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from medusa_chat.library import speeds
+from medusa_chat.library.speeds import Speed
+from medusa_chat.tui.background import in_background
 
 if TYPE_CHECKING:
     from medusa_chat.decoding.stats import Figures, Mode
+    from medusa_chat.engine.protocol import Loaded
+
+_LOG = logging.getLogger(__name__)
 
 _ENOUGH_TOKENS = 50
 """Of each kind: a reply of a few words is over before its speed means anything."""
@@ -38,3 +47,20 @@ class Comparison:
         """How many times as fast replies are with Medusa; None until known."""
         rates = self.rates
         return None if rates is None else rates[1] / rates[0]
+
+    def speed(self, loaded: Loaded | None) -> Speed | None:
+        """Return what was measured with the model, for the list of models; None until known."""
+        if self.rates is None or loaded is None:
+            return None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Speed(
+            loaded.model, loaded.quantization, loaded.dtype, loaded.device, *self.rates, now
+        )
+
+
+async def keep(speed: Speed) -> None:
+    """Write a measurement down; a disk that takes none is a line in the log."""
+    try:
+        await in_background(speeds.record, speed)
+    except OSError as error:
+        _LOG.warning("the speed-up was not kept: %s", error)

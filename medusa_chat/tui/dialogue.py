@@ -12,7 +12,7 @@ from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import ChatMessage
 
 if TYPE_CHECKING:
-    from medusa_chat.conversation.journal import Journal
+    from medusa_chat.conversation.chat import Chat, Reply
     from medusa_chat.engine.protocol import Bursts, Loaded, Started
     from medusa_chat.settings import DecodeSettings
     from medusa_chat.tui.link import EngineLink
@@ -24,8 +24,10 @@ class Answer:
 
     reply_id: int
     prompt: int
-    """Position of its prompt in the journal."""
+    """The id of its prompt."""
     settings: DecodeSettings
+    reply: Reply | None = None
+    """What is written of it; None before the engine has begun."""
     started: Started | None = None
     figures: Figures = dataclasses.field(default_factory=Figures)
     stopping: bool = False
@@ -34,8 +36,8 @@ class Answer:
 class Dialogue:
     """One conversation in progress, with whatever engine the link holds. Knows no screen."""
 
-    def __init__(self, journal: Journal, link: EngineLink) -> None:
-        self.journal = journal
+    def __init__(self, chat: Chat, link: EngineLink) -> None:
+        self.chat = chat
         self._link = link
         self._waiting: list[int] = []
         self.answer: Answer | None = None
@@ -47,10 +49,10 @@ class Dialogue:
         return self.answer
 
     def ask(self, text: str) -> int:
-        """Write down a prompt, put it in line, and return its position."""
-        position = self.journal.add_prompt(text)
-        self._waiting.append(position)
-        return position
+        """Write down a prompt, put it in line, and return its id."""
+        prompt = self.chat.add_prompt(text)
+        self._waiting.append(prompt.id)
+        return prompt.id
 
     def answer_next(self, settings: DecodeSettings) -> Answer | None:
         """Have the next prompt answered; None when none waits or the engine is not free."""
@@ -79,24 +81,29 @@ class Dialogue:
         """Write down how the reply is made."""
         answer = self.answering
         answer.started = started
-        self.journal.begin_reply(answer.prompt, _recipe(answer.settings, started, loaded))
+        answer.reply = self.chat.start_reply(
+            self.chat.message(answer.prompt), _recipe(answer.settings, started, loaded)
+        )
 
     def extend(self, bursts: Bursts) -> None:
         """Write down more of the reply."""
         answer = self.answering
         answer.figures = bursts.figures
-        text = "".join(piece.text for piece in bursts.pieces)
-        self.journal.extend_reply(answer.prompt, text)
+        assert answer.reply is not None
+        answer.reply.append("".join(piece.text for piece in bursts.pieces))
+
+    def save_if_due(self) -> None:
+        """Have what came of a reply saved, also when nothing more comes."""
+        if self.answer is not None and self.answer.reply is not None:
+            self.answer.reply.save_if_due()
 
     def end(self, stop_reason: str, figures: Figures | None = None) -> Answer:
         """Write down how the reply ended; without figures, those that came last hold."""
         answer = self.answering
         answer.figures = figures or answer.figures
         self.answer = None
-        self.journal.end_reply(
-            answer.prompt,
-            Outcome(stop_reason, dataclasses.asdict(answer.figures), answer.figures.line()),
-        )
+        reply = answer.reply or self.chat.start_reply(self.chat.message(answer.prompt))
+        reply.end(Outcome(stop_reason, _measured(answer.figures), answer.figures.line()))
         return answer
 
     def is_answering(self, reply_id: int | None) -> bool:
@@ -105,11 +112,20 @@ class Dialogue:
 
     def _messages(self, prompt: int, settings: DecodeSettings) -> tuple[ChatMessage, ...]:
         messages = [ChatMessage("system", settings.system)] if settings.system else []
-        for asked, replied in self.journal.before(prompt):
+        asking = self.chat.message(prompt)
+        for asked, replied in self.chat.dialogue_before(asking):
             messages.append(ChatMessage("user", asked.content))
             messages.append(ChatMessage("assistant", replied.content))
-        messages.append(ChatMessage("user", self.journal.text_of(prompt)))
+        messages.append(ChatMessage("user", asking.content))
         return tuple(messages)
+
+
+def _measured(figures: Figures) -> dict[str, object]:
+    return {
+        **dataclasses.asdict(figures),
+        "accepted_per_step": figures.accepted_per_step,
+        "tokens_per_second": figures.tokens_per_second,
+    }
 
 
 def _recipe(settings: DecodeSettings, started: Started, loaded: Loaded) -> Recipe:
@@ -129,4 +145,11 @@ def _recipe(settings: DecodeSettings, started: Started, loaded: Loaded) -> Recip
         max_new_tokens=settings.max_new_tokens,
         system=settings.system,
         versions=program_versions(),
+        draft=settings.draft,
+        repetition_penalty=settings.repetition_penalty,
+        posterior_threshold=settings.posterior_threshold,
+        posterior_alpha=settings.posterior_alpha,
+        stop=settings.stop,
+        ignore_eos=settings.ignore_eos,
+        raw=settings.raw,
     )

@@ -26,6 +26,7 @@ STOPPING = "stopping…"
 RUNNING = "The engine is running. Ctrl+R starts it again after it ended."
 COPIED = "Copied"
 QUIT = "Press Ctrl+C again to quit"
+NO_CHAT_YET = "There is no chat yet to go on with: this is a new one."
 NOTHING_TO_EXPORT = "There is nothing to export yet."
 
 _WAITING: dict[State, str] = {
@@ -40,6 +41,7 @@ _REASONS = {
     "context": "context full",
     "cancelled": "stopped",
     "failed": "failed",
+    "interrupted": "interrupted",
 }
 
 CONTEXT_FULL = "The context is full. Ctrl+N begins a new chat."

@@ -4,15 +4,15 @@ from datetime import datetime
 
 import pytest
 
-from medusa_chat.conversation.conversation import TITLE_LENGTH, Turn, title_of
+from medusa_chat.conversation.conversation import TITLE_LENGTH, Message, title_of
 
 
 @pytest.mark.parametrize(
     ("prompt", "title"),
     [
         ("Hello", "Hello"),
-        ("  two\n\nlines\there ", "two lines here"),
-        ("\x1b[31mred", "[31mred"),
+        ("\n  two\twords here \n\nand more", "two words here"),
+        ("\x1b[31mred\u202e", "[31mred"),
         ("", "Untitled"),
         (" \n", "Untitled"),
         ("word " * 40, "word " * 11 + "word…"),
@@ -23,6 +23,6 @@ def test_a_title_is_the_first_words_of_the_prompt(prompt: str, title: str) -> No
     assert title_of(prompt) == title
 
 
-def test_a_turn_needs_a_time_zone() -> None:
+def test_a_message_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="zone"):
-        Turn("user", "hello", datetime(2026, 1, 1))
+        Message("user", "hello", datetime(2026, 1, 1))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
-from medusa_chat.conversation.conversation import Conversation
-from medusa_chat.conversation.store import FILE_NAME, MIGRATIONS, Store
+from medusa_chat.conversation.migrations import MIGRATIONS
+from medusa_chat.conversation.store import FILE_NAME, Store
 from medusa_chat.doctor import folders
 from medusa_chat.doctor.finding import Finding
 
@@ -76,7 +75,7 @@ def test_the_users_own_list_is_checked(home: Path) -> None:
 def test_conversations_are_counted(tmp_path: Path) -> None:
     file = tmp_path / FILE_NAME
     with Store(file) as store:
-        store.add(Conversation("Title", datetime.now(UTC), ()))
+        store.new_chat().add_prompt("Hello")
         # Another window may have it open.
         finding = folders.conversations(file)
     assert finding.status == "ok"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medusa_chat.conversation import rows
 from medusa_chat.conversation.store import FILE_NAME
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import (
@@ -11,12 +12,15 @@ from medusa_chat.engine.protocol import (
     Failed,
     Piece,
 )
+from medusa_chat.errors import StorageError
 
 from .driving import FIGURES, begin_reply, chat, contents, saved
 from .scripted_engine import ScriptedEngine, figures_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_once_and_can_be_tried_again(
@@ -102,32 +106,48 @@ async def test_an_engine_that_does_not_stop_can_be_restarted() -> None:
         assert hung.closed
 
 
+async def test_a_damaged_file_of_chats_is_set_aside_and_a_new_one_begun(home: Path) -> None:
+    damaged = "no database " * 1000
+    (home / FILE_NAME).write_text(damaged)
+    async with chat() as c:
+        await c.until_shown("Error: The file of the chats is damaged.", f"{FILE_NAME}.damaged-")
+        await c.send("Hi")
+        await c.until_shown(FIGURES)
+        assert saved(home)[0] == ("user", "Hi", None)
+    (aside,) = home.glob(f"{FILE_NAME}.damaged-*")
+    assert aside.read_text() == damaged
+
+
 async def test_a_chat_that_cannot_be_saved_says_so_and_goes_on(home: Path) -> None:
-    (home / FILE_NAME).write_text("no database " * 1000)
+    (home / FILE_NAME).mkdir()
     async with chat() as c:
         await c.until_shown("Error: This chat is not being saved.", FILE_NAME)
         await c.send("Hi")
         await c.until_shown(FIGURES)
         assert c.everything.count("not being saved") == 1
+        assert [chat.title for chat in c.screen.recent_chats()] == ["Hi"]
 
 
-async def test_a_store_that_fails_later_says_so_once_and_the_next_chat_tries_again(
-    home: Path,
+async def test_a_disk_that_fails_for_a_while_is_told_once_and_loses_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with chat() as c:
         await c.send("Hi")
         await c.until_shown(FIGURES)
-        store = c.screen._archive._store
-        assert store is not None
-        store.close()
-        await c.send("more")
-        await c.until_shown("Error: This chat is not being saved.")
-        await c.until(lambda: c.everything.count(FIGURES) == 2)
-        assert c.everything.count("not being saved") == 1
-        await c.pilot.press("ctrl+n")
-        await c.send("fresh")
-        await c.until_shown(FIGURES)
-        assert saved(home)[0] == ("user", "fresh", None)
+        with monkeypatch.context() as trouble:
+            trouble.setattr(rows, "write", full_disk)
+            await c.send("more")
+            await c.until_shown("Error: This chat is not being saved.", "full")
+            await c.until(lambda: c.everything.count(FIGURES) == 2)
+            assert c.everything.count("not being saved") == 1
+            assert len(saved(home)) == 2
+        await c.send("again")
+        await c.until(lambda: c.everything.count(FIGURES) == 3)
+        assert [text for _, text, _ in saved(home)][::2] == ["Hi", "more", "again"]
+
+
+def full_disk(*_: object) -> None:
+    raise StorageError("The disk is full.", "full")
 
 
 async def test_events_of_a_reply_that_nobody_asked_for_are_passed_over() -> None:

@@ -40,7 +40,7 @@ async def test_a_reply_is_recorded_with_all_that_made_it(home: Path) -> None:
         await c.send("Hi")
         await c.until_shown(FIGURES)
         with Store(home / FILE_NAME) as store:
-            reply = store.load(1).turns[1]
+            reply = store.chat(store.chats()[0].id).path[1]
     assert reply.recipe is not None
     assert (reply.recipe.model, reply.recipe.device) == ("builtin", "cpu")
     assert (reply.recipe.mode, reply.recipe.tree) == ("medusa", "dynamic, 8 nodes")
@@ -49,6 +49,8 @@ async def test_a_reply_is_recorded_with_all_that_made_it(home: Path) -> None:
     assert "python" in reply.recipe.versions
     assert reply.outcome is not None
     assert reply.outcome.figures["accepted_counts"] == [2, 1]
+    assert reply.outcome.figures["accepted_per_step"] == pytest.approx(4 / 3)
+    assert (reply.recipe.draft, reply.recipe.repetition_penalty) == ("all", 1.0)
     assert reply.outcome.figures_line == FIGURES
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,19 +12,14 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from medusa_chat import paths
-from medusa_chat.conversation.archive import Archive
 from medusa_chat.conversation.export import export
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loaded, Loading, Started
 from medusa_chat.errors import MedusaChatError
-from medusa_chat.library import speeds
-from medusa_chat.library.speeds import Speed
 from medusa_chat.settings import SamplingDefaults
 from medusa_chat.tui import words
-from medusa_chat.tui.background import in_background
 from medusa_chat.tui.commands import CHAT_COMMANDS
-from medusa_chat.tui.comparison import Comparison
+from medusa_chat.tui.comparison import Comparison, keep
 from medusa_chat.tui.dialogue import Dialogue
 from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
@@ -41,13 +35,15 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from medusa_chat.conversation.journal import Journal
-    from medusa_chat.conversation.store import Entry
+    from medusa_chat.conversation.chat import Chat
+    from medusa_chat.conversation.conversation import ChatSummary
+    from medusa_chat.conversation.store import Store
     from medusa_chat.decoding.stats import Figures
     from medusa_chat.models.hub.progress import Progress
     from medusa_chat.settings import DecodeSettings, ModelSettings
     from medusa_chat.tui.link import EngineLink, News
     from medusa_chat.tui.messages import PromptSubmitted
+    from medusa_chat.tui.opening import Opening
 
 # A frame in which the transcript scrolls composes the whole screen: 15 ms on a small machine.
 _LOG = logging.getLogger(__name__)
@@ -67,13 +63,21 @@ class ChatScreen(Screen[None]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in CHAT_COMMANDS]
 
-    def __init__(self, link: EngineLink, decode: DecodeSettings, log_file: Path | None) -> None:
+    def __init__(
+        self,
+        link: EngineLink,
+        decode: DecodeSettings,
+        log_file: Path | None,
+        store: Store,
+        opening: Opening,
+    ) -> None:
         super().__init__()
         self._link = link
         self._decode = decode
         self._log_file = log_file
-        self._archive = Archive(paths.data_dir)
-        self._dialogue = Dialogue(self._archive.begin(), link)
+        self._store = store
+        self._opening = opening
+        self._dialogue = Dialogue(store.new_chat(), link)
         self._told: MedusaChatError | None = None
         self._said: set[tuple[str, str]] = set()
         """What was said about models, by their names."""
@@ -99,7 +103,8 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin a chat, and start the engine once the first frame is on the screen."""
-        self._transcript.show(self._dialogue.journal.conversation)
+        self._transcript.show(self._dialogue.chat.conversation)
+        self._open()
         self._show_state()
         self._show_gauges()
         self.set_interval(_FRAME_SECONDS, self._draw)
@@ -109,15 +114,13 @@ class ChatScreen(Screen[None]):
     def on_unmount(self) -> None:
         """Keep what came of a reply that is still being written."""
         self._dialogue.leave()
-        self._archive.close()
+        self._store.close()
 
     # What the user does ------------------------------------------------------------------------
 
     def on_prompt_submitted(self, message: PromptSubmitted) -> None:
         """Write the prompt down, show it, and have it answered as soon as that can be."""
-        position = self._dialogue.ask(message.text)
-        self._transcript.add_prompt(position, message.text, words.waiting(self._link.state))
-        self._answer_next()
+        self._ask(message.text)
 
     async def action_stop(self) -> None:
         """Stop the reply and keep its text; before there is a model, stop loading it."""
@@ -146,13 +149,13 @@ class ChatScreen(Screen[None]):
 
     def action_new_chat(self) -> None:
         """Leave this chat, which is kept, and begin a new one."""
-        self._enter(self._archive.begin())
+        self._enter(self._store.new_chat())
 
     def action_export(self) -> None:
         """Export the chat to a Markdown file."""
         import platformdirs
 
-        conversation = self._dialogue.journal.conversation
+        conversation = self._dialogue.chat.conversation
         if not conversation.turns:
             self._transcript.say(words.NOTHING_TO_EXPORT)
             return
@@ -210,22 +213,22 @@ class ChatScreen(Screen[None]):
         """Whether a reply is being written."""
         return self._dialogue.answer is not None
 
-    def recent_chats(self) -> list[Entry]:
-        """Return earlier chats, the newest first."""
+    def recent_chats(self) -> list[ChatSummary]:
+        """Return earlier chats, the latest first."""
         try:
-            return self._archive.recent(_RECENT_CHATS)
+            return self._store.chats(limit=_RECENT_CHATS)
         except MedusaChatError as error:
             self._say_error(str(error))
             return []
 
-    def open_chat(self, conversation_id: int) -> None:
+    def open_chat(self, chat_id: str) -> None:
         """Leave this chat, which is kept, and go on with an earlier one."""
         try:
-            journal = self._archive.resume(conversation_id)
+            chat = self._store.chat(chat_id)
         except MedusaChatError as error:
             self._say_error(str(error))
             return
-        self._enter(journal)
+        self._enter(chat)
 
     # What the engine says ----------------------------------------------------------------------
 
@@ -238,7 +241,8 @@ class ChatScreen(Screen[None]):
             self._on_event(event)
             self._answer_next()
         self._transcript.draw()
-        failure = self._dialogue.journal.failure
+        self._dialogue.save_if_due()
+        failure = self._store.failure
         if failure is not self._told:
             self._told = failure
             if failure is not None:
@@ -318,13 +322,9 @@ class ChatScreen(Screen[None]):
 
     def _keep_speed(self) -> None:
         """Remember how much Medusa brings with this model, for the list of models."""
-        rates, loaded = self._comparison.rates, self._link.loaded
-        if rates is not None and loaded is not None:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            speed = Speed(
-                loaded.model, loaded.quantization, loaded.dtype, loaded.device, *rates, now
-            )
-            self.run_worker(_record(speed), group="speed")
+        speed = self._comparison.speed(self._link.loaded)
+        if speed is not None:
+            self.run_worker(keep(speed), group="speed")
 
     # Between the two ---------------------------------------------------------------------------
 
@@ -344,12 +344,28 @@ class ChatScreen(Screen[None]):
             self._transcript.begin_reply(answer.prompt)
         self._transcript.show_waiting(words.waiting(self._link.state))
 
-    def _enter(self, journal: Journal) -> None:
+    def _open(self) -> None:
+        if self._store.notice is not None:
+            self._say_error(self._store.notice)
+        if self._opening.continue_last:
+            if chats := self.recent_chats():
+                self.open_chat(chats[0].id)
+            else:
+                self.say(words.NO_CHAT_YET)
+        if self._opening.question is not None:
+            self._ask(self._opening.question)
+
+    def _ask(self, text: str) -> None:
+        prompt = self._dialogue.ask(text)
+        self._transcript.add_prompt(prompt, text, words.waiting(self._link.state))
+        self._answer_next()
+
+    def _enter(self, chat: Chat) -> None:
         """Leave the chat that is open, which is kept, and show this one."""
         self._dialogue.leave()
-        self._dialogue = Dialogue(journal, self._link)
+        self._dialogue = Dialogue(chat, self._link)
         self._meter = Meter()
-        self._transcript.show(journal.conversation)
+        self._transcript.show(chat.conversation)
 
     def _say_error(self, message: str) -> None:
         _LOG.error("%s", message)
@@ -379,10 +395,3 @@ class ChatScreen(Screen[None]):
             self._readings = readings
             self._gauges.show(readings)
             self._gauge_line.show(readings)
-
-
-async def _record(speed: Speed) -> None:
-    try:
-        await in_background(speeds.record, speed)
-    except OSError as error:
-        _LOG.warning("the speed-up was not kept: %s", error)
