@@ -101,6 +101,15 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
         with_defaults = argparse.Namespace(**(DECODE_DEFAULTS | vars(arguments)))
         return bench(bench_settings(arguments), *_settings(with_defaults))
+    if command == "tune":
+        from medusa_chat.tuning.arguments import DECODE_DEFAULTS as TUNE_DEFAULTS
+        from medusa_chat.tuning.arguments import from_namespace as tune_settings
+        from medusa_chat.tuning.arguments import temperatures_of
+        from medusa_chat.tuning.command import run as tune
+
+        with_defaults = argparse.Namespace(**(TUNE_DEFAULTS | vars(arguments)))
+        settings = tune_settings(arguments), *_settings(with_defaults)
+        return tune(*settings, temperatures_of(arguments))
     model, decode = _settings(arguments)
     if command == "run":
         from medusa_chat.run.command import run
@@ -160,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
     _add_options(parser, stop="stop")
     commands = parser.add_subparsers(
-        dest="command", metavar="[run | models | bench | train | doctor]"
+        dest="command", metavar="[run | models | bench | tune | train | doctor]"
     )
     run = commands.add_parser(
         "run",
@@ -190,6 +199,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench_arguments.add_arguments(bench)
     _add_options(bench, stop="run_stop")
+    from medusa_chat.tuning import arguments as tune_arguments
+
+    tune = commands.add_parser(
+        "tune",
+        help="find the trees that pay with a model on this machine",
+        description=tune_arguments.DESCRIPTION,
+        argument_default=argparse.SUPPRESS,
+    )
+    tune_arguments.add_arguments(tune)
+    _add_options(tune, stop="run_stop")
     train = commands.add_parser("train", help="train Medusa heads for a model")
     from medusa_chat.training.arguments import add_arguments
 

@@ -152,10 +152,17 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("torch", "transformers", "safetensors", "rich"),
     ),
+    "tuning.settings": (("errors",), ()),
+    "tuning.arguments": (("errors", "tuning.settings"), ()),
+    "tuning": (
+        (*FOUNDATION, "status_line", "decoding", "models", "engine", "library.fetching")
+        + ("run", "benchmark"),
+        ("torch", "rich"),
+    ),
     "cli": (
         (
             *("errors", "settings", "log", "run", "library", "training", "tui.app", "doctor"),
-            *("benchmark", "printable"),
+            *("benchmark", "tuning", "printable"),
         ),
         (),
     ),
@@ -234,6 +241,7 @@ def test_layers_are_there(layer: str) -> None:
         ("medusa_chat.models.files", HEAVY | {"textual"}),
         ("medusa_chat.training.arguments", HEAVY | {"textual"}),
         ("medusa_chat.benchmark.arguments", HEAVY | {"textual", "rich"}),
+        ("medusa_chat.tuning.arguments", HEAVY | {"textual", "rich"}),
         ("medusa_chat.doctor.checks", HEAVY | {"textual"}),
         ("medusa_chat.doctor.arguments", HEAVY | {"textual"}),
     ],

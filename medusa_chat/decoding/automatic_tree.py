@@ -113,6 +113,11 @@ class AutomaticTree(AdaptiveTree):
         self._kind = max(self.kinds, key=_rate)
         self._until_look = _STEPS_OF_A_KIND
 
+    @property
+    def next_is_searched(self) -> bool:
+        """Whether the next step is of a searched tree."""
+        return self._kind is self.searched
+
     def forget(self) -> None:
         """Begin with nothing known of the text, as a measured run does; times stay known.
 

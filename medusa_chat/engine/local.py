@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.decoding.decoder import Decoding, Emission, Request
+from medusa_chat.decoding.experience import Experience
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Mode
@@ -77,10 +78,7 @@ class Engine:
         The old one goes first, so that the two never need room together. Only the end of the
         process returns every byte of it to the system.
         """
-        self.keep_times()
-        self._model = None
-        self._trees.clear()
-        release_memory()
+        self.let_go()
         model = self._model = load(settings, report)
         return Loaded(
             model=settings.model,
@@ -96,6 +94,18 @@ class Engine:
             defaults=model.defaults,
             memory_bytes=model.memory_bytes,
         )
+
+    def let_go(self) -> None:
+        """Let go of the model in use, and of its memory as far as that is possible."""
+        self.keep_times()
+        self._model = None
+        self._trees.clear()
+        release_memory()
+
+    def adopt(self, model: LoadedModel) -> None:
+        """Take a model that was made elsewhere, after the one in use was let go of."""
+        assert self._model is None, "two models would need room together"
+        self._model = model
 
     def choose_tree(self, settings: DecodeSettings) -> ChosenTree:
         """Return the tree of replies with ``settings``. Raises UsageError if the model has none."""
@@ -165,6 +175,14 @@ class Engine:
             if isinstance(tree.shape, AutomaticTree):
                 with contextlib.suppress(OSError):  # it will be measured again
                     step_time_store.keep(setup, tree.shape.experience())
+
+    def learn(self, settings: DecodeSettings, experience: Experience) -> None:
+        """Keep ``experience`` of replies with ``settings``, and begin with it from now on.
+
+        Raises OSError when it cannot be written.
+        """
+        step_time_store.keep(setup_of(self.model, settings), experience)
+        self._trees.pop(_of_the_tree(settings), None)
 
     def measure_times(self) -> Generator[None, None, None]:
         """Measure what steps of the automatic trees in use take, where that was never measured.

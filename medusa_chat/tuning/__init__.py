@@ -1,0 +1,1 @@
+"""``medusa-chat tune``: finds the trees that pay with one model on this machine, and keeps them."""
