@@ -68,7 +68,7 @@ def walk_exact(draft: Draft, choices: Tensor) -> Walk:
     """
     tree = draft.tree
     wrong = choices.index_select(0, tree.parents) != draft.tokens
-    wrong[:1] = False  # the root is certain
+    wrong[:1].fill_(False)  # the root is certain
     depths = tree.depths.masked_fill((tree.mask & wrong).any(1), -1)
     path, count, _ = _path_to(depths.argmax(0, keepdim=True), tree)
     return Walk(path, choices.index_select(0, path), count)
@@ -127,12 +127,12 @@ class Typical:
         entropy = -(probs * (probs + 1e-5).log()).sum(-1)
         threshold = torch.clamp(torch.exp(-entropy) * self.delta, max=self.epsilon)
         right = of_child > threshold[tree.parents]
-        right[0] = True
+        right[:1].fill_(True)
         # A node counts if all on its path are right; the mask row of a node is its path.
         alive = (right | ~tree.mask).all(-1)
         depths = torch.where(alive, tree.depths, -1)
         log_likelihood = of_child.log()
-        log_likelihood[0] = 0.0
+        log_likelihood[:1].fill_(0.0)
         likelihoods = torch.where(tree.mask, log_likelihood, 0.0).sum(-1)
         longest = depths == depths.max()
         return torch.where(longest, likelihoods, -torch.inf).argmax()

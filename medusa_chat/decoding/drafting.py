@@ -79,5 +79,5 @@ def fill(tree: Tree, root: int | Tensor, guesses: Tensor) -> Draft:
         root = guesses.new_full((1,), root)
     flat = torch.cat([root, guesses.flatten()])
     index = 1 + (tree.depths - 1) * guesses.shape[-1] + tree.ranks
-    index[0] = 0
+    index[:1].fill_(0)
     return Draft(tree, flat[index])

@@ -202,12 +202,12 @@ class MixedTree:
         mask = torch.zeros(size, size, dtype=torch.bool, device=device)
         mask.scatter_(1, torch.stack(lineage, 1), True)
         siblings = (parents[:, None] == parents).tril_(-1)
-        siblings[:, 0] = False
+        siblings[:, 0].fill_(False)
         ranks = siblings.sum(1)
         guessed = self._ranks[depths - 1, tokens] < self.guesses
         sources = torch.where(guessed, int(Source.HEAD), int(Source.BIGRAM))
         sources = torch.where(follows[kept], int(Source.LOOKUP), sources)
-        sources[0] = int(Source.ROOT)
+        sources[:1].fill_(int(Source.ROOT))
         return Tree(parents, depths, ranks, mask, self.depth), tokens, sources
 
 

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
+from medusa_chat.decoding.acceptance import (
+    Accepted,
+    Draft,
+    Typical,
+    Walk,
+    accept_exact,
+    walk_exact,
+)
 from medusa_chat.decoding.drafting import fill
 from medusa_chat.decoding.tree import Tree
 
@@ -28,10 +35,24 @@ MEDUSA_PLUS_CASES = [
 def accept(draft: Draft, logits: Tensor, args: dict[str, Any]) -> Accepted:
     """Accept as the reference's arguments say: greedily, or by its typical scheme."""
     if not args.get("temperature"):
-        chosen = logits.argmax(-1).tolist()
-        return accept_exact(draft.tree.parents.tolist(), draft.tokens.tolist(), chosen.__getitem__)
+        choices = logits.argmax(-1)
+        chosen = choices.tolist()
+        accepted = accept_exact(
+            draft.tree.parents.tolist(), draft.tokens.tolist(), chosen.__getitem__
+        )
+        return walked_alike(accepted, walk_exact(draft, choices), draft)
     typical = Typical(args["temperature"], args["posterior_threshold"], args["posterior_alpha"])
-    return typical.accept(draft, logits)
+    return walked_alike(typical.accept(draft, logits), typical.walk(draft, logits), draft)
+
+
+def walked_alike(accepted: Accepted, walk: Walk, draft: Draft) -> Accepted:
+    """Assert that a graph accepts the same, and return it."""
+    count = int(walk.count)
+    assert walk.path.shape == walk.follow.shape == (draft.tree.max_depth + 1,)
+    assert walk.path.tolist() == accepted.nodes + [0] * (draft.tree.max_depth + 1 - count)
+    tokens = draft.tokens[accepted.nodes[1:]].tolist()
+    assert walk.follow[:count].tolist() == [*tokens, accepted.next_token]
+    return accepted
 
 
 def reference_tree(name: str) -> Tree:

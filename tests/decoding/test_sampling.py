@@ -175,3 +175,26 @@ def test_draws_roots_from_the_references_nucleus(case: dict[str, Any]) -> None:
     noise = GumbelNoise(case["seed"], 64, CPU).rows(torch.arange(4000))
     chosen = sampling.choose(logits.expand(4000, -1), noise)
     assert_drawn_from(recorded, counted(chosen, 64))
+
+
+@given(logit_rows(), samplings, st.integers(0, 2**31))
+def test_the_device_chooses_what_the_host_does(
+    logits: Tensor, sampling: Sampling, seed: int
+) -> None:
+    before_nucleus = warped(logits, Sampling(sampling.temperature, sampling.top_k))
+    assume(sampling.top_p == 1 or not near_the_edge(before_nucleus, sampling.top_p))
+    noise = GumbelNoise(seed, len(logits), CPU).rows(torch.arange(40))
+    rows = logits.expand(40, -1)
+    assert torch.equal(sampling.choose_on_device(rows, noise), sampling.choose(rows, noise))
+
+
+@pytest.mark.parametrize("top_p", [0.05, 0.5, 0.9, 0.99, 0.9999])
+@pytest.mark.parametrize("scale", [0.3, 3.0, 12.0])
+def test_the_device_finds_the_edge_in_a_large_vocabulary(scale: float, top_p: float) -> None:
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(48, 8000, generator=generator) * scale
+    noise = GumbelNoise(5, 8000, CPU).rows(torch.arange(48))
+    for sampling in (Sampling(0.9, top_p=top_p), Sampling(0.9, 300, top_p)):
+        chosen = sampling.choose_on_device(logits, noise)
+        assert torch.equal(chosen, sampling.choose(logits, noise))
+    assert torch.equal(Sampling().choose_on_device(logits, None), logits.argmax(-1))

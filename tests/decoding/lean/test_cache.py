@@ -121,3 +121,20 @@ def test_a_window_is_written_where_it_is_told() -> None:
         places.put(layer, states)
     cache.keep([0, 1])
     assert kept(cache) == [*range(10), 90, 91]
+
+
+@pytest.mark.parametrize("nodes", [[0], [0, 1, 2], [0, 2, 5], [0, 3, 4, 6]])
+def test_a_path_is_moved_on_the_device_as_it_is_kept(nodes: list[int]) -> None:
+    """The path is padded: what lies behind the accepted rows may be anything."""
+    caches = [LeanCache(2, 2, 4, 300, torch.zeros(1)) for _ in range(2)]
+    for cache in caches:
+        cache.reserve(12)
+        cache.rows.copy_(torch.randn(cache.rows.shape, generator=torch.Generator().manual_seed(1)))
+        cache.keep(range(5))
+    caches[0].keep(nodes)
+    path = torch.tensor([*nodes, 0, 0, 0])[:5]
+    caches[1].move(path, torch.tensor([5]))
+    caches[1].accept(len(nodes))
+    assert caches[0].length == caches[1].length == 5 + len(nodes)
+    kept = [cache.rows[:, :, : cache.length] for cache in caches]
+    assert torch.equal(*kept)
