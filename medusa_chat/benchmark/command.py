@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from medusa_chat import thread_waiting
 from medusa_chat.benchmark.settings import BenchSettings
 from medusa_chat.benchmark.table import Table, show
 from medusa_chat.errors import UsageError
@@ -30,8 +31,7 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     It is 1 when tokens that have to be the same are not, and 130 after Ctrl+C. Raises
     MedusaChatError for what cannot be measured at all.
     """
-    # Spinning threads on a busy machine turn a step of 12 ms into half a second.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    thread_waiting.settle()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -137,7 +137,7 @@ def _replay(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) 
 
 
 def _gpu(bench: BenchSettings) -> int:
-    from medusa_chat.benchmark import gpu_suite
+    from medusa_chat.benchmark import gpu_suite, gpu_targets
     from medusa_chat.benchmark.machine import command_line
 
     gpu_suite.check_device()
@@ -146,8 +146,9 @@ def _gpu(bench: BenchSettings) -> int:
     results = []
     stream = sys.stderr if bench.as_json else sys.stdout
     with StatusLine() as line:
+        plan = gpu_suite.GpuPlan()
         suite = gpu_suite.GpuSuite(
-            gpu_suite.GpuPlan(),
+            plan,
             command_line(),
             cancelled=lambda: interrupt.requested,
             report=line.show,
@@ -157,9 +158,11 @@ def _gpu(bench: BenchSettings) -> int:
             line.clear()
             # At once: what comes later may take minutes.
             show([Table(result.title, (), (), (result.problem or "",)), *result.tables], stream)
+    targets = gpu_targets.targets(plan, results)
     publish(
-        [gpu_suite.overview(results)],
-        gpu_suite.record(results, command_line()),
+        [gpu_suite.overview(results), gpu_targets.table(targets)],
+        gpu_suite.record(results, command_line())
+        | {"targets": [asdict(target) for target in targets]},
         as_json=bench.as_json,
     )
     if interrupt.requested:

@@ -1,13 +1,13 @@
 """What matters on a CUDA device, in under eight minutes: part after part, each on its own.
 
-A part that fails is named and the next one begins; when time runs out, the parts that are left are
-named as not measured.
+A part that fails is named in one line and the next one begins; each has a time to end in, and when
+all time has run out, the parts that are left are named as not measured.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,22 +16,36 @@ import torch
 
 from medusa_chat.benchmark import report as chat_report
 from medusa_chat.benchmark import steps_suite
+from medusa_chat.benchmark.bandwidth import copy_bandwidth
 from medusa_chat.benchmark.cases import Case, read_cases
 from medusa_chat.benchmark.chat_suite import ChatResult, run_chat
+from medusa_chat.benchmark.device_model import device_model
+from medusa_chat.benchmark.machine import describe
 from medusa_chat.benchmark.modes import parse_mode
-from medusa_chat.benchmark.random_model import random_model
+from medusa_chat.benchmark.report import machine_words
 from medusa_chat.benchmark.settings import DEFAULT_MODES, Peer
+from medusa_chat.benchmark.steps import SIZES
 from medusa_chat.benchmark.table import Table
+from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.engine.local import Engine
 from medusa_chat.engine.protocol import ChatMessage
-from medusa_chat.errors import ModelError
-from medusa_chat.models.memory_growth import release_memory
+from medusa_chat.errors import EngineError, ModelError
+from medusa_chat.models.device import resolve_device
 from medusa_chat.models.stages import Report
-from medusa_chat.settings import BUILTIN, DecodeSettings, DType, ModelSettings, Quantization
+from medusa_chat.settings import (
+    BUILTIN,
+    MAX_TREE_SIZE,
+    DecodeSettings,
+    DType,
+    ModelSettings,
+    Quantization,
+)
 
 _BUILTIN_DTYPES: tuple[DType, ...] = ("float32", "bfloat16")
 _LETTERS_A_TOKEN = 4
 """About, with the built-in tokenizer; what counts is that a prompt is long."""
+_LARGE_MODES = ("plain", "dynamic:4", "dynamic:64")
+_EAGER_REPEATS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +57,21 @@ class GpuPlan:
     precisions: tuple[tuple[DType, Quantization], ...] = (
         ("bfloat16", "none"),
         ("bfloat16", "4bit"),
+        ("bfloat16", "fp8"),
         ("bfloat16", "8bit"),
     )
-    """Of the large model; transformers' own decoding runs beside the first."""
+    """Of the large model; transformers' own decoding runs beside the first, at the end."""
+    sizes: tuple[int, ...] = SIZES
     prefix_tokens: int = 1024
     new_tokens: int = 64
     repeats: int = 3
     prompts_per_category: int | None = 2
     """Of the built-in model's prompts."""
-    budget_seconds: float = 460.0
+    budget_seconds: float = 450.0
+    part_seconds: float = 60.0
+    """For a part; what runs over is cut short, and says so."""
+    peer_seconds: float = 150.0
+    """For transformers' own decoding, which is compiled first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +79,7 @@ class PartResult:
     """What one part brought: tables and an object, or why there is none."""
 
     title: str
-    seconds: float
+    seconds: float = 0.0
     tables: tuple[Table, ...] = ()
     record: dict[str, Any] | None = None
     problem: str | None = None
@@ -71,6 +91,7 @@ class PartResult:
 class _Part:
     title: str
     run: Callable[[], PartResult]
+    limit_seconds: float
 
 
 def check_device() -> None:
@@ -99,85 +120,110 @@ class GpuSuite:
         self._cancelled = cancelled
         self._report = report
         self._clock = clock
-        self._started = clock()
+        self._end = self._part_end = clock() + plan.budget_seconds
         self._engine = Engine()
         self._usual_threads = torch.get_num_threads()
 
     def run(self) -> Iterator[PartResult]:
         """Yield what each part brought, the parts that came to nothing too."""
-        plan = self._plan
-        builtin = ModelSettings(BUILTIN, device=plan.device)
-        yield from self._parts(
-            _Part(f"built-in model, {dtype}", partial(self._builtin, builtin, dtype))
-            for dtype in _BUILTIN_DTYPES
-        )
-        large = [f"{plan.shape}, {_words(*precision)}" for precision in plan.precisions]
-        if self._is_over:
-            yield from self._parts(_Part(title, _nothing) for title in large)
-            return
-        self._report(f"Making a random model of the shape of {plan.shape}", None)
-        try:
-            with random_model(plan.shape, builtin) as settings:
-                release_memory()
-                for index, (dtype, quantization) in enumerate(plan.precisions):
-                    one = replace(settings, dtype=dtype, quantization=quantization)
-                    peers: tuple[Peer, ...] = () if index else ("transformers",)
-                    name = large[index]
-                    yield from self._parts(
-                        [
-                            _Part(f"{name}: steps", partial(self._steps, one)),
-                            _Part(f"{name}: decoding", partial(self._decoding, name, peers)),
-                        ]
-                    )
-        except (ModelError, RuntimeError) as error:  # no room for it, on the disk or the device
-            yield PartResult(plan.shape, 0.0, problem=_reason(error))
-
-    @property
-    def _is_over(self) -> bool:
-        return self._cancelled() or self._clock() - self._started > self._plan.budget_seconds
-
-    def _parts(self, parts: Iterable[_Part]) -> Iterator[PartResult]:
-        for part in parts:
-            if self._is_over:
+        for part in self._parts():
+            if self._cancelled() or self._clock() > self._end:
                 why = "interrupted" if self._cancelled() else "no time was left"
-                yield PartResult(part.title, 0.0, problem=f"not measured: {why}")
+                yield PartResult(part.title, problem=f"not measured: {why}")
                 continue
             self._report(part.title, None)
             began = self._clock()
+            self._part_end = min(self._end, began + part.limit_seconds)
             try:
                 result = part.run()
             except Exception as error:  # noqa: BLE001  # the other parts go on
-                result = PartResult(part.title, 0.0, problem=_reason(error))
+                result = PartResult(part.title, problem=_reason(error))
             yield replace(result, title=part.title, seconds=self._clock() - began)
+        self._engine.let_go()
 
-    def _builtin(self, settings: ModelSettings, dtype: DType) -> PartResult:
+    def _parts(self) -> Iterator[_Part]:
         plan = self._plan
-        self._engine.load(replace(settings, dtype=dtype), self._report)
-        decode = DecodeSettings(temperature=0, seed=0, max_new_tokens=plan.new_tokens)
-        cases = read_cases(None, plan.prompts_per_category)
-        result = self._chat(BUILTIN, cases, DEFAULT_MODES, ("transformers",), decode)
-        return self._of_chat(result)
+        usual = plan.part_seconds
+        yield _Part("copy bandwidth", self._bandwidth, usual)
+        for index, precision in enumerate(plan.precisions):
+            name = large_name(plan, index)
+            # The first part makes the model, the second one finds it.
+            yield _Part(f"{name}: steps", partial(self._steps, *precision), usual)
+            yield _Part(f"{name}: decoding", partial(self._decoding, *precision, name), usual)
+        for dtype in _BUILTIN_DTYPES:
+            yield _Part(f"built-in model, {dtype}", partial(self._builtin, dtype), usual)
+        name = large_name(plan, 0)
+        beside = partial(self._decoding, *plan.precisions[0], name, ("transformers",), ("plain",))
+        yield _Part(f"{name}: transformers", beside, plan.peer_seconds)
 
-    def _steps(self, settings: ModelSettings) -> PartResult:
+    def _is_over(self) -> bool:
+        return self._cancelled() or self._clock() > self._part_end
+
+    def _bandwidth(self) -> PartResult:
+        device = resolve_device(self._plan.device)
+        speed = copy_bandwidth(device)
+        return PartResult(
+            "",
+            tables=(Table("Machine", (), (), (machine_words(describe(device), speed),)),),
+            record={"copy_bytes_per_second": speed},
+        )
+
+    def _make(self, dtype: DType, quantization: Quantization) -> None:
+        """Have the engine hold the large model in this precision."""
         plan = self._plan
-        self._engine.load(settings, self._report)
-        result = steps_suite.run_steps(
+        wanted = ModelSettings(
+            f"random {plan.shape}", quantization=quantization, dtype=dtype, device=plan.device
+        )
+        try:
+            if self._engine.model.settings == wanted:
+                return
+        except EngineError:  # none yet
+            pass
+        self._engine.let_go()
+        self._report(f"Making a random model of the shape of {plan.shape}", None)
+        context = 2 * plan.prefix_tokens + plan.new_tokens + MAX_TREE_SIZE
+        self._engine.adopt(device_model(plan.shape, wanted, context))
+
+    def _steps(self, dtype: DType, quantization: Quantization) -> PartResult:
+        self._make(dtype, quantization)
+        forward = self._engine.model.decoder.forward
+        assert isinstance(forward, LeanForward), "device_model makes no other"
+        as_it_is = self._timed(self._plan.repeats)
+        tables = steps_suite.tables(as_it_is)
+        made = {"usual": steps_suite.record(as_it_is, self._command), "eager": None}
+        if forward.graphs_in_use:
+            with forward.eagerly():
+                eager = self._timed(_EAGER_REPEATS)
+                tables += steps_suite.tables(eager)
+                made["eager"] = steps_suite.record(eager, self._command)
+        wrong = self._engine.model.notices
+        if wrong:
+            tables.append(Table("Check of a tree", (), (), wrong))
+        problem = None if as_it_is.steps else "not measured: no time was left"
+        return PartResult("", tables=tuple(tables), record=made, problem=problem)
+
+    def _timed(self, repeats: int) -> steps_suite.StepsResult:
+        plan = self._plan
+        return steps_suite.run_steps(
             self._engine,
             plan.shape,
             prefix_tokens=plan.prefix_tokens,
-            repeats=plan.repeats,
-            cancelled=lambda: self._is_over,
+            sizes=plan.sizes,
+            repeats=repeats,
+            cancelled=self._is_over,
             report=self._report,
         )
-        return PartResult(
-            "",
-            0.0,
-            tables=tuple(steps_suite.tables(result)),
-            record=steps_suite.record(result, self._command),
-        )
 
-    def _decoding(self, name: str, peers: tuple[Peer, ...]) -> PartResult:
+    def _decoding(
+        self,
+        dtype: DType,
+        quantization: Quantization,
+        name: str,
+        peers: tuple[Peer, ...] = (),
+        modes: tuple[str, ...] = _LARGE_MODES,
+    ) -> PartResult:
         plan = self._plan
+        self._make(dtype, quantization)
         # Long prompts, continued as they stand: a random model has nothing to say anyway, and what
         # it accepts means nothing either; what its steps cost does.
         text = "\n\n".join(turn.content for case in read_cases(None) for turn in case.turns)
@@ -189,7 +235,15 @@ class GpuSuite:
         decode = DecodeSettings(
             temperature=0, seed=0, max_new_tokens=plan.new_tokens, raw=True, ignore_eos=True
         )
-        return self._of_chat(self._chat(name, cases, ("plain", "dynamic"), peers, decode))
+        return self._of_chat(self._chat(name, cases, modes, peers, decode))
+
+    def _builtin(self, dtype: DType) -> PartResult:
+        plan = self._plan
+        self._engine.load(ModelSettings(BUILTIN, device=plan.device, dtype=dtype), self._report)
+        decode = DecodeSettings(temperature=0, seed=0, max_new_tokens=plan.new_tokens)
+        cases = read_cases(None, plan.prompts_per_category)
+        result = self._chat(BUILTIN, cases, DEFAULT_MODES, ("transformers",), decode)
+        return self._of_chat(result)
 
     def _chat(
         self,
@@ -208,19 +262,24 @@ class GpuSuite:
             decode,
             repeats=self._plan.repeats,
             usual_threads=self._usual_threads,
-            cancelled=lambda: self._is_over,
+            cancelled=self._is_over,
             report=self._report,
         )
 
     def _of_chat(self, result: ChatResult) -> PartResult:
         return PartResult(
             "",
-            0.0,
             tables=tuple(chat_report.tables(result)),
             record=chat_report.record(result, self._command),
             problem=None if result.measurement.items else "not measured: no time was left",
             tokens_differ=bool(result.broken),
         )
+
+
+def large_name(plan: GpuPlan, index: int) -> str:
+    """Return what the large model is called in the precision of this index."""
+    dtype, quantization = plan.precisions[index]
+    return f"{plan.shape}, {dtype if quantization == 'none' else quantization}"
 
 
 def overview(results: list[PartResult]) -> Table:
@@ -247,14 +306,6 @@ def record(results: list[PartResult], command: str) -> dict[str, Any]:
     }
 
 
-def _words(dtype: DType, quantization: Quantization) -> str:
-    return dtype if quantization == "none" else quantization
-
-
 def _reason(error: BaseException) -> str:
     words = " ".join(str(error).split()) or type(error).__name__
     return f"failed: {words[:200]}"
-
-
-def _nothing() -> PartResult:
-    raise AssertionError("a part without time is not run")

@@ -85,13 +85,28 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 _BASE, _HEADS = "base", "medusa"
-_HEAD_COUNT = 4
+HEAD_COUNT = 4
+"""Heads that such models have."""
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
 def shape_names() -> tuple[str, ...]:
     """Return the names of the shapes that there are."""
     return tuple(_SHAPES)
+
+
+def config_of(shape: str) -> Any:
+    """Return what transformers makes a model of ``shape`` from."""
+    import transformers
+
+    fields = dict(_SHAPES[shape])
+    return transformers.AutoConfig.for_model(
+        fields.pop("model_type"),
+        bos_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=fields.pop("tie_word_embeddings", False),
+        **fields,
+    )
 
 
 @contextmanager
@@ -119,14 +134,7 @@ def _save(shape: str, folder: Path, device: torch.device) -> None:
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    fields = dict(_SHAPES[shape])
-    config = transformers.AutoConfig.for_model(
-        fields.pop("model_type"),
-        bos_token_id=1,
-        eos_token_id=2,
-        tie_word_embeddings=fields.pop("tie_word_embeddings", False),
-        **fields,
-    )
+    config = config_of(shape)
     with torch.random.fork_rng(), device:
         torch.manual_seed(0)
         # 16 bits are half the file, whatever it is loaded in.
@@ -148,7 +156,7 @@ def _save_heads(output: Tensor, folder: Path) -> None:
 
     hidden = output.shape[1]
     tensors = {}
-    for head in range(_HEAD_COUNT):
+    for head in range(HEAD_COUNT):
         tensors[f"{head}.0.linear.weight"] = output.new_zeros(hidden, hidden)
         tensors[f"{head}.0.linear.bias"] = output.new_zeros(hidden)
         tensors[f"{head}.1.weight"] = output.clone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ def run_steps(
     repeats: int,
     cancelled: Callable[[], bool],
     report: Report,
+    sizes: Sequence[int] = SIZES,
 ) -> StepsResult:
     """Time the steps of the model that ``engine`` holds, called ``name``.
 
@@ -61,7 +62,7 @@ def run_steps(
     model = engine.model
     forward = model.decoder.forward
     device = forward.device
-    prefix = max(1, min(prefix_tokens, forward.context_tokens - max(SIZES)))
+    prefix = max(1, min(prefix_tokens, forward.context_tokens - max(sizes)))
     machine = describe(device)
     report("Measuring the memory's bandwidth", None)
     bandwidth = copy_bandwidth(device)
@@ -69,6 +70,7 @@ def run_steps(
     steps = time_steps(
         forward,
         prefix_tokens=prefix,
+        sizes=sizes,
         repeats=repeats,
         cancelled=cancelled,
         report=report,

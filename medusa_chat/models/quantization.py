@@ -62,22 +62,27 @@ def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:
     )
 
 
+def fp8_obstacle(device: torch.device) -> str | None:
+    """Return in words what ``device`` lacks for float8, None where it is made for that."""
+    name = "a CPU" if device.type == "cpu" else device.type
+    capability = (0, 0)
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        name = f"{torch.cuda.get_device_name(device)} of {capability[0]}.{capability[1]}"
+    if capability >= _FP8_CAPABILITY:
+        return None
+    return f"needs an Ada, Hopper or newer GPU (compute capability 8.9), and {device} is {name}"
+
+
 def check_fp8(folder: Path, device: torch.device) -> str | None:
     """Return why the model in ``folder`` has to be loaded without float8, None where it need not.
 
     That is where torch's product of float8 fails on a ``device`` that has it. Raises ModelError for
     a device that has not, and for a model of another family.
     """
-    name = "a CPU" if device.type == "cpu" else device.type
-    capability = (0, 0)
-    if device.type == "cuda":
-        capability = torch.cuda.get_device_capability(device)
-        name = f"{torch.cuda.get_device_name(device)} of {capability[0]}.{capability[1]}"
-    if capability < _FP8_CAPABILITY:
-        raise ModelError(
-            "--load-in-fp8 needs an Ada, Hopper or newer GPU (compute capability 8.9), and "
-            f"{device} is {name}: use --load-in-8bit or --load-in-4bit, or neither."
-        )
+    lacking = fp8_obstacle(device)
+    if lacking is not None:
+        raise ModelError(f"--load-in-fp8 {lacking}: use --load-in-8bit or --load-in-4bit.")
     family = read_config(folder).get("model_type")
     if family not in _FP8_FAMILIES:
         raise ModelError(
