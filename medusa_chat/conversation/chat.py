@@ -38,6 +38,11 @@ _ID_BITS = 11
 """Of a message's id, below the microseconds: two programs do not give the same one."""
 
 
+def new_message_id() -> int:
+    """Return an id by the time, which no other program is likely to give as well."""
+    return time.time_ns() // 1000 << _ID_BITS | secrets.randbits(_ID_BITS)
+
+
 @dataclasses.dataclass(slots=True)
 class Unsaved:
     """What of a chat is not in the file yet."""
@@ -217,8 +222,7 @@ class Chat:
     def _new(
         self, role: Role, text: str, parent: int | None, recipe: Recipe | None = None
     ) -> Message:
-        by_time = time.time_ns() // 1000 << _ID_BITS | secrets.randbits(_ID_BITS)
-        message_id = max(by_time, self.tree.last_id + 1)
+        message_id = max(new_message_id(), self.tree.last_id + 1)
         return Message(
             role, encodable(text), datetime.now(UTC), recipe, id=message_id, parent=parent
         )

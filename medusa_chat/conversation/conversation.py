@@ -86,7 +86,7 @@ class Message:
     recipe: Recipe | None = None
     outcome: Outcome | None = None
     id: int = 0
-    """Ascends in the order in which messages were begun, in all chats."""
+    """Ascends in the order in which the messages of a chat were begun."""
     parent: int | None = None
     """The message that this one follows; None opens a chat."""
 

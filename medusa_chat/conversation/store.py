@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from medusa_chat.conversation import rows
-from medusa_chat.conversation.chat import Chat
+from medusa_chat.conversation.chat import Chat, new_message_id
 from medusa_chat.conversation.conversation import INTERRUPTED, ChatSummary, Outcome
 from medusa_chat.conversation.database import Database
 from medusa_chat.conversation.preview import Preview, folded, preview, terms_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from medusa_chat.conversation.chat_json import ChatCopy
     from medusa_chat.conversation.conversation import ChatSettings
 
 FILE_NAME = "conversations.sqlite3"
@@ -105,7 +106,7 @@ class Store:
 
     def new_chat(self, settings: ChatSettings | None = None) -> Chat:
         """Return an empty chat; it is in the file once something is said in it."""
-        chat = Chat(self, secrets.token_hex(6), datetime.now(UTC), settings=settings)
+        chat = Chat(self, _new_id(), datetime.now(UTC), settings=settings)
         self._open[chat.id] = chat
         return chat
 
@@ -126,12 +127,26 @@ class Store:
         self._open[chat_id] = chat
         return chat
 
-    def add(self, chat: Chat) -> None:
-        """Save a chat that was made elsewhere, all or nothing. Raises StorageError."""
+    def take_in(self, copy: ChatCopy, *, as_new: bool = False) -> Chat:
+        """Save a chat that was exported, under its id or, ``as_new``, another, and return it.
+
+        Raises StorageError; then nothing of it is kept.
+        """
+        chat = Chat(
+            self,
+            _new_id() if as_new else copy.id,
+            copy.created,
+            title=copy.title,
+            renamed=copy.renamed,
+            changed=copy.changed,
+            settings=copy.settings,
+        )
         with self._database.transaction() as connection:
+            (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+            chat.tree = copy.tree.renumbered(max(last, new_message_id()))
             rows.write(connection, chat)
-        chat.unsaved.clear()
         self._open[chat.id] = chat
+        return chat
 
     def has(self, chat_id: str) -> bool:
         """Tell whether there is a chat of this id."""
@@ -183,7 +198,7 @@ class Store:
         """Return the prompts that were sent in any chat, the latest first, none of them twice."""
         found = self._database.rows(
             "SELECT content FROM message WHERE role = 'user'"
-            " GROUP BY content ORDER BY max(id) DESC LIMIT ?",
+            " GROUP BY content ORDER BY max(created) DESC, max(id) DESC LIMIT ?",
             (limit,),
         )
         return [content for (content,) in found]
@@ -288,3 +303,7 @@ class Store:
                     " WHERE id = ? AND outcome IS NULL",
                     [(outcome, message_id) for message_id in gone],
                 )
+
+
+def _new_id() -> str:
+    return secrets.token_hex(6)

@@ -117,6 +117,21 @@ class MessageTree:
         self.put(moved)
         return moved
 
+    def renumbered(self, above: int) -> MessageTree:
+        """Return the same tree with other ids, in the same order, all of them above a number."""
+        ids = {message.id: above + place for place, message in enumerate(self, 1)}
+        return MessageTree(
+            [
+                dataclasses.replace(
+                    message,
+                    id=ids[message.id],
+                    parent=None if message.parent is None else ids.get(message.parent),
+                )
+                for message in self
+            ],
+            [ids[message.id] for message in self if self.is_active(message.id)],
+        )
+
     def _place(self, message: Message) -> int | None:
         # What follows a message that another window has deleted begins the chat anew.
         return message.parent if message.parent in self._messages else None

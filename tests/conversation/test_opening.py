@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def test_a_file_that_can_only_be_read_is_shown_and_gone_on_with_in_memory(
     file = tmp_path / FILE_NAME
     with Store(file) as store:
         chat = chat_with(store, "one", "1")
-    connect = sqlite3.connect
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
     def only_to_read(name: Any, **options: Any) -> sqlite3.Connection:
         # File permissions do not bind the superuser, under whom tests may run.

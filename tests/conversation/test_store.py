@@ -134,7 +134,7 @@ def test_what_cannot_be_saved_is_kept_and_saved_later(
         trouble.setattr(rows, "write", full)
         fresh = chat_with(store, "fresh", "new")
         failure = store.failure
-        assert failure is not None
+        assert isinstance(failure, StorageError)
         say(chat, "two", "2")
         # Told once: it is the same one all the time.
         assert store.failure is failure
@@ -142,7 +142,7 @@ def test_what_cannot_be_saved_is_kept_and_saved_later(
     key = fresh.id
     del fresh
     chat.add_prompt("three")
-    assert store.failure is None
+    assert not store.failure
     with Store(path) as again:
         assert texts(again.chat(chat.id)) == ["one", "1", "two", "2", "three"]
         assert texts(again.chat(key)) == ["fresh", "new"]
