@@ -18,6 +18,8 @@ class AdaptiveTree(ABC):
     """Nodes of the largest step, the root included."""
     depth: int
     """Of the deepest tree."""
+    learns: bool = True
+    """Whether some trees are grown from what the conversation has taught."""
 
     @abstractmethod
     def next_shape(self) -> StepShape:

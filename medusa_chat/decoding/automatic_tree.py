@@ -100,7 +100,12 @@ class AutomaticTree(AdaptiveTree):
     """Gives each step its shape. What was accepted is remembered from reply to reply."""
 
     def __init__(
-        self, grown: TreeKind, searched: TreeKind | None = None, paths: PathList | None = None
+        self,
+        grown: TreeKind,
+        searched: TreeKind | None = None,
+        paths: PathList | None = None,
+        *,
+        learns: bool = True,
     ) -> None:
         """Choose among ``grown`` trees, and the ``searched`` ones of ``paths`` where there are."""
         self.grown = grown
@@ -110,6 +115,7 @@ class AutomaticTree(AdaptiveTree):
         self.kinds = (grown,) if searched is None else (grown, searched)
         self.size = grown.sizes[-1]
         self.depth = grown.depth
+        self.learns = learns
         self._kind = max(self.kinds, key=_rate)
         self._until_look = _STEPS_OF_A_KIND
 

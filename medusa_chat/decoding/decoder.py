@@ -193,7 +193,8 @@ class Decoding:
     @property
     def _learns(self) -> bool:
         """Whether drafts are made from what the conversation has taught."""
-        return isinstance(self._request.shape, MixedTree | AdaptiveTree)
+        shape = self._request.shape
+        return shape.learns if isinstance(shape, AdaptiveTree) else isinstance(shape, MixedTree)
 
     def _reusable_tokens(self) -> int:
         # The last token is always run again: the reply begins from its hidden state.

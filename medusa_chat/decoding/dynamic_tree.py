@@ -76,13 +76,26 @@ class DynamicTree:
         Equal weights go to the node that comes first, and ancestors come first, so saturated
         heads (weights of minus infinity) and ties still give a closed tree.
         """
+        return self._superset.subset(torch.sort(self._best(log_probs)).values)
+
+    def _best(self, log_probs: Tensor) -> Tensor:
+        """Return the superset's nodes that make the tree, the best first."""
         certain = torch.cat([log_probs.flatten(), self._certain])
         # Summed from the root down: rounding then never lifts a path above its own parent.
         weights = certain[self._lineage[-1]]
         for row in reversed(self._lineage[:-1].unbind(0)):
             weights = weights + certain[row]
         order = torch.sort(weights, descending=True, stable=True).indices
-        return self._superset.subset(torch.sort(order[: self.size]).values)
+        return order[: self.size]
+
+
+class BestFirstTree(DynamicTree):
+    """The same trees, their nodes numbered by weight: the first n are the tree of n nodes."""
+
+    def grow(self, log_probs: Tensor) -> Tree:
+        """Choose the tree for ``log_probs`` [depth, guesses], each row descending."""
+        # Parents come before their children here too.
+        return self._superset.subset(self._best(log_probs))
 
 
 def _superset(size: int, depth: int, guesses: int) -> Tree:

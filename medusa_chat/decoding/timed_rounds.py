@@ -14,7 +14,9 @@ _BLOCK_STEPS = 4
 class TimedRounds(AdaptiveTree):
     """Has each of ``shapes`` run in turn, ``rounds`` times over, and notes what steps take."""
 
-    def __init__(self, shapes: Sequence[StepShape], rounds: int) -> None:
+    def __init__(self, shapes: Sequence[StepShape], rounds: int, *, learns: bool = True) -> None:
+        """Prepare the rounds; without ``learns`` as where the heads alone are drafted from."""
+        self.learns = learns
         self.size = max(shape.size for shape in shapes)
         self.depth = max(shape.depth for shape in shapes)
         count = len(shapes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.automatic_tree import AutomaticTree, TreeKind
-from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
+from medusa_chat.decoding.dynamic_tree import BestFirstTree, FixedTree
 from medusa_chat.decoding.experience import Experience
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
@@ -17,7 +18,7 @@ from medusa_chat.decoding.searched_trees import SearchedTrees
 from medusa_chat.decoding.stats import AUTO
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.errors import UsageError
-from medusa_chat.settings import DecodeSettings
+from medusa_chat.settings import DecodeSettings, DraftSources
 
 # Where the size is not left to measurement: a CPU's step grows with every node, a GPU's hardly.
 _CPU_NODES, _GPU_NODES = 8, 64
@@ -79,28 +80,19 @@ def choose_tree(
     if not settings.medusa or (heads == 0 and not headless) or name == "root" or size == 1:
         return ChosenTree("root", FixedTree.of(Tree.root(), device))
     if grown:
-        nodes = size or (_GPU_NODES if device.type == "cuda" else _CPU_NODES)
-        if settings.draft != "heads":
-            heads = min(heads, _DYNAMIC_DEPTH)
-
-            def mixed(nodes: int) -> StepShape:
-                if nodes == 1:
-                    return FixedTree.of(Tree.root(), device)
-                depth = depth_for(nodes, heads)
-                lookup = settings.draft == "all"
-                return MixedTree(nodes, depth, heads, vocabulary, device, lookup=lookup)
-
-            # A relaxed acceptance's text depends on the tree, which therefore stays the same.
-            if name == AUTO and size is None and settings.acceptance == "exact":
-                most = most_nodes(device)
-                known = experience or Experience()
-                new = TreeKind(known.grown, most, depth_for(most, heads), mixed)
-                old = _searched(known, most, heads, vocabulary, device)
-                return ChosenTree(AUTO, AutomaticTree(new, old, known.paths if old else []))
-            return ChosenTree("dynamic", mixed(nodes))
-        depth = min(heads, _DYNAMIC_DEPTH, nodes - 1)
-        guesses = min(_DYNAMIC_GUESSES, vocabulary)
-        return ChosenTree("dynamic", DynamicTree(nodes, depth, guesses, device))
+        heads = min(heads, _DYNAMIC_DEPTH)
+        shape_of = partial(_grown, settings.draft, heads, vocabulary, device)
+        # A relaxed acceptance's text depends on the tree, which therefore stays the same.
+        if name == AUTO and size is None and settings.acceptance == "exact":
+            most, known = most_nodes(device), experience or Experience()
+            learns = settings.draft != "heads"
+            depth = depth_for(most, heads) if learns else heads
+            kind = TreeKind(known.grown, most, depth, shape_of)
+            searched = _searched(known, most, heads, vocabulary, device)
+            paths = known.paths if searched else []
+            return ChosenTree(AUTO, AutomaticTree(kind, searched, paths, learns=learns))
+        default = _GPU_NODES if device.type == "cuda" else _CPU_NODES
+        return ChosenTree("dynamic", shape_of(size or default))
     if name == "chain":
         depth = heads if size is None else min(heads, size - 1)
         return ChosenTree("chain", FixedTree.of(Tree.chain(depth), device))
@@ -117,6 +109,19 @@ def choose_tree(
             f"{vocabulary - 1}."
         )
     return ChosenTree(name, fixed)
+
+
+def _grown(
+    draft: DraftSources, heads: int, vocabulary: int, device: torch.device, size: int
+) -> StepShape:
+    """Return the tree of ``size`` nodes that is grown at each step from what ``draft`` names."""
+    if size == 1:
+        return FixedTree.of(Tree.root(), device)
+    if draft == "heads":
+        guesses = min(_DYNAMIC_GUESSES, vocabulary)
+        return BestFirstTree(size, min(heads, size - 1), guesses, device)
+    depth = depth_for(size, heads)
+    return MixedTree(size, depth, heads, vocabulary, device, lookup=draft == "all")
 
 
 def _searched(

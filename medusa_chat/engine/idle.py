@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from medusa_chat.decoding.automatic_tree import TreeKind
+from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.decoding.decoder import Decoder, Request
 from medusa_chat.decoding.interlude import interlude
 from medusa_chat.decoding.reply_output import Ending
@@ -20,17 +20,18 @@ _REPLY_TOKENS = 64
 
 
 def measure_times(
-    decoder: Decoder, kind: TreeKind, prompt: Sequence[int], sampling: Sampling
+    decoder: Decoder, tree: AutomaticTree, prompt: Sequence[int], sampling: Sampling
 ) -> Generator[None, None, None]:
-    """Measure the sizes of ``kind`` that were never timed, in replies to ``prompt`` to nobody.
+    """Measure sizes of ``tree`` that were never timed, in replies to ``prompt`` to nobody.
 
     Yields after each step; whoever closes it early keeps what was measured until then.
     """
+    kind = tree.grown
     missing = kind.times.missing(kind.sizes)
     behind = [*decoder.cached, *prompt]
     if not missing or len(behind) + _REPLY_TOKENS > decoder.forward.context_tokens:
         return
-    rounds = TimedRounds([kind.shape(size) for size in missing], _ROUNDS)
+    rounds = TimedRounds([kind.shape(size) for size in missing], _ROUNDS, learns=tree.learns)
     request = Request(rounds, sampling, Ending(max_new_tokens=_REPLY_TOKENS))
     try:
         with interlude(decoder):

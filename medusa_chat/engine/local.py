@@ -197,7 +197,7 @@ class Engine:
             if kind.times.missing(kind.sizes):
                 prompt = model.format.encode_raw(_IDLE_TEXT)
                 yield from measure_times(
-                    model.decoder, kind, prompt, Sampling(settings.temperature)
+                    model.decoder, tree.shape, prompt, Sampling(settings.temperature)
                 )
                 self.keep_times()
 

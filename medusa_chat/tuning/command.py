@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from medusa_chat import thread_waiting
 from medusa_chat.benchmark.command import publish, tell
 from medusa_chat.benchmark.table import show
 from medusa_chat.errors import MedusaChatError, UsageError
@@ -39,7 +39,7 @@ def run(
     It is 130 after Ctrl+C. Raises MedusaChatError for what cannot be tuned, or not be kept.
     """
     # Spinning threads on a busy machine turn a step of 12 ms into half a second.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    thread_waiting.settle()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -139,6 +139,7 @@ def _measured(
         replies.logs,
         candidates,
         rounds=tune.rounds,
+        learns=decode.draft != "heads",
         cancelled=cancelled,
         report=line.show,
     )

@@ -80,6 +80,7 @@ def measure(
     candidates: Candidates,
     *,
     rounds: int,
+    learns: bool,
     cancelled: Callable[[], bool],
     report: Report,
 ) -> Outcomes | None:
@@ -94,7 +95,13 @@ def measure(
             (one,) = score(logs, {kind.name: kind.shape_of}, (size,))
             accepted[kind.name, size] = one.accepted_per_step, one.steps
     seconds = time_candidates(
-        decoder, logs, candidates, rounds=rounds, cancelled=cancelled, report=report
+        decoder,
+        logs,
+        candidates,
+        rounds=rounds,
+        learns=learns,
+        cancelled=cancelled,
+        report=report,
     )
     if seconds is None:
         return None
@@ -108,13 +115,14 @@ def time_candidates(
     candidates: Candidates,
     *,
     rounds: int,
+    learns: bool,
     cancelled: Callable[[], bool],
     report: Report,
 ) -> dict[tuple[str, int], float] | None:
     """Return T(n) by kind and size, that of the root alone under ``("", 1)``.
 
-    Steps of the live loop behind the prompts of ``logs``, each tree having its turn; None when that
-    was ``cancelled``.
+    Steps of the live loop behind the prompts of ``logs``, each tree having its turn; with
+    ``learns`` all of them teach drafts. None when that was ``cancelled``.
     """
     keys = [("", 1)]
     shapes: list[StepShape] = [FixedTree.of(Tree.root(), decoder.forward.device)]
@@ -122,7 +130,7 @@ def time_candidates(
         for size in candidates.sizes:
             keys.append((kind.name, size))
             shapes.append(kind.shape_of(size))
-    timed = TimedRounds(shapes, rounds)
+    timed = TimedRounds(shapes, rounds, learns=learns)
     decoder.forget()
     with interlude(decoder):
         for log in _again_and_again(logs):

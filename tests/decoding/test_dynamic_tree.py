@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from medusa_chat.decoding.drafting import fill
-from medusa_chat.decoding.dynamic_tree import DynamicTree
+from medusa_chat.decoding.dynamic_tree import BestFirstTree, DynamicTree
 from medusa_chat.decoding.tree import Tree
 
 CPU = torch.device("cpu")
@@ -176,3 +176,14 @@ def test_such_a_tracing_notices_a_value_that_is_read() -> None:
 
     with pytest.raises(Exception, match=r"data-dependent|DataDependent"):
         make_fx(reads, tracing_mode="fake")(torch.rand(4))
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 3.0, 12.0])
+def test_best_first_the_beginning_of_a_tree_is_the_smaller_tree(sharpness: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    rows = (torch.randn(4, 500, generator=generator) * sharpness).log_softmax(-1).topk(32).values
+    large = BestFirstTree(64, 4, 32, CPU).grow(rows).paths()
+    assert set(large) == set(DynamicTree(64, 4, 32, CPU).grow(rows).paths())
+    for size in (2, 5, 16, 33):
+        small = BestFirstTree(size, min(4, size - 1), 32, CPU).grow(rows)
+        assert small.paths() == large[:size]
