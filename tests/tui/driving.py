@@ -16,7 +16,6 @@ from medusa_chat.tui.widgets.notice import Notice
 from medusa_chat.tui.widgets.prompt import Prompt
 from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.reply import Reply
-from medusa_chat.tui.widgets.reply_body import ReplyBody
 
 from .scripted_engine import ScriptedEngine
 from .scripted_hub import ScriptedHub
@@ -95,9 +94,9 @@ class Chat:
 def shown(node: DOMNode) -> str:
     """Return the text of every part that is displayed, from top to bottom."""
     texts = (
-        part.shown_text if isinstance(part, ReplyBody) else str(part.visual)
+        part.shown_text if isinstance(part, Reply) else str(part.visual)
         for part in node.walk_children(with_self=True)
-        if isinstance(part, Static | ReplyBody) and part.display
+        if isinstance(part, Static | Reply) and part.display
     )
     return "\n".join(text for text in texts if text)
 

@@ -12,7 +12,6 @@ from medusa_chat.engine.protocol import (
     Cancel,
 )
 from medusa_chat.tui.widgets.reply import Reply
-from medusa_chat.tui.widgets.reply_body import ReplyBody
 
 from .driving import FIGURES, LINES, SIZES, begin_reply, chat, contents, saved
 from .scripted_engine import DEMO, ScriptedEngine
@@ -173,11 +172,11 @@ async def test_control_c_copies_what_is_selected_in_the_transcript() -> None:
     async with chat(size=(120, 40)) as c:
         await c.send("Hi")
         await c.until_shown(FIGURES)
-        await c.pilot.mouse_down(ReplyBody, offset=(0, 0))
-        await c.pilot.hover(ReplyBody, offset=(10, 0))
-        await c.pilot.mouse_up(ReplyBody, offset=(10, 0))
+        await c.pilot.mouse_down(Reply, offset=(2, 0))
+        await c.pilot.hover(Reply, offset=(11, 0))
+        await c.pilot.mouse_up(Reply, offset=(11, 0))
         await c.pilot.press("ctrl+c")
-        assert c.app.clipboard.startswith("Hello ther")
+        assert c.app.clipboard == "Hello ther"
         assert c.prompt.has_focus
         assert c.screen.get_selected_text() is None
 
@@ -189,7 +188,7 @@ async def test_all_of_a_reply_is_copied_word_for_word() -> None:
         reply = c.screen.query_one(Reply)
         reply.text_select_all()
         await c.pilot.press("ctrl+c")
-        assert c.app.clipboard.startswith("".join(burst[0] for burst in LINES))
+        assert c.app.clipboard == "".join(burst[0] for burst in LINES).rstrip("\n")
 
 
 async def test_control_q_quits_at_once_and_keeps_what_came(home: Path) -> None:

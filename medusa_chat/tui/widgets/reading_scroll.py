@@ -103,8 +103,8 @@ class ReadingScroll(VerticalScroll, can_focus=False):
             region, child = placement.region, placement.widget
             if region.y <= y < region.bottom:
                 row = y - region.y
-                in_text = isinstance(child, Reply) and row < child.body.size.height
-                at = child.body.place_at(row) if in_text and isinstance(child, Reply) else None
+                in_text = isinstance(child, Reply) and row < child.size.height
+                at = child.place_at(row) if in_text and isinstance(child, Reply) else None
                 self._place = child, at, row
                 return
         self._place = None
@@ -116,8 +116,8 @@ class ReadingScroll(VerticalScroll, can_focus=False):
         for placement in arranged.placements:
             if placement.widget is not widget:
                 continue
-            if at is not None and isinstance(widget, Reply) and widget.body.place_at(row) != at:
-                row = widget.body.row_of(at)
+            if at is not None and isinstance(widget, Reply) and widget.place_at(row) != at:
+                row = widget.row_of(at)
             bottom = arranged.total_region.bottom - self.container_size.height
             y = max(0, min(placement.region.y + row, bottom))
             if y != round(self.scroll_y):

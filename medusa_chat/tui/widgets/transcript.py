@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
+from textual.strip import Strip
 
 from medusa_chat.tui import words
 from medusa_chat.tui.bursts import BURST_VIEWS, VIEW_WORDS, BurstView
@@ -16,6 +17,7 @@ from medusa_chat.tui.widgets.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textual.geometry import Region
     from textual.widget import Widget
 
     from medusa_chat.conversation.conversation import Conversation
@@ -131,7 +133,7 @@ class Transcript(ReadingScroll):
         self._choose(None)
         for entry in self._entries:
             if isinstance(entry, ReplyEntry) and entry.widget is not None:
-                entry.widget.body.show(view=view)
+                entry.widget.show_bursts(view)
 
     def action_next_burst_view(self) -> None:
         """Mark the bursts in another way: the next one."""
@@ -148,11 +150,18 @@ class Transcript(ReadingScroll):
         self._folded = not self._folded
         for entry in self._entries:
             if isinstance(entry, ReplyEntry) and entry.widget is not None:
-                entry.widget.body.show(folded=self._folded)
+                entry.widget.fold(folded=self._folded)
 
     def action_follow(self) -> None:
         """Go to the end of the chat, and follow it."""
         self.follow()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return its own lines, which are empty: children lie over nearly all of them.
+
+        Drawing them as any widget's, with every frame in which it grows, costs as much as the text.
+        """
+        return [Strip.blank(crop.width, self.rich_style)] * crop.height
 
     # Which message is meant --------------------------------------------------------------------
 
@@ -196,7 +205,7 @@ class Transcript(ReadingScroll):
             (entry, code)
             for entry in self._entries[self._first :]
             if isinstance(entry, ReplyEntry) and entry.widget is not None
-            for code in entry.widget.body.codes
+            for code in entry.widget.codes
         ]
         order = {id(entry): number for number, entry in enumerate(self._entries)}
         here = (len(order), 0)
@@ -242,7 +251,7 @@ class Transcript(ReadingScroll):
         if code is not None:
             code.is_chosen = chosen
             if isinstance(message, ReplyEntry) and message.widget is not None:
-                message.widget.body.redraw()
+                message.widget.redraw()
         elif message.widget is not None:
             message.widget.set_class(chosen, "chosen")
 
@@ -253,7 +262,7 @@ class Transcript(ReadingScroll):
         top = message.widget.virtual_region.y if message.widget else 0
         height = message.widget.virtual_region.height if message.widget else 0
         if code is not None and isinstance(message.widget, Reply):
-            top += message.widget.body.row_of(code.at)
+            top += message.widget.row_of(code.at)
             height = 3
         if not self.scroll_y <= top <= top + height <= self.scroll_y + self.size.height:
             self.release_anchor()
