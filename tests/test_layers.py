@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "json_file": ((), ()),
     "printable": ((), ()),
     "quantities": ((), ()),
+    "thread_waiting": ((), ()),
     "status_line": (("printable", "quantities"), ()),
     "conversation": (("errors",), ("psutil", "markdown_it")),
     "decoding.kv_cache": ((), ("torch", "transformers")),
@@ -88,19 +89,26 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("torch", "transformers", "safetensors", "psutil", "bitsandbytes"),
     ),
     "engine.protocol": (("errors", "settings", "decoding.stats"), ()),
-    "engine.process": (("errors", "engine.protocol"), ()),
+    "engine.process": (("errors", "thread_waiting", "engine.protocol"), ()),
     "engine": ((*FOUNDATION, "decoding", "models"), ()),
     "engine.setup": (("settings", "models"), ("torch",)),
     "training.arguments": (("settings", "training.settings"), ()),
     "training.settings": (("errors", "settings"), ()),
     "training": (
-        (*FOUNDATION, "decoding", "models", "library.fetching"),
+        (*FOUNDATION, "thread_waiting", "decoding", "models", "library.fetching"),
         ("torch", "transformers", "safetensors", "rich"),
     ),
-    "doctor.probe": (("settings", "doctor.facts", "engine"), ("torch", "bitsandbytes")),
+    "doctor.probe": (
+        (
+            *("settings", "doctor.facts", "engine", "decoding.launches", "decoding.lean.fp8"),
+            "models.quantization",
+        ),
+        ("torch", "bitsandbytes"),
+    ),
     "doctor": (
         (
             *FOUNDATION,
+            "thread_waiting",
             "printable",
             "quantities",
             "conversation.migrations",
@@ -133,7 +141,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "tui.markdown": ((), ("textual", "rich", "markdown_it")),
     "run": (
-        (*FOUNDATION, "printable", "status_line", "decoding", "engine", "library.fetching"),
+        (*FOUNDATION, "thread_waiting", "printable", "status_line")
+        + ("decoding", "engine", "library.fetching"),
         (),
     ),
     "benchmark.settings": (("errors",), ()),
@@ -141,6 +150,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "benchmark": (
         (
             *FOUNDATION,
+            "thread_waiting",
             "printable",
             "quantities",
             "status_line",
@@ -155,13 +165,15 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tuning.settings": (("errors",), ()),
     "tuning.arguments": (("errors", "tuning.settings"), ()),
     "tuning": (
-        (*FOUNDATION, "status_line", "decoding", "models", "engine", "library.fetching")
-        + ("run", "benchmark"),
+        (*FOUNDATION, "thread_waiting", "status_line", "decoding", "models", "engine")
+        + ("library.fetching", "run", "benchmark"),
         ("torch", "rich"),
     ),
+    "chats": (("errors", "paths", "printable", "conversation"), ()),
     "cli": (
         (
-            *("errors", "settings", "log", "run", "library", "training", "tui.app", "doctor"),
+            "chats",
+            *("errors", "settings", "log", "run", "library", "training", "tui.app", "tui.opening", "doctor"),
             *("benchmark", "tuning", "printable"),
         ),
         (),
@@ -229,6 +241,7 @@ def test_layers_are_there(layer: str) -> None:
     [
         ("medusa_chat.cli", HEAVY | {"textual", "rich", "platformdirs", "sqlite3"}),
         ("medusa_chat.tui.app", HEAVY),
+        ("medusa_chat.chats.command", HEAVY | {"textual", "rich", "markdown_it", "psutil"}),
         ("medusa_chat.engine.protocol", HEAVY | {"textual"}),
         ("medusa_chat.engine.process", HEAVY | {"textual"}),
         ("medusa_chat.models.registry", HEAVY | {"textual"}),

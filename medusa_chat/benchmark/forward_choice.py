@@ -29,6 +29,7 @@ def use_forward(loaded: LoadedModel, name: ForwardName) -> None:
     if name == "stock" and forward_name(loaded) != "stock":
         base = stock_model(loaded)
         loaded.decoder.forward = StockForward(base, forward.context_tokens, MAX_TREE_SIZE)
+        loaded.decoder.forward.threads = forward.threads
         loaded.decoder.cached.clear()
 
 

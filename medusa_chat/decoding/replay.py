@@ -22,6 +22,7 @@ from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.decoding.step import Forward, StepOutput
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree import Tree
 
 
@@ -133,6 +134,7 @@ class _RecordingForward:
     def __init__(self, forward: Forward) -> None:
         self._forward = forward
         self.context_tokens = forward.context_tokens
+        self.threads = StepThreads()
         self.vocabulary = forward.vocabulary
         self.device = forward.device
         self.hidden: list[Tensor] = []
@@ -173,6 +175,7 @@ class _LoggedForward:
         self._logits = log.logits
         self._answered = log.logits.shape[0]
         self.context_tokens = len(log.prompt) + len(log.reply)
+        self.threads = StepThreads()
         self.vocabulary = log.logits.shape[1]
         self.device = log.logits.device
         self.length = 0

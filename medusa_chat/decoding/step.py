@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from medusa_chat.decoding.kv_cache import TreeCache
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.errors import ModelError
 
@@ -30,6 +31,9 @@ class Forward(Protocol):
     """Positions that the model has: prompt and reply together never exceed it."""
     vocabulary: int
     device: torch.device
+
+    threads: StepThreads
+    """What chooses the threads of its steps on a CPU."""
 
     @property
     def length(self) -> int:
@@ -67,6 +71,7 @@ class StockForward:
     ) -> None:
         self.context_tokens = context_tokens
         self.device: torch.device = model.get_input_embeddings().weight.device
+        self.threads = StepThreads()
         self._model = model
         self._own_mask = own_mask
         output = model.get_output_embeddings()
@@ -88,7 +93,10 @@ class StockForward:
     def step(self, tokens: Tensor, tree: Tree) -> StepOutput:
         """Run the tree's ``tokens`` [N]; the output has a row a node."""
         assert self._own_mask or tree.size == 1, "a tree needs a mask of its own"
-        return self._run(tokens, self.length + tree.depths, tree.mask, rows=tokens.shape[0])
+        begun, count = self.threads.begin(), tokens.shape[0]
+        output = self._run(tokens, self.length + tree.depths, tree.mask, rows=count)
+        self.threads.end(count, begun)
+        return output
 
     @torch.inference_mode()
     def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:

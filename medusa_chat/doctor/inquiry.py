@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
+from medusa_chat import thread_waiting
 from medusa_chat.doctor.facts import Probe
 
 COMMAND = (sys.executable, "-m", "medusa_chat.doctor.probe")
@@ -22,7 +23,7 @@ PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 _ENVIRONMENT = {
     # As the engine has them: what is found out here should hold there.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    **thread_waiting.ENVIRONMENT,
     "TOKENIZERS_PARALLELISM": "false",
     # The only check that may use the network is that of the Hub.
     "HF_HUB_OFFLINE": "1",

@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
+from medusa_chat import thread_waiting
 from medusa_chat.engine.protocol import Cancel, Event, Generate, Load, Request, decode, encode
 from medusa_chat.errors import EngineError
 
@@ -34,8 +35,7 @@ _LINE_BYTES = 64 * 2**20
 _EXIT_SECONDS = 10.0
 
 _ENVIRONMENT = {
-    # Threads that wait by spinning make a small machine's steps fifty times slower.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    **thread_waiting.ENVIRONMENT,
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
     # All it loads is here by now; a library that would fetch something, code above all, must not.

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import torch
 
 from medusa_chat import __version__
+from medusa_chat.models.device import USUAL_THREADS
 from medusa_chat.models.loader import LoadedModel
 from medusa_chat.models.step_time_store import Setup
 from medusa_chat.settings import DecodeSettings
@@ -15,7 +16,7 @@ from medusa_chat.settings import DecodeSettings
 def setup_of(model: LoadedModel, settings: DecodeSettings) -> Setup:
     """Return the setup that replies of ``model`` with ``settings`` are measured in."""
     device = model.decoder.forward.device
-    name = f"cpu, {torch.get_num_threads()} threads"
+    name = f"cpu, up to {USUAL_THREADS} threads"
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     drawn = "greedy" if settings.temperature == 0 else "drawn"

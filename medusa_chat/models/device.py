@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.errors import ModelError
 from medusa_chat.settings import DType
 
-_ONE_THREAD_PARAMETERS = 50_000_000
+_SMALL_PARAMETERS = 50_000_000
 _WORKING_BYTES = 2_000_000_000
 """Kept free on each of several devices, for the cache and for what a step works with."""
-_USUAL_THREADS = torch.get_num_threads()
+USUAL_THREADS = torch.get_num_threads()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -91,13 +92,15 @@ def resolve_dtype(name: DType, device: torch.device) -> torch.dtype:
 
 
 def is_small(parameters: int) -> bool:
-    """Return whether a step of such a model is over before a second thread has begun to help."""
-    return parameters < _ONE_THREAD_PARAMETERS
+    """Return whether a model is so small that speed is worth more than its memory."""
+    return parameters < _SMALL_PARAMETERS
 
 
-def use_threads_for(parameters: int) -> None:
-    """Set how many threads torch uses: one for a small model, else the usual number.
+def step_threads(parameters: int) -> StepThreads:
+    """Return what chooses the threads of a model's steps on a CPU; the first number is in force.
 
-    Waiting for a second thread would cost a small model more than it helps.
+    A small model begins with one, since a second that has to be waited for would cost it most.
     """
-    torch.set_num_threads(1 if is_small(parameters) else _USUAL_THREADS)
+    threads = StepThreads(USUAL_THREADS, 1 if is_small(parameters) else USUAL_THREADS)
+    threads.apply()
+    return threads

@@ -15,6 +15,7 @@ from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.lean.forward import LeanForward, lean_forward_for
 from medusa_chat.decoding.lean.weights import unpack
 from medusa_chat.decoding.step import Forward, StockForward
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
 from medusa_chat.models import checkpoint, template_choices, templates
@@ -27,7 +28,7 @@ from medusa_chat.models.device import (
     place,
     resolve_device,
     resolve_dtype,
-    use_threads_for,
+    step_threads,
 )
 from medusa_chat.models.draft_precision import Heads, bytes_read, place_heads
 from medusa_chat.models.files import ModelFiles, find_files
@@ -110,8 +111,9 @@ def _load(
 ) -> LoadedModel:
     with reporting_weights("Loading the weights", report):
         model = load_base(files.base, dtype, placement, settings.quantization)
+    threads = StepThreads()
     if placement.device.type == "cpu":
-        use_threads_for(model.num_parameters())
+        threads = step_threads(model.num_parameters())
     tokenizer = load_tokenizer(files.base)
     context, notices = context_tokens(model.config.get_text_config(), settings.context_tokens)
     report("Checking that it decodes trees", None)
@@ -122,6 +124,7 @@ def _load(
             plain_defect = defect(model, forward, plain=True)
             if plain_defect is not None:
                 raise _undecodable(settings, model, plain_defect)
+    forward.threads = threads
     drafting: Heads | None = None
     output = forward.output if isinstance(forward, LeanForward) else model.get_output_embeddings()
     if heads is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from medusa_chat import thread_waiting
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.printable import printable
@@ -57,8 +58,7 @@ def run(
     and the status is 1; without, its error is raised. Raises MedusaChatError when the model cannot
     be loaded, and UsageError when the tree does not fit it.
     """
-    # Spinning threads on a busy machine turn a step of 12 ms into half a second.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    thread_waiting.settle()
     from medusa_chat.decoding.launches import launches
     from medusa_chat.decoding.tree_choice import check_tree
     from medusa_chat.engine.local import Engine

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 
+from medusa_chat import thread_waiting
 from medusa_chat.errors import ModelError
 from medusa_chat.training.settings import TrainSettings
 
@@ -16,8 +16,7 @@ def run(settings: TrainSettings) -> int:
     The same settings on the same folder go on where it was stopped. Raises MedusaChatError, in
     words, for whatever a user can cause or meet.
     """
-    # Before torch is imported: threads that spin while they wait make a busy machine crawl.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    thread_waiting.settle()
     from medusa_chat.models.out_of_memory import is_out_of_memory
     from medusa_chat.training.progress import say
     from medusa_chat.training.run_folder import RunFolder

@@ -30,6 +30,7 @@ from medusa_chat.decoding.lean.weights import (
     unpack,
 )
 from medusa_chat.decoding.step import StepOutput
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree import Tree
 from medusa_chat.decoding.tree_check import FLOAT8_TOLERANCE, RUN_ERRORS
 
@@ -60,6 +61,7 @@ class LeanForward:
         self._embeddings: Tensor = model.get_input_embeddings().weight.detach()
         self._layers = [layer_weights(layer, spare=spare) for layer in model.model.layers]
         self._norm = norm_of(model.model.norm)
+        self.threads = StepThreads()
         self.output = _output_product(output, self._embeddings, spare=spare)
         """The product with the output matrix, which heads may share."""
         rotary = model.model.rotary_emb
@@ -123,11 +125,13 @@ class LeanForward:
 
         From a CUDA graph the output lies where the next step will put its own.
         """
-        self._reserve(tokens.shape[0])
+        begun, count = self.threads.begin(), tokens.shape[0]
+        self._reserve(count)
         output = self._graphs.step(tokens, tree, self.cache) if self._graphs is not None else None
         if output is None:
             positions = tree.depths + self.cache.length
-            output = self._run(tokens, positions, tree.mask, tokens.shape[0])
+            output = self._run(tokens, positions, tree.mask, count)
+        self.threads.end(count, begun)
         return output
 
     @torch.inference_mode()
