@@ -21,6 +21,7 @@ from medusa_chat.settings import (
     ModelSettings,
 )
 
+_NAME = "medusa-chat"
 _MODEL_FIELDS = (
     "model",
     "base_model",
@@ -57,13 +58,20 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
 
 
+class _Reader(argparse.ArgumentParser):
+    """Tries arguments, and leaves it to the other parser to say what is wrong with them."""
+
+    def error(self, message: str) -> NoReturn:
+        raise argparse.ArgumentError(None, message)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status; what fails is said in a line or two."""
     for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, stream) is None:  # started without it
             setattr(sys, stream, Path(os.devnull).open(mode))  # noqa: SIM115
     try:
-        return _dispatch(_parser().parse_args(argv))
+        return _dispatch(_parsed(sys.argv[1:] if argv is None else list(argv)))
     except MedusaChatError as error:
         # A message may quote what a model's files say.
         print(f"medusa-chat: {printable(str(error))}", file=sys.stderr)
@@ -79,8 +87,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _parsed(argv: list[str]) -> argparse.Namespace:
+    """Return the options; text in the place of a command is a question, for the chat to open with.
+
+    One word is more likely a command that there is none of: it is a question behind ``--``.
+    """
+    options = _Reader(add_help=False, argument_default=argparse.SUPPRESS, exit_on_error=False)
+    _add_chat_options(options)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    try:
+        arguments, others = options.parse_known_args(argv[:cut])
+    except argparse.ArgumentError as error:
+        if argv and _is_question(argv[0]):
+            _Parser(prog=_NAME).error(str(error))
+        return _parser().parse_args(argv)  # which says what is wrong
+    others += argv[cut + 1 :]
+    if len(others) == 1 and (cut < len(argv) or _is_question(others[0])):
+        return argparse.Namespace(**vars(arguments), question=others[0])
+    return _parser().parse_args(argv)
+
+
+def _is_question(text: str) -> bool:
+    return not text.startswith("-") and not text.replace("-", "").replace("_", "").isalnum()
+
+
 def _dispatch(arguments: argparse.Namespace) -> int:
     command = getattr(arguments, "command", None)
+    if command is not None:
+        for option in ("continue", "ephemeral"):
+            if hasattr(arguments, option):
+                raise UsageError(f"--{option} is for the chat: medusa-chat {command} knows none.")
+    if command in ("chats", "export", "import"):
+        from medusa_chat.chats.command import run as chats
+
+        return chats(arguments)
     if command == "train":
         from medusa_chat.training.arguments import from_namespace
         from medusa_chat.training.command import run as train
@@ -123,8 +163,17 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             many=hasattr(arguments, "prompts"),
         )
     from medusa_chat.tui.app import run_chat
+    from medusa_chat.tui.opening import Opening
 
-    return run_chat(model, decode)
+    question: str | None = getattr(arguments, "question", None)
+    if question is not None and not question.strip():
+        raise UsageError("The question is empty: write something to be answered.")
+    opening = Opening(
+        question,
+        continue_last=hasattr(arguments, "continue"),
+        ephemeral=hasattr(arguments, "ephemeral"),
+    )
+    return run_chat(model, decode, opening)
 
 
 def _prompts(arguments: argparse.Namespace, *, raw: bool) -> Iterable[Any]:
@@ -162,14 +211,17 @@ def _settings(arguments: argparse.Namespace) -> tuple[ModelSettings, DecodeSetti
 def _parser() -> argparse.ArgumentParser:
     # An option that is not given leaves no trace, so that those before a command reach it.
     parser = _Parser(
-        prog="medusa-chat",
-        description="Chat with a language model that guesses ahead: Medusa decoding, live.",
+        prog=_NAME,
+        description="Chat with a language model that guesses ahead: Medusa decoding, live. "
+        'medusa-chat "A question?" opens a new chat with it; a question of one word goes behind '
+        "--.",
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
-    _add_options(parser, stop="stop")
+    _add_chat_options(parser)
     commands = parser.add_subparsers(
-        dest="command", metavar="[run | models | bench | tune | train | doctor]"
+        dest="command",
+        metavar="[run | chats | export | import | models | bench | tune | train | doctor]",
     )
     run = commands.add_parser(
         "run",
@@ -185,6 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="one JSON object an answer")
     # A command's list would replace the one from before it, so it has a name of its own.
     _add_options(run, stop="run_stop")
+    from medusa_chat.chats.arguments import add_commands
+
+    add_commands(commands)
     models = commands.add_parser("models", help="what is here and what fits; fetch, remove, verify")
     from medusa_chat.library.arguments import add_arguments as add_models_arguments
 
@@ -218,6 +273,18 @@ def _parser() -> argparse.ArgumentParser:
 
     add_doctor_arguments(doctor)
     return parser
+
+
+def _add_chat_options(parser: argparse.ArgumentParser) -> None:
+    chat = parser.add_argument_group("chat")
+    which = chat.add_mutually_exclusive_group()
+    which.add_argument(
+        "--continue", action="store_true", help="go on with the latest chat, not with a new one"
+    )
+    which.add_argument(
+        "--ephemeral", action="store_true", help="keep chats in memory alone; nothing is saved"
+    )
+    _add_options(parser, stop="stop")
 
 
 def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:

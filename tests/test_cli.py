@@ -17,6 +17,7 @@ from medusa_chat import __version__
 from medusa_chat.errors import EngineError
 from medusa_chat.run.prompts import Prompt
 from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.tui.opening import Opening
 
 
 @pytest.fixture
@@ -64,7 +65,9 @@ def test_version(call: Call) -> None:
     assert (outcome.status, outcome.out) == (0, f"medusa-chat {__version__}\n")
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("train",)], ids=str)
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("train",), ("chats",), ("export",), ("import",)], ids=str
+)
 def test_help(command: tuple[str, ...], call: Call) -> None:
     outcome = call(*command, "--help")
     assert outcome.status == 0
@@ -165,6 +168,57 @@ def test_prompts_come_in_one_way(call: Call, asked: Asked, tmp_path: Path) -> No
 
 def test_chat_needs_a_terminal(call: Call) -> None:
     assert "medusa-chat run" in call("--model", HEADS).said(2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "opening"),
+    [
+        ([], Opening()),
+        (["What is a tree?"], Opening("What is a tree?")),
+        (["Hello!", "--seed", "1"], Opening("Hello!")),
+        (["--seed", "1", "two\nlines"], Opening("two\nlines")),
+        (["--", "Hello"], Opening("Hello")),
+        (["--seed", "1", "--", "-5"], Opening("-5")),
+        (["--", "run"], Opening("run")),
+        (["--continue"], Opening(continue_last=True)),
+        (["And then?", "--continue"], Opening("And then?", continue_last=True)),
+        (["--ephemeral", "A secret?"], Opening("A secret?", ephemeral=True)),
+    ],
+    ids=str,
+)
+def test_what_the_chat_opens_with(
+    arguments: list[str], opening: Opening, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medusa_chat.tui import app
+
+    given: list[Any] = []
+
+    def run_chat(*settings: object) -> int:
+        given.append(settings)
+        return 0
+
+    monkeypatch.setattr(app, "run_chat", run_chat)
+    assert call(*arguments).status == 0
+    seed = 1 if "--seed" in arguments else None
+    assert given == [(ModelSettings(), DecodeSettings(seed=seed), opening)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--continue", "--ephemeral"], "not allowed with"),
+        (["--continue", "run", "Hello"], "--continue is for the chat"),
+        (["--ephemeral", "chats"], "--ephemeral is for the chat"),
+        ([" "], "question is empty"),
+        (["Hello there", "more"], "Hello there"),
+        (["A question?", "--tree"], "--tree"),
+        (["A question?", "--temperature", "x"], "--temperature"),
+        (["A question?", "--bogus"], "A question?"),
+    ],
+    ids=str,
+)
+def test_what_the_chat_cannot_open_with(arguments: list[str], words: str, call: Call) -> None:
+    assert words in call(*arguments).said(2)
 
 
 def test_failures_are_said_without_a_traceback(call: Call, asked: Asked, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "library.fetching",
             "run",
         ),
-        ("torch", "transformers", "safetensors", "rich"),
+        ("torch", "transformers", "safetensors", "rich", "bitsandbytes"),
     ),
     "tuning.settings": (("errors",), ()),
     "tuning.arguments": (("errors", "tuning.settings"), ()),
@@ -173,7 +173,17 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cli": (
         (
             "chats",
-            *("errors", "settings", "log", "run", "library", "training", "tui.app", "tui.opening", "doctor"),
+            *(
+                "errors",
+                "settings",
+                "log",
+                "run",
+                "library",
+                "training",
+                "tui.app",
+                "tui.opening",
+                "doctor",
+            ),
             *("benchmark", "tuning", "printable"),
         ),
         (),

@@ -1,0 +1,1 @@
+"""``medusa-chat chats``, ``export`` and ``import``: the saved chats without the interface."""
