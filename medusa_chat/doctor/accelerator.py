@@ -78,6 +78,8 @@ def _device(device: DeviceFacts) -> Finding:
         )
     if not device.bfloat16:
         value += ", no bfloat16: models run in float16"
+    if device.float8 is not None:
+        value += f", no float8: {device.float8}" if device.float8 else ", float8 works"
     if device.free_bytes < _LEAST_FREE * device.total_bytes:
         return Finding(
             name,

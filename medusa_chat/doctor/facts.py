@@ -21,6 +21,8 @@ class DeviceFacts:
     bfloat16: bool
     error: str
     """Why a small sum on it failed; empty when it came out right."""
+    float8: str | None = None
+    """Why products of float8 fail; empty when they are right, None where the device has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def _device(index: int) -> DeviceFacts:
     import torch
 
     name, capability, error, bfloat16 = f"cuda:{index}", "", "", False
+    float8: str | None = None
     free_bytes = total_bytes = 0
     try:
         properties = torch.cuda.get_device_properties(index)
@@ -70,9 +71,20 @@ def _device(index: int) -> DeviceFacts:
             numbers = torch.arange(4, device="cuda")
             if int((numbers * numbers).sum()) != 14:
                 error = "a sum came out wrong"
+            float8 = _float8(torch.device("cuda", index))
     except Exception as failure:  # noqa: BLE001
         error = _words(failure)
-    return DeviceFacts(index, name, capability, total_bytes, free_bytes, bfloat16, error)
+    return DeviceFacts(index, name, capability, total_bytes, free_bytes, bfloat16, error, float8)
+
+
+def _float8(device: torch.device) -> str | None:
+    from medusa_chat.decoding.lean.fp8 import row_unit
+    from medusa_chat.models.quantization import fp8_obstacle
+
+    if fp8_obstacle(device) is not None:
+        return None
+    found = row_unit(device)
+    return found if isinstance(found, str) else ""
 
 
 def probe_bitsandbytes() -> QuantisationFacts:

@@ -23,6 +23,16 @@ def look(facts: TorchFacts | NoAnswer, driver: Driver, **environment: str) -> di
     return {finding.name: finding for finding in accelerator.findings(facts, driver, environment)}
 
 
+@pytest.mark.parametrize(
+    ("float8", "words"),
+    [("", "free, float8 works"), ("its results are 30% off", "no float8: its results are 30% off")],
+)
+def test_a_device_with_float8(float8: str, words: str) -> None:
+    device = dataclasses.replace(H200, float8=float8)
+    findings = look(dataclasses.replace(CUDA_BUILD, devices=(device,), cuda_error=""), DRIVER)
+    assert findings["GPU 0"].value.endswith(words)
+
+
 def test_a_device_that_works() -> None:
     findings = look(dataclasses.replace(CUDA_BUILD, devices=(H200,), cuda_error=""), DRIVER)
     assert {finding.status for finding in findings.values()} == {"ok"}

@@ -20,6 +20,13 @@ from medusa_chat.doctor.inquiry import NoAnswer
 GOOD = BuiltinFacts("cpu", 1.25, 16, 8, 0.032, None)
 
 
+def test_how_steps_are_run_is_said_on_a_gpu() -> None:
+    (finding,) = builtin.findings(dataclasses.replace(GOOD, launches="eager: a capture failed"))
+    assert finding.value.endswith("steps of 4.0 ms (eager: a capture failed)")
+    (finding,) = builtin.findings(GOOD)
+    assert finding.value.endswith("steps of 4.0 ms")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a copy of the built-in model."""

@@ -7,11 +7,14 @@ import sys
 from importlib.metadata import version
 
 import pytest
+import torch
 from command_line import REPOSITORY, environment
 
+from medusa_chat.decoding.lean.fp8 import row_unit
 from medusa_chat.doctor import probe
 from medusa_chat.doctor.facts import QuantisationFacts, TorchFacts
 from medusa_chat.doctor.inquiry import ask
+from medusa_chat.models import quantization
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +60,14 @@ def test_what_a_library_prints_goes_to_standard_error() -> None:
     assert ended.stdout.decode() == '{"error": "ValueError: a"}'
     assert "noise" in ended.stderr.decode()
     assert "more" in ended.stderr.decode()
+
+
+def test_float8_is_tried_where_a_device_is_made_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert probe._float8(torch.device("cpu")) is None
+    monkeypatch.setattr(quantization, "_FP8_CAPABILITY", (0, 0))
+    row_unit.cache_clear()
+    assert probe._float8(torch.device("cpu")) == ""
+    row_unit.cache_clear()
+    monkeypatch.delattr(torch, "_scaled_mm")
+    assert "torch's product of float8 fails on cpu" in (probe._float8(torch.device("cpu")) or "")
+    row_unit.cache_clear()
