@@ -43,6 +43,11 @@ class TimedRounds(AdaptiveTree):
         return len(self._order) - self._done
 
     @property
+    def rounds_done(self) -> int:
+        """Rounds of which all steps were run."""
+        return self._done // (len(self._shapes) * _BLOCK_STEPS)
+
+    @property
     def medians(self) -> list[float]:
         """T of each shape. Only for shapes that were run."""
         return [median(seconds) for seconds in self.seconds]

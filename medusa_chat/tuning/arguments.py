@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=DEFAULT_ROUNDS,
         metavar="N",
-        help="turns of each tree while steps are timed (%(default)s)",
+        help="turns of each tree, at least, while steps are timed (%(default)s)",
     )
     tune.add_argument(
         "--json",

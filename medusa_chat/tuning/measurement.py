@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from medusa_chat.models.stages import Report
 from medusa_chat.tuning.candidates import Candidates
 
 _REPLY_TOKENS = 128
+_SECONDS = 10.0
+"""So long steps are timed at least: those of a small model are short, and a machine has moods."""
+_MOST_TIMES_THE_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +134,26 @@ def time_candidates(
         for size in candidates.sizes:
             keys.append((kind.name, size))
             shapes.append(kind.shape_of(size))
-    timed = TimedRounds(shapes, rounds, learns=learns)
+    timed = TimedRounds(shapes, rounds * _MOST_TIMES_THE_ROUNDS, learns=learns)
+    started = time.perf_counter()
+
+    def done() -> float:
+        return min(timed.rounds_done / rounds, (time.perf_counter() - started) / _SECONDS)
+
+    def enough() -> bool:
+        return done() >= 1 or not timed.steps_left
+
     decoder.forget()
     with interlude(decoder):
         for log in _again_and_again(logs):
             request = Request(timed, log.sampling, Ending(max_new_tokens=_REPLY_TOKENS), log.seed)
+            report("Timing steps", min(1.0, done()))
             decoding = decoder.start(log.prompt, request)
-            report("Timing steps", 1 - timed.steps_left / timed.steps)
-            for _ in decoding.run(lambda: cancelled() or not timed.steps_left):
+            for _ in decoding.run(lambda: cancelled() or enough()):
                 pass
             if cancelled():
                 return None
-            if not timed.steps_left:
+            if enough():
                 break
     return dict(zip(keys, timed.medians, strict=True))
 

@@ -22,7 +22,7 @@ class TuneSettings:
     most_prompts: int = DEFAULT_PROMPTS
     """So many of them are decoded, of all categories alike."""
     rounds: int = DEFAULT_ROUNDS
-    """How often each tree has its turn while steps are timed."""
+    """How often, at least, each tree has its turn while steps are timed."""
     as_json: bool = False
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ def test_each_shape_has_its_turn_and_begins_a_round() -> None:
     for step in range(rounds.steps):
         shape = rounds.next_shape()
         order.append(shape.size)
+        assert rounds.rounds_done == step // 12
         # The first step of four is slow; size and round tell the others apart.
         rounds.observe(shape, [0], 99.0 if step % 4 == 0 else shape.size + step // 12)
     assert order[::4] == [1, 2, 4, 2, 4, 1, 4, 1, 2]

@@ -19,6 +19,12 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ho
     return calling(capsys, monkeypatch, home)
 
 
+@pytest.fixture(autouse=True)
+def brief_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time no longer than the rounds that were asked for."""
+    monkeypatch.setattr("medusa_chat.tuning.measurement._SECONDS", 0.0001)
+
+
 @pytest.fixture
 def prompts(tmp_path: Path) -> str:
     """Return a file of three prompts of two kinds."""
