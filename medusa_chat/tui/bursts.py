@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Literal, get_args
 
-from medusa_chat.tui.markdown.rows import Run, text_runs
+from medusa_chat.tui.markdown.rows import Run, grapheme_end, text_runs
 from medusa_chat.tui.theme import BURST_STYLES, DEPTH_STYLES
 
 BurstView = Literal["live", "bursts", "depth", "off"]
@@ -57,6 +57,7 @@ class Bursts:
         while start < end:
             number = bisect_right(self._ends, start)
             stop = min(end, self._ends[number]) if number < len(self._ends) else end
+            stop = min(end, grapheme_end(text, stop))
             style, marked = self._style(number, view)
             # The space before a guess is not marked, which would only look like a rule.
             part = text[start:stop]

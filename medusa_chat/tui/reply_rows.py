@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_chat.tui.markdown.raw import RawSheet
-from medusa_chat.tui.markdown.rows import Row, Run, text_runs, wrap
+from medusa_chat.tui.markdown.rows import MUTED, Row, Run, text_runs, wrap
 from medusa_chat.tui.markdown.section import Section
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from medusa_chat.tui.markdown.code import CodeSheet
     from medusa_chat.tui.reply_text import ReplyText, Stretch
 
-_THOUGHT = "$text-muted italic"
-_MUTED = "$text-muted"
+_THOUGHT = f"{MUTED} italic"
 _THINKING_MARGIN = 2
 
 
@@ -87,7 +86,7 @@ class ReplyRows:
                 return part.row(width, y, folded=self.folded)
             y -= height
         rows = self._status_rows(width)
-        return (rows[y] if y < len(rows) else Row()), _MUTED
+        return (rows[y] if y < len(rows) else Row()), MUTED
 
     def place_at(self, width: int, y: int) -> int:
         """Return which place of the text row ``y`` begins with, or the row below that has one."""
@@ -175,7 +174,7 @@ class _Part:
         row = self._sheet.row(width - _THINKING_MARGIN, y - 1)
         at = row.at if row.at is not None else self.stretch.start
         margin = Run(" " * _THINKING_MARGIN, "", at, fixed=True)
-        return Row((margin, *row.runs), row.fill), _MUTED
+        return Row((margin, *row.runs), row.fill), MUTED
 
     @property
     def _sheet(self) -> Section | RawSheet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_chat.tui.markdown.rows import Row, Run, text_runs, wrap
+from medusa_chat.tui.markdown.rows import MUTED, Row, Run, text_runs, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,9 +116,7 @@ class CodeSheet:
 
     def _heading(self) -> Row:
         if not self.is_chosen:
-            return Row(
-                (Run(f" {self._language}", "$text-muted italic", self.at, fixed=True),), _FILL
-            )
+            return Row((Run(f" {self._language}", f"{MUTED} italic", self.at, fixed=True),), _FILL)
         name = f"▶ {self._language or 'code'} "
         return Row((Run(name, "bold reverse", self.at, fixed=True),), _FILL)
 

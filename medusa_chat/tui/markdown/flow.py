@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.tui.markdown.code import CodeSheet
 from medusa_chat.tui.markdown.inline import Cursor, lines_of, parser, take_box
-from medusa_chat.tui.markdown.rows import Row, Run, Sheet, cells, text_runs, wrap
+from medusa_chat.tui.markdown.rows import MUTED, Row, Run, Sheet, cells, text_runs, wrap
 from medusa_chat.tui.markdown.table import TableSheet, alignments, split_cells
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class RuleSheet:
 
     def row(self, width: int, y: int) -> Row:  # noqa: ARG002
         """Return its row."""
-        return Row((Run("─" * width, "$text-muted", self.at, fixed=True),))
+        return Row((Run("─" * width, MUTED, self.at, fixed=True),))
 
 
 class FlowSheet:
@@ -165,7 +165,7 @@ class _Builder:
             case "list_item_open":
                 self._begin_item(token)
             case "blockquote_open":
-                bar = Run(_QUOTE_BAR, "$text-muted", self._cursor.at, fixed=True)
+                bar = Run(_QUOTE_BAR, MUTED, self._cursor.at, fixed=True)
                 self._prefixes.append(_Prefix(bar, bar))
             case "list_item_close" | "blockquote_close":
                 if not self._prefixes[-1].used:

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from medusa_chat.tui.markdown.rows import Run, cut, text_runs
+from medusa_chat.tui.markdown.rows import MUTED, Run, cut, text_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _CODE = "$text-warning on $surface"
-_ADDRESS = "$text-muted"
 _STYLES = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline"}
 _MATH = re.compile(
     r"\$\$[^$]+\$\$|\$(?![\s$])(?:[^$\\\n]|\\.)*(?<![\s\\])\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]",
@@ -129,7 +128,7 @@ class _Writer:
                 case "softbreak" | "hardbreak":
                     self.lines.append([])
                 case "image":
-                    self._write("image: ", _ADDRESS, layout=True)
+                    self._write("image: ", MUTED, layout=True)
                     self.take(token.children or ())
                     self._show_address(str(token.attrGet("src") or ""))
                 case "link_open":
@@ -160,6 +159,6 @@ class _Writer:
         said = "".join(run.text for run in self.lines[-1])
         if not address or said.endswith((address, address.removeprefix("mailto:"))):
             return
-        self._write(" (", _ADDRESS, layout=True)
-        self._write(address, _ADDRESS)
-        self._write(")", _ADDRESS, layout=True)
+        self._write(" (", MUTED, layout=True)
+        self._write(address, MUTED)
+        self._write(")", MUTED, layout=True)

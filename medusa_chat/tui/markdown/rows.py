@@ -11,7 +11,11 @@ from rich.cells import cell_len, split_graphemes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+MUTED = "$text 60%"
+"""The style of what is not the text itself."""
+
 _TAB = "    "
+_JOINER = "\u200d"
 
 # Ideographs and kana may part anywhere, but not from the marks that close what they say.
 _IDEOGRAPH = "[\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -78,6 +82,24 @@ def text_runs(text: str, style: str = "", at: int = 0) -> list[Run]:
             runs.append(run)
         at += len(part)
     return runs
+
+
+def grapheme_end(text: str, place: int) -> int:
+    """Return ``place``, or the end of what is one character to a reader, if it is inside of that.
+
+    Cut in two, such a character takes other room on the screen than it does whole.
+    """
+    while 0 < place < len(text):
+        before, after = text[place - 1], text[place]
+        if before != _JOINER and (after < "\u0300" or not _continues(after)):
+            break
+        place += 1
+    return place
+
+
+def _continues(char: str) -> bool:
+    """Tell whether a character belongs to the one before it."""
+    return char == _JOINER or "\U0001f3fb" <= char <= "\U0001f3ff" or cell_len(char) == 0
 
 
 def row_starts(text: str, width: int) -> list[int]:

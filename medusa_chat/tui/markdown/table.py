@@ -6,12 +6,11 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from medusa_chat.tui.markdown.rows import Row, Run, cells, wrap
+from medusa_chat.tui.markdown.rows import MUTED, Row, Run, cells, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LINES = "$text-muted"
 _BAR = " │ "
 _CROSS = "─┼─"
 _LEAST_CELLS = 6
@@ -58,7 +57,7 @@ class TableSheet:
         first = self._ends[number - 1] if number else 0
         if number == 0 and y == self._ends[0] - 1:
             line = _CROSS.join("─" * size for size in self._widths)
-            return Row((Run(line, _LINES, self._at, fixed=True),))
+            return Row((Run(line, MUTED, self._at, fixed=True),))
         return self._row(number, y - first)
 
     def _lay_out(self, width: int) -> None:
@@ -85,7 +84,7 @@ class TableSheet:
             cell = self._cells[number][column]
             at = cell[0].at if cell else at
             if column:
-                runs.append(Run(_BAR, _LINES, at, fixed=True))
+                runs.append(Run(_BAR, MUTED, at, fixed=True))
             parts = wrap(cell, room)
             part = parts[y] if y < len(parts) else ()
             space = room - cells(part)

@@ -16,6 +16,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from medusa_chat.printable import printable
+from medusa_chat.tui.markdown.rows import grapheme_end
 from medusa_chat.tui.reply_rows import ReplyRows
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ def _cut_at(row: Row, first: int, last: int) -> Iterator[Run]:
             yield run
             continue
         length = len(run.text)
-        places = [0, *(min(max(edge - run.at, 0), length) for edge in (first, last)), length]
+        edges = (min(max(edge - run.at, 0), length) for edge in (first, last))
+        places = [0, *(grapheme_end(run.text, edge) for edge in edges), length]
         for start, end in pairwise(places):
             if start < end:
                 yield run.part(start, end)
