@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 class Search:
     """Looks for messages in a database."""
 
-    def __init__(self, database: Database, *, full_text: bool = True) -> None:
-        """Use the full-text index unless it is not wanted or SQLite has none."""
+    def __init__(self, database: Database) -> None:
         self._database = database
         database.add_function("folded", folded)
-        self.full_text = full_text and _has_full_text()
 
     def messages(self, words: Sequence[str]) -> dict[str, int]:
         """Return, by the id of its chat, the latest message with all the ``words``.
@@ -33,7 +31,7 @@ class Search:
         A word is found where one begins with it; one of other characters than letters and digits,
         or of a script that does not part words by spaces, anywhere.
         """
-        if self.full_text and all(_is_plain(word) for word in words) and self._catch_up():
+        if _has_full_text() and all(_is_plain(word) for word in words) and self._catch_up():
             query = " ".join(f'"{word}"*' for word in words)
             rows = self._database.rows(
                 "SELECT chat_id, max(message.id) FROM message_words"

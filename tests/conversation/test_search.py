@@ -20,7 +20,6 @@ def store(
     if request.param == "without it":
         monkeypatch.setattr(search_module, "_has_full_text", lambda: False)
     with Store(tmp_path / FILE_NAME) as store:
-        assert store._search.full_text == (request.param == "full text")
         yield store
 
 

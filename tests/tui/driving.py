@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from medusa_chat.engine.protocol import Generate
+    from medusa_chat.tui.opening import Opening
 
 SIZES = ((80, 24), (120, 40))
 
@@ -109,6 +110,7 @@ async def chat(
     model: ModelSettings | None = None,
     hub: ScriptedHub | None = None,
     log_file: Path | None = None,
+    opening: Opening | None = None,
 ) -> AsyncIterator[Chat]:
     """Open a chat; every start of an engine takes the next of these."""
     given = list(engines) or [ScriptedEngine()]
@@ -119,6 +121,7 @@ async def chat(
         lambda: next(coming),
         hub=hub or ScriptedHub(),
         log_file=log_file,
+        opening=opening,
     )
     async with app.run_test(size=size) as pilot:
         yield Chat(app, pilot, given)
