@@ -36,8 +36,7 @@ class MixedDrafter:
         # Where no head guesses, all tokens are alike; the other rows are a step's.
         latest = history.table.latest
         of_vocabulary = (shape.depth, latest.shape[0])
-        self._plain = torch.full(of_vocabulary, -math.log(latest.shape[0]), device=latest.device)
-        self._plain_probs = torch.full(of_vocabulary, 1 / latest.shape[0])
+        self._plain = torch.full(of_vocabulary, 1 / latest.shape[0], device=latest.device)
 
     @torch.inference_mode()
     def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
@@ -70,8 +69,8 @@ class MixedDrafter:
         return self._shape.grow_on_host(probs, plain, table, row_weights, match, odds)
 
     def _probs(self, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return ``_scores`` as probabilities, which need no more than a softmax."""
-        shape, plain = self._shape, self._plain_probs
+        """Return the probabilities [D, V] with the noise in them, and those without it."""
+        shape, plain = self._shape, self._plain
         if noise is None:
             if shape.heads:
                 logits = self._head_logits(hidden, shape.heads).float()
@@ -88,8 +87,8 @@ class MixedDrafter:
     def _grow_on_device(
         self, hidden: Tensor, noise: Tensor | None, row_weights: list[float]
     ) -> tuple[Tree, Tensor, Tensor]:
-        scores, plain = self._scores(hidden, noise)
-        table, device = self._history.table, scores.device
+        probs, plain = self._probs(hidden, noise)
+        table, device = self._history.table, probs.device
         slots = table.latest[table.tokens[table.length, None]]
         lengths = torch.zeros_like(slots)
         if self._shape.lookup:
@@ -97,7 +96,7 @@ class MixedDrafter:
             lengths = torch.tensor([self._match.length], device=device)
         odds = torch.tensor(self._history.acceptance.odds(), device=device)
         return self._shape.grow(
-            scores, plain, table, row_weights, slots, lengths, odds, table.length
+            probs, plain, table, row_weights, slots, lengths, odds, table.length
         )
 
     def draft_on_device(
@@ -114,12 +113,12 @@ class MixedDrafter:
         The table has to know the ``root`` [1]; ``match`` is its slot [1] and length [1].
         """
         table, (slots, lengths) = self._history.table, match
-        scores, plain = self._scores(hidden, noise)
+        probs, plain = self._probs(hidden, noise)
         if not self._shape.lookup:
             slots, lengths = table.latest.index_select(0, root), torch.zeros_like(root)
         row_weights = self._row_weights(greedy=noise is None)
         tree, tokens, sources = self._shape.grow(
-            scores, plain, table, row_weights, slots, lengths, odds, table_length
+            probs, plain, table, row_weights, slots, lengths, odds, table_length
         )
         tokens[:1] = root
         return Draft(tree, tokens, sources)
@@ -132,18 +131,6 @@ class MixedDrafter:
         if self._shape.lookup:
             self._history.count_chain(self._match, self._root, [*tokens[1:], root])
         self._history.add(tokens, logits)
-
-    def _scores(self, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the log-probabilities [D, V] with the noise in them, and those without it."""
-        shape, plain = self._shape, self._plain
-        if shape.heads:
-            logits = self._head_logits(hidden, shape.heads).float()
-            if noise is not None:
-                logits = logits / self._temperature
-            plain[: shape.heads] = logits.log_softmax(-1)
-        if noise is None:
-            return plain, None
-        return (plain + noise[: shape.depth]).log_softmax(-1), plain
 
 
 def depth_for(size: int, heads: int) -> int:

@@ -14,15 +14,15 @@ from enum import IntEnum
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from medusa_chat.decoding.bigram_table import BigramTable
+from medusa_chat.decoding.bigram_table import ROW_TOKENS, BigramTable
+from medusa_chat.decoding.device_growth import CHAINS, Grown, grow_on_device, layout_of
 from medusa_chat.decoding.host_growth import Evidence, Growth, Row, as_tensors
-from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
+from medusa_chat.decoding.suffix_lookup import Match
 from medusa_chat.decoding.tree import Tree
 
 _GUESSES = 32
-_LEAST = -80.0
-"""Probabilities are held above this, that their inverse is finite."""
 
 
 class Source(IntEnum):
@@ -58,15 +58,13 @@ class MixedTree:
         self.heads = min(heads, self.depth)
         self.lookup = lookup
         self.guesses = min(_GUESSES, size - 1, vocabulary)
-        # The rank that each head gives a token, or ``guesses`` when it is not among the best.
-        self._ranks = torch.full(
-            (self.depth, vocabulary), self.guesses, dtype=torch.long, device=device
-        )
-        self._numbers = torch.arange(max(self.guesses, size), device=device)
+        of_row = min(ROW_TOKENS, vocabulary)
+        children = [of_row + self.guesses] * self.heads + [of_row] * (self.depth - self.heads)
+        self._layout = layout_of(size, children, device)
 
     def grow(
         self,
-        scores: Tensor,
+        probs: Tensor,
         plain: Tensor | None,
         table: BigramTable,
         row_weights: list[float],
@@ -77,68 +75,30 @@ class MixedTree:
     ) -> tuple[Tree, Tensor, Tensor]:
         """Return the tree, its tokens [N] but the root's, left 0, and its sources [N].
 
-        ``scores`` [D, V] are the heads' log-probabilities with the positions' noise in them,
+        ``probs`` [D, V] are the heads' probabilities with the positions' noise in them,
         ``plain`` [D, V] those without when they differ; a depth that has no head has the noise
         alone. ``row_weights`` [D] is how much a row of the table counts. ``slots`` [1] and
         ``lengths`` [1] are the root's match, and ``odds`` [17] a chain's by its length. The
         ``table_length`` is given apart: a CUDA graph reads it on the device.
         """
-        device, guesses, heads = scores.device, self.guesses, self.heads
-        best = scores[:heads].topk(guesses)
-        self._ranks[:heads].scatter_(1, best.indices, self._numbers[:guesses].expand(heads, -1))
-        weights = torch.zeros(1, device=device)
-        pooled: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-        offset = 0
-        for depth in range(self.depth):
-            ids = table.ids[slots].long()
-            own = scores[depth].take(ids)
-            lifts = table.lifts[slots] * row_weights[depth]
-            raised = own + lifts
-            highest = raised.amax(1, keepdim=True).clamp_(min=0)
-            # All of the vocabulary, less the row's tokens as they were, and as they are now.
-            mass = torch.exp(-highest) + (
-                torch.exp(raised - highest) - torch.exp(own - highest)
-            ).sum(1, keepdim=True)
-            total = mass.clamp_(min=1e-30).log_() + highest
-            # The token that followed comes first. Odds / p is by how much its weight rises.
-            before = raised[:, :1]
-            sure = before - total
-            if plain is not None:
-                sure = plain[depth].take(ids[:, :1]) + lifts[:, :1]
-            added = torch.log1p(odds[lengths, None] * torch.exp(-sure.clamp(_LEAST, 0)))
-            chained = before + added
-            total = torch.logaddexp(total, chained + torch.log(-torch.expm1(-added)))
-            parts, tokens = [chained, raised[:, 1:]], [ids]
-            if depth < heads:
-                taken = torch.zeros(
-                    (slots.shape[0], guesses + 1), dtype=torch.bool, device=device
-                ).scatter_(1, self._ranks[depth].take(ids), True)
-                of_head = torch.where(taken[:, :guesses], -torch.inf, best.values[depth])
-                parts.append(of_head)
-                tokens.append(best.indices[depth].expand(slots.shape[0], -1))
-            children = torch.cat(parts, 1) - total
-            children = children.clamp_(max=0) + weights[:, None]
-            each = children.shape[1]
-            chosen = children.flatten().topk(min(self.size - 1, children.numel()))
-            weights = chosen.values
-            parents = chosen.indices // each
-            token = torch.cat(tokens, 1).flatten()[chosen.indices]
-            chain = lengths[parents]
-            follows = (chosen.indices == parents * each) & (chain > 0)
-            pooled.append((weights, parents + offset, token, follows))
-            offset += 1 if depth == 0 else pooled[-2][0].shape[0]
-            latest = table.latest[token]
-            lengths = torch.zeros_like(latest)
-            if self.lookup:
-                slot = slots[parents]
-                further = follows & (slot < table_length)
-                lengths = (latest > 0).long()
-                latest = torch.where(further, slot + 1, latest)
-                lengths = torch.where(further, (chain + 1).clamp_(max=MOST_MATCHED), lengths)
-            slots = latest
-        result = self._best(pooled, device)
-        self._ranks[:heads].scatter_(1, best.indices, guesses)
-        return result
+        best = probs[: self.heads].topk(self.guesses)
+        best_ids = best.indices.int()
+        states = slots * CHAINS + lengths
+        grown = grow_on_device(
+            self.size,
+            row_weights[: self.depth],
+            probs,
+            plain,
+            best.values,
+            best_ids,
+            table,
+            states,
+            odds,
+            table_length,
+            self._layout,
+            lookup=self.lookup,
+        )
+        return self._best(grown, best_ids)
 
     def grow_on_host(
         self,
@@ -149,7 +109,7 @@ class MixedTree:
         match: Match,
         odds: list[float],
     ) -> tuple[Tree, Tensor, Tensor]:
-        """Return what ``grow`` would, on a CPU; it takes probabilities, not their logarithms."""
+        """Return what ``grow`` would, on a CPU."""
         best = probs[: self.heads].topk(self.guesses)
         best_ids: list[list[int]] = best.indices.tolist()
         evidence = Evidence(
@@ -174,39 +134,34 @@ class MixedTree:
         parents, depths, ranks, tokens, of_sources = numbers.unbind(0)
         return Tree(parents, depths, ranks, mask, self.depth), tokens, of_sources
 
-    def _best(
-        self, pooled: list[tuple[Tensor, Tensor, Tensor, Tensor]], device: torch.device
-    ) -> tuple[Tree, Tensor, Tensor]:
+    def _best(self, grown: Grown, best_ids: Tensor) -> tuple[Tree, Tensor, Tensor]:
         """Keep the best nodes of all depths, the best first.
 
         Among equals those of smaller depth, so parents come before their children, and the first n
         nodes are the tree of n nodes.
         """
-        root = torch.zeros(1, dtype=torch.long, device=device)
-        weights = torch.cat([one[0] for one in pooled])
-        parents = torch.cat([root, *(one[1] for one in pooled)])
-        tokens = torch.cat([root, *(one[2] for one in pooled)])
-        follows = torch.cat([root.bool(), *(one[3] for one in pooled)])
-        depths = torch.cat(
-            [root, *(root.expand(one[0].shape) + d for d, one in enumerate(pooled, start=1))]
-        )
-        order = torch.sort(weights, descending=True, stable=True).indices[: self.size - 1]
-        kept = torch.cat([root, order + 1])
+        order = grown.weights.sort(descending=True, stable=True).indices[: self.size - 1]
+        kept = functional.pad(order + 1, (1, 0))
         size = kept.shape[0]
-        place = torch.zeros_like(parents)
-        place[kept] = self._numbers[:size]
-        parents, tokens, depths = place[parents[kept]], tokens[kept], depths[kept]
-        lineage = [self._numbers[:size], parents]
+        numbers = torch.arange(size, device=kept.device)
+        place = torch.zeros(grown.weights.shape[0] + 1, dtype=torch.long, device=kept.device)
+        place.index_copy_(0, kept, numbers)
+        of_kept = torch.stack([grown.parents, grown.depths, grown.tokens, grown.follows])
+        of_kept = functional.pad(of_kept.index_select(1, order), (1, 0))
+        parents, depths, tokens, follows = of_kept.unbind(0)
+        parents = place.index_select(0, parents)
+        lineage = [numbers, parents]
         for _ in range(self.depth - 1):
-            lineage.append(parents[lineage[-1]])
-        mask = torch.zeros(size, size, dtype=torch.bool, device=device)
+            lineage.append(parents.index_select(0, lineage[-1]))
+        mask = torch.zeros(size, size, dtype=torch.bool, device=kept.device)
         mask.scatter_(1, torch.stack(lineage, 1), True)
         siblings = (parents[:, None] == parents).tril_(-1)
         siblings[:, 0].fill_(False)
         ranks = siblings.sum(1)
-        guessed = self._ranks[depths - 1, tokens] < self.guesses
-        sources = torch.where(guessed, int(Source.HEAD), int(Source.BIGRAM))
-        sources = torch.where(follows[kept], int(Source.LOOKUP), sources)
+        guessed = functional.pad(best_ids, (0, 0, 1, self.depth - self.heads), value=-1)
+        by_head = (guessed.index_select(0, depths) == tokens[:, None]).any(1)
+        sources = torch.where(by_head, int(Source.HEAD), int(Source.BIGRAM))
+        sources = torch.where(follows > 0, int(Source.LOOKUP), sources)
         sources[:1].fill_(int(Source.ROOT))
         return Tree(parents, depths, ranks, mask, self.depth), tokens, sources
 

@@ -50,8 +50,8 @@ class Scene:
 
     def on_device(self, shape: MixedTree) -> Grown:
         return shape.grow(
-            self.scores,
-            self.plain,
+            self.scores.exp(),
+            None if self.plain is None else self.plain.exp(),
             self.table,
             self.weights,
             torch.tensor([self.match.slot]),
@@ -269,10 +269,11 @@ def test_nothing_known_gives_a_whole_tree_of_the_heads() -> None:
 def test_grows_without_the_host_reading_a_value() -> None:
     """Tracing with fake tensors, which have no values, fails where a value would be read."""
     scene, shape = Scene(4, heads=4, warm=True), MixedTree(16, 5, 4, VOCABULARY, CPU)
+    scene.on_device(shape)  # what is the same at each step is made by the first
 
     def grow(scores: Tensor, slots: Tensor, lengths: Tensor, odds: Tensor) -> tuple[Tensor, ...]:
         tree, tokens, sources = shape.grow(
-            scores,
+            scores.exp(),
             scene.plain,
             scene.table,
             scene.weights,
