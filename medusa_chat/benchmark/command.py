@@ -22,6 +22,7 @@ from medusa_chat.status_line import StatusLine
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Engine
 
+_SHAPE_CONTEXT = 4096
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -41,13 +42,7 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     suite = suites[bench.suite]
     if bench.shape is None:
         fetch_missing(model)
-        return suite(bench, model, decode)
-    from medusa_chat.benchmark.random_model import random_model
-
-    with StatusLine() as line:
-        line.show(f"Making a random model of the shape of {bench.shape}")
-        with random_model(bench.shape, model) as made:
-            return suite(bench, made, decode)
+    return suite(bench, model, decode)
 
 
 def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
@@ -192,10 +187,17 @@ def _loaded(bench: BenchSettings, model: ModelSettings) -> tuple[Engine, int]:
     usual_threads = torch.get_num_threads()
     engine = Engine()
     with StatusLine() as line:
-        loaded = engine.load(model, line.show)
-    for notice in loaded.notices:
+        if bench.shape is None:
+            engine.load(model, line.show)
+        else:
+            from medusa_chat.benchmark.random_model import random_model
+
+            line.show(f"Making a random model of the shape of {bench.shape}")
+            context = model.context_tokens or max(_SHAPE_CONTEXT, 2 * bench.prefix_tokens)
+            engine.adopt(random_model(bench.shape, model, context))
+    for notice in engine.model.notices:
         tell(notice)
-    if bench.suite == "chat" and loaded.plain_reason:
-        tell(f"Medusa is off: {loaded.plain_reason}.")
+    if bench.suite == "chat" and engine.model.plain_reason:
+        tell(f"Medusa is off: {engine.model.plain_reason}.")
     use_forward(engine.model, bench.forward)
     return engine, usual_threads

@@ -19,9 +19,9 @@ from medusa_chat.benchmark import steps_suite
 from medusa_chat.benchmark.bandwidth import copy_bandwidth
 from medusa_chat.benchmark.cases import Case, read_cases
 from medusa_chat.benchmark.chat_suite import ChatResult, run_chat
-from medusa_chat.benchmark.device_model import device_model
 from medusa_chat.benchmark.machine import describe
 from medusa_chat.benchmark.modes import parse_mode
+from medusa_chat.benchmark.random_model import random_model
 from medusa_chat.benchmark.report import machine_words
 from medusa_chat.benchmark.settings import DEFAULT_MODES, Peer
 from medusa_chat.benchmark.steps import SIZES
@@ -182,12 +182,12 @@ class GpuSuite:
         self._engine.let_go()
         self._report(f"Making a random model of the shape of {plan.shape}", None)
         context = 2 * plan.prefix_tokens + plan.new_tokens + MAX_TREE_SIZE
-        self._engine.adopt(device_model(plan.shape, wanted, context))
+        self._engine.adopt(random_model(plan.shape, wanted, context))
 
     def _steps(self, dtype: DType, quantization: Quantization) -> PartResult:
         self._make(dtype, quantization)
         forward = self._engine.model.decoder.forward
-        assert isinstance(forward, LeanForward), "device_model makes no other"
+        assert isinstance(forward, LeanForward), "random_model makes no other"
         as_it_is = self._timed(self._plan.repeats)
         tables = steps_suite.tables(as_it_is)
         made = {"usual": steps_suite.record(as_it_is, self._command), "eager": None}

@@ -1,163 +1,198 @@
-"""Models of known shapes with random weights: a step takes as long as with trained ones.
+"""Models of known shapes made where they are measured: nothing goes through the host or a disk.
 
-They have Medusa heads as these begin to be trained, which guess badly, and in the usual time.
+Weights are random and come a matrix at a time, each in the precision that is asked for as soon as
+it is there: a device needs no room for more. They are small where layers add to what passes them
+by, so that rounding stays as small as in a trained model, and trees can be checked.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from medusa_chat import paths
+from medusa_chat.benchmark.named_shapes import config_of
+from medusa_chat.decoding.decoder import Decoder
+from medusa_chat.decoding.lean.forward import LeanForward, lean_forward_for
+from medusa_chat.decoding.lean.fp8 import Fp8Linear, fill, row_unit
+from medusa_chat.decoding.step_threads import StepThreads
+from medusa_chat.decoding.tree_check import defect
 from medusa_chat.errors import ModelError
-from medusa_chat.models.device import resolve_device
-from medusa_chat.settings import ModelSettings
+from medusa_chat.models.base_model import load_tokenizer
+from medusa_chat.models.chat_format import ChatFormat
+from medusa_chat.models.device import is_small, resolve_device, resolve_dtype, step_threads
+from medusa_chat.models.draft_precision import bytes_read, place_heads
+from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.models.loader import LoadedModel
+from medusa_chat.models.quantization import fp8_obstacle, import_bitsandbytes
+from medusa_chat.settings import MAX_TREE_SIZE, ModelSettings, Quantization, SamplingDefaults
 
-_LLAMA = {"model_type": "llama", "vocab_size": 32000, "max_position_embeddings": 4096}
-_SHAPES: Mapping[str, Mapping[str, Any]] = {
-    "builtin": {
-        **_LLAMA,
-        "vocab_size": 4096,
-        "hidden_size": 256,
-        "intermediate_size": 688,
-        "num_hidden_layers": 5,
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "tie_word_embeddings": True,
-    },
-    "llama-60m": {
-        **_LLAMA,
-        "hidden_size": 512,
-        "intermediate_size": 1376,
-        "num_hidden_layers": 8,
-        "num_attention_heads": 8,
-    },
-    "llama-160m": {
-        **_LLAMA,
-        "hidden_size": 768,
-        "intermediate_size": 3072,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-    },
-    "llama-1b": {
-        **_LLAMA,
-        "vocab_size": 128256,
-        "hidden_size": 2048,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 16,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "tie_word_embeddings": True,
-    },
-    "zephyr-7b": {
-        **_LLAMA,
-        "model_type": "mistral",
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        # The published one names a window of 4096, which is where its context ends here too.
-        "sliding_window": None,
-    },
-    "vicuna-7b": {
-        **_LLAMA,
-        "hidden_size": 4096,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-    },
-    "llama-13b": {
-        **_LLAMA,
-        "hidden_size": 5120,
-        "intermediate_size": 13824,
-        "num_hidden_layers": 40,
-        "num_attention_heads": 40,
-    },
-}
-_BASE, _HEADS = "base", "medusa"
 HEAD_COUNT = 4
-"""Heads that such models have."""
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+"""Heads with output matrices of their own, as the published models have them."""
+_SPREAD = 0.02
+"""Of the weights: as transformers begins to train."""
 
 
-def shape_names() -> tuple[str, ...]:
-    """Return the names of the shapes that there are."""
-    return tuple(_SHAPES)
+@torch.no_grad()
+def random_model(shape: str, settings: ModelSettings, context_tokens: int) -> LoadedModel:
+    """Return a model of ``shape`` on the device of ``settings``, and in their precision.
 
+    It has heads as these begin to be trained, which guess badly, and in the usual time; and speaks
+    with the built-in model's tokenizer. Raises ModelError where it cannot be made there.
+    """
+    device = resolve_device(settings.device)
+    name = "bfloat16" if settings.quantization == "fp8" else settings.dtype
+    dtype = resolve_dtype(name, device)
+    base = random_base(shape, dtype, settings.quantization, device)
+    threads = StepThreads()
+    if device.type == "cpu":
+        threads = step_threads(base.num_parameters())
+    spare = not is_small(base.num_parameters())
+    forward = lean_forward_for(base, context_tokens, MAX_TREE_SIZE, spare=spare)
+    if not isinstance(forward, LeanForward):
+        raise ModelError(f"The lean forward does not fit a random {shape}: {forward}.")
+    forward.threads = threads
+    wrong = defect(base, forward)
+    output = base.get_output_embeddings()
+    heads = place_heads(_heads(output.weight), device, dtype, settings.head_precision)
 
-def config_of(shape: str) -> Any:
-    """Return what transformers makes a model of ``shape`` from."""
-    import transformers
+    def head_logits(hidden: Tensor, depth: int) -> Tensor:
+        logits: Tensor = heads(hidden.to(heads.dtype), forward.output, depth)
+        return logits[:, 0]
 
-    fields = dict(_SHAPES[shape])
-    return transformers.AutoConfig.for_model(
-        fields.pop("model_type"),
-        bos_token_id=1,
-        eos_token_id=2,
-        tie_word_embeddings=fields.pop("tie_word_embeddings", False),
-        **fields,
+    tokenizer = load_tokenizer(paths.shipped("assets/builtin/base"))
+    chat_format = ChatFormat(tokenizer, (shape,), frozenset())
+    return LoadedModel(
+        settings=settings,
+        decoder=Decoder(forward, torch.inference_mode()(head_logits), chat_format.decode),
+        format=chat_format,
+        base_name=shape,
+        dtype=str(dtype).removeprefix("torch."),
+        device=str(device),
+        heads=HEAD_COUNT,
+        plain_reason=None,
+        notices=() if wrong is None else (f"{wrong}.",),
+        defaults=SamplingDefaults(),
+        base=base,
+        head_bytes=bytes_read(heads, output),
     )
 
 
-@contextmanager
-def random_model(shape: str, settings: ModelSettings) -> Iterator[ModelSettings]:
-    """Lend a model of ``shape`` in a folder that is removed afterwards, to be loaded as any other.
+def random_base(
+    shape: str, dtype: torch.dtype, quantization: Quantization, device: torch.device
+) -> Any:
+    """Return transformers' model of ``shape`` with random weights on ``device``.
 
-    It has four heads with output matrices of their own, as the published ones do.
-
-    It speaks with the built-in model's tokenizer. Raises ModelError when it cannot be written.
+    Raises ModelError where ``quantization`` is not possible.
     """
-    with tempfile.TemporaryDirectory(prefix="medusa-chat-bench-") as name:
-        folder = Path(name) / shape
-        try:
-            _save(shape, folder, resolve_device(settings.device))
-        except OSError as error:
-            raise ModelError(
-                f"The random model {shape} cannot be written to {folder} "
-                f"({error.strerror or error}): make room there, or name another folder by TMPDIR."
-            ) from error
-        yield replace(settings, model=str(folder / _HEADS), base_model=None)
-
-
-def _save(shape: str, folder: Path, device: torch.device) -> None:
     import transformers
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    if quantization in ("8bit", "4bit"):
+        import_bitsandbytes(quantization)
+    elif quantization == "fp8":
+        lacking, unit = fp8_obstacle(device), row_unit(device)
+        if lacking is not None or isinstance(unit, str):
+            raise ModelError(f"Float8 {lacking}." if lacking else f"{unit}.")
     config = config_of(shape)
-    with torch.random.fork_rng(), device:
-        torch.manual_seed(0)
-        # 16 bits are half the file, whatever it is loaded in.
-        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    base, heads = folder / _BASE, folder / _HEADS
-    base.mkdir(parents=True)
-    model.save_pretrained(base)
-    for name in _TOKENIZER:
-        shutil.copy(paths.shipped("assets/builtin/base") / name, base)
-    heads.mkdir()
-    config_of_heads = {"base_model_name_or_path": f"../{_BASE}"}
-    (heads / "config.json").write_text(json.dumps(config_of_heads), "utf-8")
-    _save_heads(model.get_output_embeddings().weight.detach(), heads)
+    with torch.device("meta"):
+        base = transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+    noise = torch.Generator(device).manual_seed(0)
+
+    def drawn(like: Any, spread: float) -> Tensor:
+        weight = torch.empty(like.weight.shape, dtype=dtype, device=device)
+        return weight.normal_(0, spread, generator=noise)
+
+    with device:
+        base.model.rotary_emb = type(base.model.rotary_emb)(config)
+    for module in base.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            module.weight = _constant(torch.ones(module.weight.shape, dtype=dtype, device=device))
+    embedding = base.get_input_embeddings()
+    embedding.weight = _constant(drawn(embedding, 1.0))
+    output = base.get_output_embeddings()
+    output.weight = _constant(drawn(output, _SPREAD))
+    base.tie_weights()
+    make = _MAKERS[quantization]
+    added = _SPREAD / math.sqrt(2 * config.num_hidden_layers)
+    for layer in base.model.layers:
+        for part in (layer.self_attn, layer.mlp):
+            for name, linear in list(part.named_children()):
+                if isinstance(linear, nn.Linear):
+                    spread = added if name in ("o_proj", "down_proj") else _SPREAD
+                    setattr(part, name, make(drawn(linear, spread)))
+    base.is_quantized = quantization != "none"
+    return base.eval().requires_grad_(False)
 
 
-def _save_heads(output: Tensor, folder: Path) -> None:
-    """Save heads as they begin to be trained: no change in the blocks, the base's output matrix."""
-    from safetensors.torch import save_file
+def _constant(tensor: Tensor) -> nn.Parameter:
+    return nn.Parameter(tensor, requires_grad=False)
 
-    hidden = output.shape[1]
-    tensors = {}
-    for head in range(HEAD_COUNT):
-        tensors[f"{head}.0.linear.weight"] = output.new_zeros(hidden, hidden)
-        tensors[f"{head}.0.linear.bias"] = output.new_zeros(hidden)
-        tensors[f"{head}.1.weight"] = output.clone()
-    save_file(tensors, folder / "medusa_lm_head.safetensors")
+
+def _plain(weight: Tensor) -> nn.Module:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+    layer.weight = _constant(weight)
+    return layer
+
+
+def _float8(weight: Tensor) -> nn.Module:
+    layer = Fp8Linear(weight.shape[1], weight.shape[0], bias=False)
+    fill(layer, weight)
+    return layer
+
+
+def _eight_bits(weight: Tensor) -> nn.Module:
+    import bitsandbytes as bnb
+
+    layer: Any = bnb.nn.Linear8bitLt(
+        weight.shape[1],
+        weight.shape[0],
+        bias=False,
+        has_fp16_weights=False,
+        threshold=0.0,
+        device="meta",
+    )
+    numbers, scales, _ = bnb.functional.int8_vectorwise_quant(weight.to(torch.float16))
+    layer.weight = bnb.nn.Int8Params(numbers, requires_grad=False, has_fp16_weights=False)
+    layer.state.CB, layer.state.SCB = numbers, scales
+    return layer.eval()  # type: ignore[no-any-return]
+
+
+def _four_bits(weight: Tensor) -> nn.Module:
+    import bitsandbytes as bnb
+
+    layer: Any = bnb.nn.Linear4bit(
+        weight.shape[1],
+        weight.shape[0],
+        bias=False,
+        compute_dtype=weight.dtype,
+        quant_type="nf4",
+        device="meta",
+    )
+    parameter = bnb.nn.Params4bit(
+        weight, requires_grad=False, compress_statistics=True, quant_type="nf4", module=layer
+    )
+    layer.weight = parameter.to(weight.device)
+    return layer.eval()  # type: ignore[no-any-return]
+
+
+_MAKERS: dict[Quantization, Callable[[Tensor], nn.Module]] = {
+    "none": _plain,
+    "fp8": _float8,
+    "8bit": _eight_bits,
+    "4bit": _four_bits,
+}
+
+
+def _heads(output: Tensor) -> MedusaHeads:
+    vocabulary, hidden = output.shape
+    return MedusaHeads.of(
+        {
+            "block_weight": output.new_zeros(1, HEAD_COUNT, hidden, hidden),
+            "block_bias": output.new_zeros(1, HEAD_COUNT, hidden),
+            "output_weight": output.detach().expand(HEAD_COUNT, vocabulary, hidden).clone(),
+        }
+    )

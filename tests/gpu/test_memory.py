@@ -7,8 +7,8 @@ import gc
 import pytest
 import torch
 
-from medusa_chat.benchmark.device_model import device_model
-from medusa_chat.benchmark.random_model import HEAD_COUNT, config_of
+from medusa_chat.benchmark.named_shapes import config_of
+from medusa_chat.benchmark.random_model import HEAD_COUNT, random_model
 from medusa_chat.decoding.dynamic_tree import DynamicTree
 from medusa_chat.models.memory import LoadPlan, footprint
 from medusa_chat.models.shape import HeadShape, shape_of
@@ -36,7 +36,7 @@ def test_estimate_is_within_a_tenth(quantization: Quantization) -> None:
     settings = ModelSettings(
         "random", quantization=quantization, dtype="bfloat16", device=str(DEVICE)
     )
-    model = device_model(SHAPE, settings, CONTEXT)
+    model = random_model(SHAPE, settings, CONTEXT)
     prompt = [n * 7919 % 128000 for n in range(CONTEXT - 40)]
     assert len(reply(model.decoder, prompt, DynamicTree(64, 4, 32, DEVICE), 30)) == 30
     shape = shape_of(config_of(SHAPE).to_dict())

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from medusa_chat.benchmark.device_model import device_model, random_base
+from medusa_chat.benchmark.random_model import random_base, random_model
 from medusa_chat.benchmark.steps import timed_tree
 from medusa_chat.decoding.lean.fp8 import row_unit
 from medusa_chat.decoding.lean.weights import product_of
@@ -90,7 +90,7 @@ def test_steps_are_graphs_and_give_what_eager_ones_give(
 ) -> None:
     skip_without(quantization)
     settings = ModelSettings("random", quantization=quantization, dtype=dtype, device=str(DEVICE))
-    model = device_model(SHAPE, settings, 600)
+    model = random_model(SHAPE, settings, 600)
     assert model.notices == (), "a small tree step gave other logits than plain forwards"
     forward: Any = model.decoder.forward
     tokens = torch.arange(1, 65, device=DEVICE) * 97

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from medusa_chat.benchmark.device_model import device_model, random_base
-from medusa_chat.benchmark.random_model import HEAD_COUNT
+from medusa_chat.benchmark import named_shapes
+from medusa_chat.benchmark.random_model import HEAD_COUNT, random_base, random_model
+from medusa_chat.benchmark.settings import SHAPES
 from medusa_chat.decoding.decoder import Request
 from medusa_chat.decoding.dynamic_tree import FixedTree
 from medusa_chat.decoding.lean.forward import LeanForward
@@ -32,7 +33,7 @@ def test_trees_are_decoded(
         pytest.importorskip("bitsandbytes")
     monkeypatch.setattr(quantization, "_FP8_CAPABILITY", (0, 0))
     settings = ModelSettings("random", quantization=kind, dtype=dtype, device="cpu")
-    model = device_model("builtin", settings, 200)
+    model = random_model("builtin", settings, 200)
     assert model.notices == ()  # a small tree step gave what plain forwards give
     assert isinstance(model.decoder.forward, LeanForward)
     assert model.decoder.forward.context_tokens == 200
@@ -52,7 +53,7 @@ def test_trees_are_decoded(
         assert replies[0] == replies[1]
 
 
-def test_each_matrix_is_in_its_precision() -> None:
+def test_each_matrix_is_in_its_precision(a_tiny_shape: None) -> None:
     pytest.importorskip("bitsandbytes")
     base = random_base("tiny", torch.bfloat16, "4bit", CPU)
     kinds = {type(part).__name__ for part in base.modules() if isinstance(part, torch.nn.Linear)}
@@ -63,17 +64,15 @@ def test_each_matrix_is_in_its_precision() -> None:
     assert base.is_quantized
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def a_tiny_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    from medusa_chat.benchmark import random_model
-
     tiny = {
-        **random_model._SHAPES["builtin"],
+        **named_shapes._SHAPES["builtin"],
         "hidden_size": 256,
         "intermediate_size": 512,
         "num_hidden_layers": 1,
     }
-    monkeypatch.setitem(random_model._SHAPES, "tiny", tiny)
+    monkeypatch.setitem(named_shapes._SHAPES, "tiny", tiny)
 
 
 def test_weights_come_in_float8_where_that_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +84,11 @@ def test_weights_come_in_float8_where_that_is_possible(monkeypatch: pytest.Monke
     assert type(base.get_output_embeddings()) is torch.nn.Linear
 
 
-def test_nothing_is_left_unmade() -> None:
+def test_shapes_can_be_named_on_the_command_line() -> None:
+    assert named_shapes.shape_names() == SHAPES
+
+
+def test_nothing_is_left_unmade(a_tiny_shape: None) -> None:
     base = random_base("tiny", torch.float32, "none", CPU)
     for tensor in (*base.parameters(), *base.buffers()):
         assert tensor.device == CPU
