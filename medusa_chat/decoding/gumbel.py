@@ -7,9 +7,12 @@ same text with any tree or none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _LOW_32 = 0xFFFFFFFF
@@ -19,8 +22,8 @@ _GOLDEN_RATIO = 0x9E3779B9
 class GumbelNoise:
     """The noise of one reply. Counter-based, so that any position can be asked for in any order.
 
-    The hash is made of integer tensor operations: the same bits on every device, no state, and
-    usable inside a CUDA graph.
+    The hash is made of integer operations: the same bits on every device, no state, and usable
+    inside a CUDA graph.
     """
 
     def __init__(self, seed: int | Tensor, vocabulary: int, device: torch.device) -> None:
@@ -28,6 +31,7 @@ class GumbelNoise:
         tokens = torch.arange(vocabulary, device=device)
         self._tokens = (tokens * _GOLDEN_RATIO + _GOLDEN_RATIO) & _LOW_32
         self._key = key_of(seed) if isinstance(seed, int) else seed
+        self._host_tokens: NDArray[np.uint32] | None = None
         self._first = 0
         self._kept: Tensor | None = None
 
@@ -47,7 +51,23 @@ class GumbelNoise:
         return kept[:count]
 
     def _rows_from(self, first: int, end: int) -> Tensor:
+        if self._tokens.is_cpu and isinstance(self._key, int):
+            return self._rows_on_host(range(first, end))
         return self.rows(torch.arange(first, end, device=self._tokens.device))
+
+    def _rows_on_host(self, positions: Sequence[int]) -> Tensor:
+        """Return ``rows`` on a CPU, where NumPy has whole numbers of 32 bits that wrap around."""
+        assert isinstance(self._key, int), "a key on a device is read there"
+        keys = [_mix(position ^ self._key) for position in positions]
+        second_keys = [_mix(_mix(key) ^ _GOLDEN_RATIO) for key in keys]
+        if self._host_tokens is None:
+            self._host_tokens = self._tokens.numpy().astype(np.uint32)
+        hashed = self._host_tokens ^ np.array(keys, dtype=np.uint32)[:, None]
+        _mix_in_place(hashed)
+        hashed ^= np.array(second_keys, dtype=np.uint32)[:, None]
+        _mix_in_place(hashed)
+        hashed >>= 9
+        return _of_uniform(torch.from_numpy(hashed.astype(np.float32)))
 
     def rows(self, positions: Tensor) -> Tensor:
         """Return the noise [R, V] in float32 of ``positions`` [R], absolute in the sequence."""
@@ -71,8 +91,21 @@ def gumbel(hashed: Tensor) -> Tensor:
     23 bits, centred in their cells: with all 32, float32 would round the highest to 1 and the noise
     to infinity about once in a thousand positions of a 32k vocabulary, and an arbitrary token wins.
     """
-    uniform = (hashed >> 9).to(torch.float32).add_(0.5).mul_(2.0**-23)
-    return uniform.log_().neg_().log_().neg_()
+    return _of_uniform((hashed >> 9).to(torch.float32))
+
+
+def _of_uniform(numbers: Tensor) -> Tensor:
+    """Turn whole numbers of 23 bits into noise, in place."""
+    return numbers.add_(0.5).mul_(2.0**-23).log_().neg_().log_().neg_()
+
+
+def _mix_in_place(x: NDArray[np.uint32]) -> None:
+    """Scramble as ``_mix`` does."""
+    x ^= x >> 16
+    x *= np.uint32(0x7FEB352D)
+    x ^= x >> 15
+    x *= np.uint32(0x846CA68B)
+    x ^= x >> 16
 
 
 _Whole = TypeVar("_Whole", int, Tensor)

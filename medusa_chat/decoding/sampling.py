@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,6 +61,29 @@ class Sampling:
                 return chosen
             drawn = drawn.masked_fill(outside[:, None] & ~likelier, -torch.inf)
             chosen = drawn.argmax(-1)
+
+    def choose_one(self, logits: Tensor, noise: Tensor | None) -> int:
+        """Return what ``choose`` does for one row [V] on a CPU, several times as fast."""
+        row = logits.float().numpy()
+        if self.greedy:
+            return int(row.argmax())
+        assert noise is not None
+        scaled = row / np.float32(self.temperature)
+        if 0 < self.top_k < scaled.shape[0]:
+            least_kept = np.partition(scaled, -self.top_k)[-self.top_k]
+            scaled[scaled < least_kept] = -np.inf
+        drawn = scaled + noise.numpy()
+        chosen = int(drawn.argmax())
+        if self.top_p >= 1:
+            return chosen
+        weights = np.exp(scaled - scaled.max())
+        limit = self.top_p * float(weights.sum())
+        while True:
+            likelier = scaled > scaled[chosen]
+            if float(weights[likelier].sum()) < limit:
+                return chosen
+            drawn[~likelier] = -np.inf
+            chosen = int(drawn.argmax())
 
     def choose_on_device(self, logits: Tensor, noise: Tensor | None) -> Tensor:
         """Return what ``choose`` does, by operations that a CUDA graph can hold.

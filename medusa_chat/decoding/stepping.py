@@ -179,12 +179,10 @@ class EagerStepper:
 
         def choose(node: int) -> int:
             # On a CPU only the nodes on the walked path are worth a choice.
-            row = logits[node, None]
+            row = logits[node]
             if penalty is not None:
-                row = penalty.after_node(logits, draft, node)
-            if noise is None:
-                return int(row.numpy().argmax())  # torch's own takes ten times as long
-            return int(sampling.choose(row, noise[depths[node], None]))
+                row = penalty.after_node(logits, draft, node)[0]
+            return sampling.choose_one(row, None if noise is None else noise[depths[node]])
 
         accepted = accept_exact(parents, tokens, choose)
         return accepted, [tokens[node] for node in accepted.nodes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -119,15 +120,23 @@ def test_a_window_has_the_rows_of_its_positions() -> None:
         assert torch.equal(windowed.window(first, count), expected)
 
 
+@pytest.mark.parametrize("seed", [0, 3, 2**31, 2**40 + 5])
+def test_the_host_makes_the_rows_of_every_device(seed: int) -> None:
+    noise = GumbelNoise(seed, 5000, CPU)
+    positions = torch.tensor([0, 1, 77, 2**20])
+    windows = [noise.window(position, 1) for position in positions.tolist()]
+    assert torch.equal(torch.cat(windows), noise.rows(positions))
+
+
 def test_a_window_makes_no_row_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    rows = GumbelNoise.rows
+    rows = GumbelNoise._rows_on_host
 
-    def noting(one: GumbelNoise, positions: Tensor) -> Tensor:
-        made.extend(positions.tolist())
+    def noting(one: GumbelNoise, positions: Sequence[int]) -> Tensor:
+        made.extend(positions)
         return rows(one, positions)
 
-    monkeypatch.setattr(GumbelNoise, "rows", noting)
+    monkeypatch.setattr(GumbelNoise, "_rows_on_host", noting)
     windowed = GumbelNoise(3, 50, CPU)
     for first in (4, 5, 8, 9, 12):
         windowed.window(first, 5)

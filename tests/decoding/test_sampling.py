@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,6 +115,15 @@ def test_rows_are_chosen_one_by_one_or_together_alike(
     together = sampling.choose(rows, noise)
     for row in range(5):
         assert sampling.choose(rows[row, None], noise[row, None]) == together[row]
+
+
+@given(logit_rows(), samplings, st.integers(0, 2**31))
+def test_one_row_is_chosen_from_as_many_are(logits: Tensor, sampling: Sampling, seed: int) -> None:
+    assume(not near_the_edge(warped(logits, replace(sampling, top_p=1.0)), sampling.top_p))
+    noise = GumbelNoise(seed, logits.shape[0], CPU).rows(torch.arange(8))
+    together = sampling.choose(logits.expand(8, -1), noise)
+    assert [sampling.choose_one(logits, row) for row in noise] == together.tolist()
+    assert Sampling().choose_one(logits, None) == logits.argmax()
 
 
 @pytest.mark.parametrize(
