@@ -139,6 +139,9 @@ def test_what_cannot_be_saved_is_kept_and_saved_later(
         # Told once: it is the same one all the time.
         assert store.failure is failure
         assert texts(chat) == ["one", "1", "two", "2"]
+        # To open it anew brings back no older state.
+        assert store.chat(chat.id) is chat
+        assert texts(chat) == ["one", "1", "two", "2"]
     key = fresh.id
     del fresh
     chat.add_prompt("three")
