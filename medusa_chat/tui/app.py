@@ -26,6 +26,7 @@ from medusa_chat.printable import printable
 from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
 from medusa_chat.tui.background import in_background
+from medusa_chat.tui.clipboard import copy
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, MODELS_COMMANDS, spelled
 from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
@@ -175,9 +176,8 @@ class ChatApp(App[None]):
         """Copy the selection; without one stop the reply; without one ask, then quit."""
         selected = self.screen.get_selected_text() or self._chat.selected_prompt
         if selected:
-            self.copy_to_clipboard(selected)
+            copy(self, selected)
             self.screen.clear_selection()
-            self.notify(words.COPIED, markup=False)
         elif self._chat.is_answering:
             await self._chat.action_stop()
         elif self._quit_asked:

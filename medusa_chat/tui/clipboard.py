@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medusa_chat.tui.background import in_background
 
@@ -22,14 +22,27 @@ if TYPE_CHECKING:
 _SECONDS = 2.0
 
 
-async def copy(app: App[object], text: str, what: str = "Copied") -> None:
+def copy(app: App[Any], text: str, what: str = "selection") -> None:
     """Copy ``text``, and tell the user how much of it, and which clipboard took it."""
     app.copy_to_clipboard(text)
     command = command_for(sys.platform, os.environ)
-    taken = command is not None and await in_background(_give, command, text)
-    way = f"the system clipboard ({command[0]})" if taken and command else ""
-    way = way or "the terminal's clipboard (OSC 52; not every terminal takes it)"
-    app.notify(f"{what}: {amount(text)} to {way}", markup=False)
+    if command is None:
+        _tell(app, text, what, None)
+    else:
+        app.run_worker(_copy_by(command, app, text, what), group="clipboard")
+
+
+async def _copy_by(command: list[str], app: App[Any], text: str, what: str) -> None:
+    taken = await in_background(_give, command, text)
+    _tell(app, text, what, command[0] if taken else None)
+
+
+def _tell(app: App[Any], text: str, what: str, program: str | None) -> None:
+    if program is None:
+        way = "sent to the terminal's clipboard (OSC 52), which not every terminal takes"
+    else:
+        way = f"in the system's clipboard ({program})"
+    app.notify(f"Copied the {what}: {amount(text)}, {way}.", markup=False)
 
 
 def amount(text: str) -> str:

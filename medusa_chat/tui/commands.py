@@ -46,7 +46,7 @@ def spelled(keys: str) -> str:
 
 CHAT_COMMANDS = (
     Command("f2,ctrl+t", "toggle_medusa", "Medusa", "Medusa on or off from the next reply", True),
-    Command("f3", "toggle_marks", "Marks", "Burst colours and underlines on or off"),
+    Command("f3", "toggle_marks", "Marks", "Mark bursts: live, all, by depth, not at all"),
     Command("escape", "stop", "Stop", "Stop the reply, keeping its text; stop loading", True),
     Command("f6", "model_sampling", "Sampling", "Draw tokens as the model's authors suggest"),
     Command("f7", "toggle_thinking", "Thinking", "Show or fold the thinking of reasoning models"),
@@ -55,6 +55,12 @@ CHAT_COMMANDS = (
     Command("ctrl+r", "restart", "Restart", "Start the engine again after it ended"),
     Command("pageup", "page(-1)", "Page up", "Scroll up"),
     Command("pagedown", "page(1)", "Page down", "Scroll down"),
+    Command("ctrl+end", "follow", "Newest", "Go to the end of the chat and follow it"),
+    Command("alt+up", "choose_message(-1)", "Message up", "Go to the message above"),
+    Command("alt+down", "choose_message(1)", "Message down", "Go to the message below"),
+    Command("alt+pageup", "choose_code(-1)", "Code up", "Go to the code above"),
+    Command("alt+pagedown", "choose_code(1)", "Code down", "Go to the code below"),
+    Command("alt+c", "copy_chosen", "Copy it", "Copy that message or code, else the last reply"),
 )
 
 APP_COMMANDS = (

@@ -66,6 +66,11 @@ class ReplyRows:
             self._view, self._parts = view, []
             self.advance()
 
+    def forget(self) -> None:
+        """Make the rows anew that show which code is chosen."""
+        for part in self._parts:
+            part.forget()
+
     def height(self, width: int) -> int:
         """Return how many rows it takes."""
         return self._text_height(width) + len(self._status_rows(width))
@@ -155,6 +160,10 @@ class _Part:
         elif self._raw is not None:
             end = len(text[: stretch.end].rstrip("\n")) if complete else stretch.end
             self._raw.extend(text[stretch.start + len(self._raw) : end])
+
+    def forget(self) -> None:
+        if self._section is not None:
+            self._section.forget()
 
     def height(self, width: int, *, folded: bool) -> int:
         if not self.thinking:

@@ -77,18 +77,21 @@ class FlowSheet:
     """Sheets under one another, each behind prefixes."""
 
     def __init__(self) -> None:
+        self.codes: list[CodeSheet] = []
+        """The code in it."""
         self._parts: list[tuple[Sheet, tuple[Run, ...], tuple[Run, ...]]] = []
         self._width = 0
         self._rows: list[Row] = []
 
-    @property
-    def codes(self) -> list[CodeSheet]:
-        """The code in it."""
-        return [sheet for sheet, _, _ in self._parts if isinstance(sheet, CodeSheet)]
-
     def append(self, sheet: Sheet, first: Sequence[Run] = (), rest: Sequence[Run] = ()) -> None:
         """Append a sheet, with what stands left of its first row and of the others."""
         self._parts.append((sheet, tuple(first), tuple(rest)))
+        if isinstance(sheet, CodeSheet):
+            self.codes.append(sheet)
+
+    def forget(self) -> None:
+        """Lay all of it out anew when it is asked for next."""
+        self._width = 0
 
     def height(self, width: int) -> int:
         """Return how many rows it takes."""
@@ -285,7 +288,7 @@ def row_cells(line: str, at: int, style: str = "") -> list[list[Run]]:
     """Return the cells of a table's row that is written in one line."""
     found = []
     for place, text in split_cells(line, at):
-        token = parser().parseInline(text)[0]
+        token = parser().parseInline(text.replace("\\|", "|"))[0]
         token.map = None
         (cell, *more) = lines_of(token, Cursor(text, place), style)
         found.append([*cell, *(run for runs in more for run in runs)])

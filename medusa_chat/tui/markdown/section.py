@@ -49,6 +49,12 @@ class Section:
         if self._live is not None and isinstance(self._live.sheet, CodeSheet):
             yield self._live.sheet
 
+    def forget(self) -> None:
+        """Make the rows anew of blocks that have code in them, which may have been chosen."""
+        for sheet in self._stack.sheets:
+            if isinstance(sheet, FlowSheet) and sheet.codes:
+                sheet.forget()
+
     def advance(self, text: str, end: int, *, complete: bool) -> None:
         """Take in ``text`` up to ``end``; ``complete`` when no more of it will come."""
         splitter, known = self._splitter, len(self._splitter.parts)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from medusa_chat.conversation.export import export
@@ -24,6 +23,7 @@ from medusa_chat.tui.dialogue import Dialogue
 from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
 from medusa_chat.tui.meter import Meter, Readings
+from medusa_chat.tui.screens.reading import ReadingScreen
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.header import Header
 from medusa_chat.tui.widgets.prompt import Prompt
@@ -54,7 +54,7 @@ _GAUGE_SECONDS = 1 / 5
 _RECENT_CHATS = 20
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(ReadingScreen):
     """One chat at a time, with the engine that answers in it."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -131,14 +131,6 @@ class ChatScreen(Screen[None]):
             self._transcript.say(words.abandoned(given_up))
             self._show_state()
 
-    def action_toggle_marks(self) -> None:
-        """Mark the bursts by colours and underlines, or show plain text."""
-        self._transcript.toggle_marks()
-
-    def action_toggle_thinking(self) -> None:
-        """Show the thinking of the replies, or fold it away."""
-        self._transcript.toggle_thinking()
-
     def action_toggle_medusa(self) -> None:
         """Turn Medusa on or off for the next reply."""
         if self._plain_reason is not None:
@@ -198,10 +190,6 @@ class ChatScreen(Screen[None]):
     def show_downloads(self, running: Sequence[Progress]) -> None:
         """Show how far the downloads are."""
         self._header.show_downloads(running)
-
-    def action_page(self, direction: int) -> None:
-        """Scroll the transcript by a page."""
-        self._transcript.page(direction)
 
     @property
     def selected_prompt(self) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
-from textual.message import Message
+from textual.content import Content
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
+from textual.widgets import Static
 
 from medusa_chat.tui.widgets.reply import Reply
 
 if TYPE_CHECKING:
+    from textual.app import ComposeResult
     from textual.geometry import Size
     from textual.layout import DockArrangeResult
 
@@ -22,21 +24,18 @@ class ReadingScroll(VerticalScroll, can_focus=False):
     Anchored to its end, a column that does not fill the screen stands at the bottom of it.
     """
 
-    class Moved(Message):
-        """The reader left the end or is back there, or new text came while away."""
-
-        def __init__(self, *, unread: bool) -> None:
-            super().__init__()
-            self.unread = unread
-            """Whether there is text below that was not on the screen yet."""
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._arranged: DockArrangeResult | None = None
         self._place: tuple[Widget, int | None, int] | None = None
         """What the first row on the screen shows: of which child, and which place of a reply's text
         or else which row."""
-        self._unread = False
+        self._hint = Static(Content("↓ new text below · Ctrl+End"), id="unread")
+        self._hint.display = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out the hint that there is more to read."""
+        yield self._hint
 
     @property
     def follows(self) -> bool:
@@ -72,9 +71,8 @@ class ReadingScroll(VerticalScroll, can_focus=False):
             self.follow()
 
     def _note_unread(self, *, unread: bool) -> None:
-        if unread != self._unread:
-            self._unread = unread
-            self.post_message(self.Moved(unread=unread))
+        if unread != self._hint.display:
+            self._hint.display = unread
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Remember what is read now."""

@@ -89,6 +89,7 @@ class Reply(Widget):
 
     def redraw(self) -> None:
         """Draw all of it again."""
+        self._rows.forget()
         self._strips.clear()
         self.refresh(layout=True)
 

@@ -52,7 +52,7 @@ class Transcript(ReadingScroll):
 
     def show(self, conversation: Conversation) -> None:
         """Begin anew with the turns of a conversation; if it has none, say how to begin."""
-        self.remove_children()
+        self.remove_children([child for child in self.children if child is not self._hint])
         self._waiting.clear()
         self._reply = self._last_reply = self._chosen = None
         self._entries = []
@@ -135,15 +135,11 @@ class Transcript(ReadingScroll):
             if isinstance(entry, ReplyEntry) and entry.widget is not None:
                 entry.widget.show_bursts(view)
 
-    def action_next_burst_view(self) -> None:
+    def show_next_burst_view(self) -> None:
         """Mark the bursts in another way: the next one."""
         following = BURST_VIEWS.index(self.burst_view) + 1
         self.burst_view = BURST_VIEWS[following % len(BURST_VIEWS)]
         self.notify(VIEW_WORDS[self.burst_view], title="Bursts", markup=False)
-
-    def toggle_marks(self) -> None:
-        """Mark the bursts in another way: the next one."""
-        self.action_next_burst_view()
 
     def toggle_thinking(self) -> None:
         """Show the thinking of all replies, or fold it away."""
@@ -151,10 +147,6 @@ class Transcript(ReadingScroll):
         for entry in self._entries:
             if isinstance(entry, ReplyEntry) and entry.widget is not None:
                 entry.widget.fold(folded=self._folded)
-
-    def action_follow(self) -> None:
-        """Go to the end of the chat, and follow it."""
-        self.follow()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return its own lines, which are empty: children lie over nearly all of them.
@@ -188,7 +180,7 @@ class Transcript(ReadingScroll):
         message, code = self._chosen
         return "code" if code else "reply" if isinstance(message, ReplyEntry) else "prompt"
 
-    def action_choose_message(self, direction: int) -> None:
+    def choose_message(self, direction: int) -> None:
         """Go to the message above (-1) or below (1); below the last one, to none."""
         messages = self._messages
         here = len(messages) if self._chosen is None else messages.index(self._chosen[0])
@@ -199,7 +191,7 @@ class Transcript(ReadingScroll):
         elif there >= 0:
             self._choose(messages[there])
 
-    def action_choose_code(self, direction: int) -> None:
+    def choose_code(self, direction: int) -> None:
         """Go to the code above (-1) or below (1)."""
         codes = [
             (entry, code)
@@ -220,10 +212,6 @@ class Transcript(ReadingScroll):
             found = [n for n, place in enumerate(places) if place > here][:1]
         if found:
             self._choose(*codes[found[0]])
-
-    def action_choose_nothing(self) -> None:
-        """Go to no message."""
-        self._choose(None)
 
     @property
     def _messages(self) -> list[Message]:
@@ -301,7 +289,7 @@ class Transcript(ReadingScroll):
         widgets: list[Widget] = [
             entry.show(self.burst_view, folded=self._folded) for entry in older
         ]
-        self.mount(*widgets, before=0 if self.children else None)
+        self.mount(*widgets, before=0)
         return True
 
     def _unmount_older(self) -> None:

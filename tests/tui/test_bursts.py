@@ -1,0 +1,84 @@
+"""Bursts, marked in a reply's text."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medusa_chat.engine.protocol import Piece
+from medusa_chat.tui.bursts import BURST_VIEWS, BurstView
+from medusa_chat.tui.reply_text import ReplyText
+
+from .driving import FIGURES, chat
+from .scripted_engine import ScriptedEngine
+
+
+def marked(pieces: list[tuple[int, str, int]], view: BurstView) -> list[tuple[str, str]]:
+    text = ReplyText()
+    for piece in pieces:
+        text.add(Piece(*piece))
+    return [(run.text, run.style) for run in text.runs(0, len(text.text), view)]
+
+
+def test_bursts_have_colours_and_guesses_are_underlined() -> None:
+    pieces = [(0, "Hello", 1), (0, " there", 1), (1, " friend", 1), (2, ".", 1)]
+    first, second, third = "$text-primary", "$text-warning", "$text-success"
+    assert marked(pieces, "bursts") == [
+        ("Hello", first),
+        (" ", first),
+        ("there", f"{first} underline"),
+        (" friend", second),
+        (".", third),
+    ]
+    assert marked(pieces, "off") == [("Hello there friend.", "")]
+
+
+def test_depths_have_colours_and_marks_of_their_own() -> None:
+    styles = [style for _, style in marked([(7, str(n), 1) for n in range(6)], "depth")]
+    assert styles[0] == "$text-primary"
+    assert len(set(styles[:5])) == 5
+    assert styles[5] == styles[4]
+    marks = [" ".join(style.split()[1:]) for style in styles[:5]]
+    assert len(set(marks)) == 5  # to be told apart without colours, too
+
+
+def test_text_that_was_held_back_belongs_to_the_token_before() -> None:
+    held = marked([(0, "a", 1), (0, "b", 1), (0, "c", 0), (1, "d", 0), (1, "e", 1)], "bursts")
+    assert [style.endswith("underline") for _, style in held] == [False, True, True, False, False]
+
+
+def test_a_character_that_two_tokens_share_is_not_cut() -> None:
+    family = "👩‍👩‍👧"
+    runs = marked(
+        [(0, "a" + family[:2], 1), (0, family[2:] + "e", 1), (1, "\u0301漢", 1)], "bursts"
+    )
+    assert [text for text, _ in runs] == [f"a{family}", "e\u0301", "漢"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.text("a \t漢\u200d", max_size=4)), max_size=12))
+def test_marks_change_no_text(steps: list[tuple[int, str]]) -> None:
+    pieces = [(n, text, tokens) for n, (tokens, text) in enumerate(steps)]
+    whole = "".join(text for _, text in steps).replace("\t", "    ")
+    for view in BURST_VIEWS:
+        assert "".join(text for text, _ in marked(pieces, view)) == whole
+
+
+def test_a_reply_that_was_loaded_has_no_bursts() -> None:
+    text = ReplyText("kept")
+    text.end()
+    assert [run.style for run in text.runs(0, 4, "bursts")] == [""]
+
+
+async def test_every_view_is_one_key_away_for_all_replies() -> None:
+    async with chat(ScriptedEngine(bursts=(("**so**", " it"), (" is.",)))) as c:
+        for _ in range(2):
+            await c.send("Hi")
+            await c.until(lambda: FIGURES or True)
+        await c.until(lambda: c.everything.count("so it is.") == 2)
+        transcript = c.screen.query_one("#transcript")
+        seen = []
+        for _ in range(4):
+            await c.pilot.press("f3")
+            await c.settle()
+            seen.append((transcript.burst_view, c.everything.count("**so** it is.")))  # type: ignore[attr-defined]
+        assert seen == [("bursts", 2), ("depth", 2), ("off", 0), ("live", 0)]
