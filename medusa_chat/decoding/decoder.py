@@ -90,7 +90,7 @@ class Decoder:
         if not isinstance(forward, LeanForward) or forward.whole_step_obstacle is not None:
             return None
         steps = self._whole_steps
-        if steps is None or steps.forward is not forward or steps.head_logits != self.head_logits:
+        if steps is None or not steps.are_of(forward, self.head_logits, self.history):
             steps = self._whole_steps = WholeSteps(forward, self.head_logits, self.history)
         return steps
 

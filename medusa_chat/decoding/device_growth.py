@@ -87,13 +87,13 @@ def grow_on_device(
             share = shares.index_select(0, chains) * weights
             scale = share[:, :1] / mass
             children = raised * scale
-            children[:, :1] += share[:, 1:]
+            children[:, :1].add_(share[:, 1:])
         else:
             sure = plain[depth].index_select(0, ids[:, 0])[:, None]
             sure = torch.addcmul(sure, sure, rise[:, :1]).clamp_(_TINY, 1)
             # Odds / p is by how much the weight of the token that followed rises.
             more = raised[:, :1] * odds.index_select(0, chains)[:, None] / sure
-            raised[:, :1] += more
+            raised[:, :1].add_(more)
             scale = weights / mass.add_(more)
             children = raised * scale
         if depth < best.shape[0]:

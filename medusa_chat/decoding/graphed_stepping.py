@@ -121,6 +121,11 @@ class WholeSteps:
         self._pool = graph.SharedPool(forward.device)
         self._moves = (0, 0)
 
+    def are_of(self, forward: LeanForward, head_logits: HeadLogits, history: History) -> bool:
+        """Whether these are what the graphs run."""
+        same_model = self.forward is forward and self.head_logits is head_logits
+        return same_model and self.history is history
+
     @property
     def hidden(self) -> Tensor:
         """The hidden state [1, H] of the last accepted token; the next step overwrites it."""
@@ -229,20 +234,29 @@ class WholeSteps:
         walk = _walk(draft, step, noise, choosing)
         if tree.size > 1:
             self.forward.cache.move(walk.path, given.length)
+            last = walk.path.index_select(0, walk.count - 1)
+            torch.index_select(step.hidden, 0, last, out=self.hidden)
+        else:
+            self.hidden.copy_(step.hidden)
         if isinstance(drafter, MixedDrafter):
             learn(self.history.table, given.table_length, given.root, walk, step.logits)
-        last = walk.path.index_select(0, walk.count - 1)
-        torch.index_select(step.hidden, 0, last, out=self.hidden)
         told = [walk.count, walk.path, walk.follow]
         torch.cat(told, out=outcome[: 2 * tree.max_depth + 3])
         return tree
 
 
 def _walk(draft: Draft, step: StepOutput, noise: Tensor | None, choosing: Choosing) -> Walk:
-    if choosing.typical is not None:
-        return choosing.typical.walk(draft, step.logits)
-    of_nodes = None if noise is None else noise.index_select(0, draft.tree.depths)
-    return walk_exact(draft, choosing.sampling.choose_on_device(step.logits, of_nodes))
+    size, logits = draft.tree.size, step.logits
+    if choosing.typical is not None and size > 1:
+        return choosing.typical.walk(draft, logits)
+    if noise is None:  # behind a root alone typical acceptance takes the likeliest too
+        choices = logits.argmax(-1)
+    else:
+        of_nodes = noise.index_select(0, draft.tree.depths)
+        choices = choosing.sampling.choose_on_device(logits, of_nodes)
+    if size > 1:
+        return walk_exact(draft, choices)
+    return Walk(torch.zeros_like(choices), choices, torch.ones_like(choices))
 
 
 class GraphedStepper:

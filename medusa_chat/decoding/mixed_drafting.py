@@ -81,7 +81,7 @@ class MixedDrafter:
             logits = self._head_logits(hidden, shape.heads).float() / self._temperature
             torch.softmax(logits, -1, out=plain[: shape.heads])
             scores = scores.clone()
-            scores[: shape.heads] += logits
+            scores[: shape.heads].add_(logits)
         return scores.softmax(-1), plain
 
     def _grow_on_device(

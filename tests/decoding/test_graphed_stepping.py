@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.decoder import Decoder, Decoding, Request
 from medusa_chat.decoding.drafting import HeadLogits
+from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.lean import graph
 from medusa_chat.decoding.lean.forward import LeanForward
@@ -22,6 +23,7 @@ from medusa_chat.decoding.mixed_drafting import MixedDrafter
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.tree import Tree
 
 from .driving import CPU, GREEDY, PLAIN, SHAPES, decoder_for, no_text, reply
 from .lean.lean_models import FAMILY, lean
@@ -78,9 +80,10 @@ class Captures:
 
 
 @pytest.fixture(autouse=True)
-def captures(monkeypatch: pytest.MonkeyPatch) -> Captures:
+def captures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Captures:
     replaced = Captures()
-    monkeypatch.setattr(graph, "capture", replaced)
+    if request.node.get_closest_marker("gpu") is None:
+        monkeypatch.setattr(graph, "capture", replaced)
     return replaced
 
 
@@ -382,3 +385,46 @@ def test_places_stay_where_they_are(captures: Captures) -> None:
         decoding._stepper.advance(ALL["all"])
     assert places() == before
     assert len(captures.records) == 1
+
+
+def linear_heads(matrix: torch.Tensor, hidden: torch.Tensor, depth: int) -> torch.Tensor:
+    return matrix[:depth] @ hidden[0]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("sampling", [GREEDY, *WARM], ids=str)
+@pytest.mark.parametrize("kind", ["root", "fixed", "dynamic", "all", "bigram", "turns"])
+def test_on_a_gpu_whole_steps_give_the_eager_text(kind: str, sampling: Sampling) -> None:
+    """By real graphs, in float32; steps of several sizes share memory."""
+    device = torch.device("cuda")
+    made: list[Decoder] = []
+    for graphs in (True, False):
+        forward = lean(copy.deepcopy(random_model("llama")).to(device))
+        if not graphs:
+            forward.whole_step_obstacle = "the test compares"
+        matrix = torch.randn(HEADS, VOCABULARY, 32, generator=torch.Generator().manual_seed(3))
+        matrix = matrix.to(device)
+        made.append(Decoder(forward, partial(linear_heads, matrix), no_text))
+    shapes: dict[str, list[StepShape]] = {
+        "root": [FixedTree.of(Tree.root(), device)],
+        "fixed": [FixedTree.of(SHAPES["zephyr_stage2"].grow(torch.zeros(0)), device)],
+        "dynamic": [DynamicTree(64, 4, 32, device)],
+        "all": [MixedTree(64, 7, HEADS, VOCABULARY, device)],
+        "bigram": [MixedTree(16, 5, HEADS, VOCABULARY, device, lookup=False)],
+    }
+    shapes["turns"] = [shapes[name][0] for name in ("all", "root", "root", "bigram")]
+    for prompt in (PROMPT, LONG):
+        replies = [
+            reply(
+                decoder,
+                prompt,
+                InTurn(shapes[kind]),  # type: ignore[arg-type]
+                sampling=sampling,
+                tokens=60,
+                seed=5,
+            )
+            for decoder in made
+        ]
+        assert replies[0].output.token_ids == replies[1].output.token_ids
+        assert replies[0].output.bursts == replies[1].output.bursts
+    assert made[0].forward.whole_step_obstacle is None  # type: ignore[attr-defined]
