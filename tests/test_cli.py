@@ -78,7 +78,8 @@ def test_help(command: tuple[str, ...], call: Call) -> None:
 def test_help_names_every_option_of_run(call: Call) -> None:
     named = call("run", "--help").out
     for option in shlex.split(
-        "prompts json model base-model load-in-8bit load-in-4bit load-in-fp8 heads-in-8bit dtype device "
+        "prompts json model base-model load-in-8bit load-in-4bit load-in-fp8 heads-in-8bit dtype "
+        "device "
         "context template no-medusa tree tree-size draft acceptance posterior-threshold "
         "posterior-alpha temperature top-p top-k repetition-penalty seed max-new-tokens stop "
         "ignore-eos raw system"
@@ -141,6 +142,11 @@ def test_every_option(call: Call, asked: Asked) -> None:
         system="S",
     )
     assert asked.options["as_json"]
+
+
+def test_float8(call: Call, asked: Asked) -> None:
+    assert call("run", "Hello", "--load-in-fp8").status == 0
+    assert asked.model == ModelSettings(quantization="fp8")
 
 
 def test_options_before_the_command_are_kept(call: Call, asked: Asked) -> None:

@@ -83,6 +83,15 @@ def test_models_that_cannot_be(field: str, values: tuple[Any, ...]) -> None:
             ModelSettings(**{field: value})
 
 
+def test_float8_computes_in_bfloat16() -> None:
+    for dtype in ("auto", "bfloat16"):
+        assert ModelSettings(quantization="fp8", dtype=dtype).quantization == "fp8"
+    with pytest.raises(UsageError, match="--load-in-fp8 computes in bfloat16, and --dtype is fl"):
+        ModelSettings(quantization="fp8", dtype="float16")
+    with pytest.raises(UsageError, match="--load-in '2bit' is not known"):
+        ModelSettings(quantization="2bit")  # type: ignore[arg-type]
+
+
 def test_settings_cannot_be_changed() -> None:
     settings = DecodeSettings()
     with pytest.raises(dataclasses.FrozenInstanceError):

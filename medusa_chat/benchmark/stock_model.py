@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from medusa_chat.decoding.lean.fp8 import Fp8Linear
 from medusa_chat.decoding.lean.weights import unpack
 from medusa_chat.models.loader import LoadedModel
 
@@ -32,7 +33,9 @@ def stock_layers(model: nn.Module) -> Iterator[None]:
     ours = {
         layer: type(layer)
         for layer in model.modules()
-        if isinstance(layer, nn.Linear) and type(layer).__module__.startswith(_OURS)
+        if isinstance(layer, nn.Linear)
+        and type(layer).__module__.startswith(_OURS)
+        and not isinstance(layer, Fp8Linear)  # which is the model's precision
     }
     try:
         for layer in ours:

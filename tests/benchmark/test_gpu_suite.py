@@ -139,6 +139,13 @@ def test_parts_without_time_are_named() -> None:
     assert all(one.holds is None for one in targets(PLAN, results))
 
 
+def test_compiling_is_not_begun_too_late() -> None:
+    plan = dataclasses.replace(PLAN, compile_seconds=2000.0, precisions=PLAN.precisions[:1])
+    *others, last = GpuSuite(plan, "").run()
+    assert [one.problem for one in others] == [None] * len(others)
+    assert (last.title, last.problem) == (TITLES[-1], "not measured: no time was left")
+
+
 def test_a_part_that_takes_too_long_is_cut_short() -> None:
     plan = dataclasses.replace(PLAN, part_seconds=-1)
     results = {one.title: one for one in GpuSuite(plan, "").run()}

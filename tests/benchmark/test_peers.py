@@ -16,6 +16,7 @@ from medusa_chat.benchmark.modes import ModeContestant, parse_mode
 from medusa_chat.benchmark.peers import PeerContestant, PeerError, Variant, variants
 from medusa_chat.benchmark.stock_model import stock_layers, stock_model
 from medusa_chat.decoding.lean.forward import lean_forward_for
+from medusa_chat.decoding.lean.fp8 import Fp8Linear, fill
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import ContextFullError
 from medusa_chat.settings import DecodeSettings
@@ -167,6 +168,15 @@ def test_layers_of_ours_are_taken_out_for_a_while(monkeypatch: pytest.MonkeyPatc
     with stock_layers(model):
         assert type(model[0]) is nn.Linear
     assert type(model[0]) is Ours
+
+
+def test_layers_of_float8_are_the_models_own() -> None:
+    layer = Fp8Linear(32, 16, bias=False)
+    fill(layer, torch.randn(16, 32).bfloat16())
+    model = nn.Sequential(layer)
+    with stock_layers(model):
+        assert type(model[0]) is Fp8Linear
+        assert model(torch.ones(1, 32).bfloat16()).isfinite().all()
 
 
 def test_weights_that_were_packed_are_given_back(tmp_path: Path) -> None:

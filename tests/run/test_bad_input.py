@@ -41,6 +41,8 @@ from tiny_models import random_heads, save_heads
         (["--tree", "oak"], ["oak", "mc_sim_7b_63"]),
         (["--tree", "gone.json"], ["gone.json"]),
         (["--load-in-8bit", "--load-in-4bit"], ["--load-in-4bit"]),
+        (["--load-in-8bit", "--load-in-fp8"], ["--load-in-fp8"]),
+        (["--load-in-fp8", "--dtype", "float16"], ["--load-in-fp8", "float16"]),
         (["--no-such-option"], ["--no-such-option"]),
         (["--prompts", "x.jsonl"], ["--prompts"]),
     ],

@@ -8,9 +8,11 @@ from medusa_chat.engine.protocol import Load
 from medusa_chat.errors import HubError, ModelError
 from medusa_chat.library.catalog import Entry
 from medusa_chat.models import template_choices
+from medusa_chat.models.memory import Choice, Footprint
 from medusa_chat.settings import DecodeSettings, ModelSettings, SamplingDefaults
 from medusa_chat.tui.screens.families import FamilyScreen
 from medusa_chat.tui.screens.token import TokenScreen
+from medusa_chat.tui.supply import as_asked
 
 from .driving import chat, contents, shown
 from .scripted_engine import DEMO, ScriptedEngine
@@ -174,3 +176,17 @@ async def test_loading_is_stopped() -> None:
         assert first.closed
         await c.pilot.press("ctrl+r")
         await c.until(lambda: third.requests)
+
+
+def test_float8_is_judged_by_the_room_of_8_bits() -> None:
+    needed = Footprint(1, 1, 1, 1)
+    choices = (
+        Choice(16, "none", "auto", needed, "fits"),
+        Choice(8, "8bit", "auto", needed, "tight"),
+        Choice(4, "4bit", "auto", needed, "fits"),
+    )
+    for quantization in ("fp8", "8bit"):
+        settings = ModelSettings(ZEPHYR, quantization=quantization)
+        assert as_asked(choices, settings) == choices[1]
+    assert as_asked(choices, ModelSettings(ZEPHYR, quantization="4bit")) == choices[2]
+    assert as_asked(choices, ModelSettings(ZEPHYR)) == choices[0]
