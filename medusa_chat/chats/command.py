@@ -46,7 +46,7 @@ def _to_read() -> Store:
     try:
         return Store(path)
     except StorageError as error:
-        if error.kind != "unwritable":
+        if error.kind in ("damaged", "newer"):
             raise
         return Store(copy_of=path)
 

@@ -45,7 +45,7 @@ _KINDS: dict[int, StorageErrorKind] = {
 _ADVICE: dict[StorageErrorKind, str] = {
     "damaged": "It is damaged: it is set aside, and kept, when medusa-chat starts again.",
     "unwritable": "Check its permissions, or set MEDUSA_CHAT_HOME to a folder of yours.",
-    "full": "Free some space on the disk: what is missing is saved then.",
+    "full": "Free some space on the disk.",
     "busy": "Another program holds it: close that one.",
     "failed": "Check the disk; `medusa-chat doctor` looks at the file.",
 }

@@ -49,7 +49,7 @@ def _after_damage(path: Path, error: StorageError) -> Store:
 
 
 def _in_memory(path: Path, error: StorageError) -> Store:
-    if error.kind == "unwritable":
+    if error.kind != "newer":
         try:
             return Store(copy_of=path, unsaved_because=error)
         except StorageError:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from medusa_chat.conversation import database
 from medusa_chat.conversation.migrations import MIGRATIONS
 from medusa_chat.conversation.opening import open_store
 from medusa_chat.conversation.store import FILE_NAME, Store
@@ -99,3 +100,17 @@ def test_without_a_folder_chats_are_kept_in_memory() -> None:
         assert "/nowhere" in str(store.failure)
         chat_with(store, "one", "1")
         assert "/nowhere" in str(store.failure)
+
+
+def test_a_file_that_is_held_is_shown_and_gone_on_with_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.01)
+    with Store(tmp_path / FILE_NAME) as store:
+        chat = chat_with(store, "one", "1")
+        with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with open_store(lambda: tmp_path) as second:
+                assert second.failure is not None
+                assert second.failure.kind == "busy"
+                assert texts(second.chat(chat.id)) == ["one", "1"]
