@@ -258,6 +258,8 @@ def test_interrupt_ends_this_reply_and_begins_no_other(
         "40",
         "--draft",
         "heads",
+        "--tree",
+        "dynamic",  # as many steps each time
     )
     whole = run(*options).records
     drafts = itertools.count(1)
