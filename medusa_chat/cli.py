@@ -22,6 +22,7 @@ from medusa_chat.settings import (
 )
 
 _NAME = "medusa-chat"
+_COMMANDS = ("run", "chats", "export", "import", "models", "bench", "tune", "train", "doctor")
 _MODEL_FIELDS = (
     "model",
     "base_model",
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parsed(argv: list[str]) -> argparse.Namespace:
     """Return the options; text in the place of a command is a question, for the chat to open with.
 
-    One word is more likely a command that there is none of: it is a question behind ``--``.
+    One word is more likely a command misspelt: it is a question behind ``--``.
     """
     options = _Reader(add_help=False, argument_default=argparse.SUPPRESS, exit_on_error=False)
     _add_chat_options(options)
@@ -102,8 +103,15 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
             _Parser(prog=_NAME).error(str(error))
         return _parser().parse_args(argv)  # which says what is wrong
     others += argv[cut + 1 :]
-    if len(others) == 1 and (cut < len(argv) or _is_question(others[0])):
-        return argparse.Namespace(**vars(arguments), question=others[0])
+    if len(others) == 1:
+        (word,) = others
+        if cut < len(argv) or _is_question(word):
+            return argparse.Namespace(**vars(arguments), question=word)
+        if word not in _COMMANDS and not word.startswith("-"):
+            raise UsageError(
+                f"{word!r} is no command: there are {', '.join(_COMMANDS)}.\n"
+                f"To ask the model: {_NAME} -- {word}"
+            )
     return _parser().parse_args(argv)
 
 
@@ -221,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat_options(parser)
     commands = parser.add_subparsers(
         dest="command",
-        metavar="[run | chats | export | import | models | bench | tune | train | doctor]",
+        metavar=f"[{' | '.join(_COMMANDS)}]",
     )
     run = commands.add_parser(
         "run",

@@ -89,7 +89,9 @@ def test_help_names_every_option_of_run(call: Call) -> None:
 
 @pytest.mark.parametrize("command", ["nonsense", "Run", "chat"])
 def test_unknown_command(command: str, call: Call) -> None:
-    assert command in call(command).said(2)
+    said = call(command).said(2)
+    assert f"{command!r} is no command" in said
+    assert f"medusa-chat -- {command}" in said
 
 
 def test_defaults(call: Call, asked: Asked) -> None:
