@@ -123,7 +123,9 @@ def rounded_rows(x: Tensor, zero: Tensor) -> tuple[Tensor, Tensor]:
     """
     largest = torch.linalg.vector_norm(x, math.inf, -1, keepdim=True, dtype=torch.float32)
     largest = largest.clamp_(min=_SMALLEST)
-    return torch.addcdiv(zero, x, largest, value=LARGEST).to(DTYPE), largest
+    # A place of its own: what is converted may keep the strides that a single row had by chance.
+    rows = torch.empty(x.shape, dtype=DTYPE, device=x.device)
+    return rows.copy_(torch.addcdiv(zero, x, largest, value=LARGEST)), largest
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from tiny_models import save_base
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from medusa_chat.decoding.lean import fp8
 from medusa_chat.decoding.lean.fp8 import Fp8Linear, Fp8Product, fill, row_unit
@@ -133,3 +134,32 @@ def test_is_the_stock_forward(architecture: str, tmp_path: Path) -> None:
             for one in (forward, stock):
                 one.compact(nodes)
     assert defect(model, forward) is None
+
+
+@pytest.mark.parametrize(("rows", "width", "height"), [(1, 64, 48), (7, 50, 30), (64, 96, 40)])
+def test_a_gpu_is_given_what_it_takes(
+    rows: int, width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's own checks for CUDA, on tensors without values."""
+    asked = []
+
+    def multiply(*given: torch.Tensor) -> torch.Tensor:
+        asked.append(given)
+        return real(*given)
+
+    real = fp8._multiply
+    row_unit(CPU)
+    monkeypatch.setattr(fp8, "_multiply", multiply)
+    # A single row may have any stride.
+    stride = 3 if rows == 1 else width
+    x = torch.randn(rows, width).bfloat16().as_strided((rows, width), (stride, 1))
+    assert layer(width, height)(x).shape == (rows, height)
+    (given,) = asked
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        there = [
+            torch.empty_strided(one.shape, one.stride(), dtype=one.dtype, device="cuda")
+            for one in given
+        ]
+        assert real(*there).shape[0] == rows
+        with pytest.raises(RuntimeError, match="divisible by 16"):
+            real(torch.empty(rows, 50, dtype=fp8.DTYPE, device="cuda"), *there[1:])
