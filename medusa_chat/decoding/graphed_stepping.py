@@ -82,11 +82,15 @@ class _Kind:
 
 
 class _WholeStep:
-    """A graph and the place of what it comes to: count, nodes and the tokens after them."""
+    """A graph and the place of what it comes to: count, nodes and the tokens after them.
 
-    def __init__(self, depth: int, device: torch.device) -> None:
-        self.tree: Tree
-        """The last one that was grown."""
+    ``drafter`` has memory that the graph writes to; it lives as long as this does.
+    """
+
+    def __init__(self, depth: int, drafter: Drafter | MixedDrafter, device: torch.device) -> None:
+        self.drafter = drafter
+        self.size = self.depth = 0
+        """Of the trees that are grown; no tensor of theirs is kept from those who share memory."""
         places, on_gpu = 2 * depth + 3, device.type == "cuda"
         self.outcome = torch.zeros(places, dtype=torch.long, device=device)
         self._host = torch.zeros(places, dtype=torch.long, pin_memory=on_gpu)
@@ -99,7 +103,7 @@ class _WholeStep:
         if self.outcome.is_cuda:
             torch.cuda.current_stream(self.outcome.device).synchronize()
         count, *both = self._host.tolist()
-        follow = self.tree.max_depth + 1
+        follow = self.depth + 1
         return both[:count], both[follow : follow + count]
 
 
@@ -165,7 +169,7 @@ class WholeSteps:
             if shape.lookup:
                 history.count_chain(match, root, follow)
             history.took(tokens, follow[-1])
-        return Advance(nodes, tokens, follow[-1], whole.tree.size)
+        return Advance(nodes, tokens, follow[-1], whole.size)
 
     def _graph_of(self, kind: _Kind, choosing: Choosing) -> _WholeStep | None:
         moves = self.forward.moves, self.history.table.moves
@@ -183,13 +187,14 @@ class WholeSteps:
         return whole
 
     def _captured(self, kind: _Kind, choosing: Choosing) -> _WholeStep | None:
-        whole = _WholeStep(kind.shape.depth, self.forward.device)
         drafter = drafter_of(kind.shape, self.head_logits, choosing, self.history)
+        whole = _WholeStep(kind.shape.depth, drafter, self.forward.device)
         if choosing.noisy and self._noise is None:
             self._noise = GumbelNoise(self._given.key, self.forward.vocabulary, self.forward.device)
 
         def record() -> None:
-            whole.tree = self._record(kind, choosing, drafter, whole.outcome)
+            tree = self._record(kind, choosing, drafter, whole.outcome)
+            whole.size, whole.depth = tree.size, tree.max_depth
 
         # What a step changes and the next one reads: capturing runs some for nothing.
         changed = [self.hidden, self.history.table.latest]

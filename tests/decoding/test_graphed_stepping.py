@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any
 
 import pytest
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
@@ -385,6 +388,63 @@ def test_places_stay_where_they_are(captures: Captures) -> None:
         decoding._stepper.advance(ALL["all"])
     assert places() == before
     assert len(captures.records) == 1
+
+
+class Outsiders(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the memory that operations use and have not made: a graph only knows its address."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.made: set[int] = set()
+        self.kept: list[torch.Tensor] = []  # nothing is made twice at one address
+        self.used: dict[int, StorageWeakRef] = {}
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        for tensor in tree_leaves((arguments, options or {})):
+            if isinstance(tensor, torch.Tensor) and not tensor.is_mkldnn:
+                storage = tensor.untyped_storage()
+                if storage._cdata not in self.made:
+                    self.used[storage._cdata] = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+        outcome = function(*arguments, **(options or {}))
+        for tensor in tree_leaves(outcome):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if storage._cdata not in self.used:
+                    self.made.add(storage._cdata)
+                    self.kept.append(tensor)
+        return outcome
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("shape", ALL)
+def test_what_a_graph_uses_outlives_the_recording(
+    shape: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real graph keeps addresses, and nothing of what is recorded alive."""
+    outsiders = Outsiders()
+
+    def capture(record: Callable[[], None], pool: object) -> Callable[[], None]:
+        record()
+        with outsiders:
+            record()
+        return lambda: None
+
+    monkeypatch.setattr(graph, "capture", capture)
+    decoder = decoders()[0]
+    sampling = HOWS[how].get("sampling", GREEDY)
+    request = Request(ALL[shape], sampling, Ending(), typical=HOWS[how].get("typical"))
+    run = decoder.start(PROMPT, request).run()
+    for _ in range(2):
+        next(run)
+    del run
+    outsiders.kept.clear()
+    gc.collect()
+    assert len(outsiders.used) > 10
+    assert decoder.forward.whole_step_obstacle is None  # type: ignore[attr-defined]
+    for memory in outsiders.used.values():
+        assert not memory.expired()  # type: ignore[no-untyped-call]
 
 
 def linear_heads(matrix: torch.Tensor, hidden: torch.Tensor, depth: int) -> torch.Tensor:
