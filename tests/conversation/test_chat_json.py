@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medusa_chat.conversation.chat import Chat
@@ -86,6 +86,7 @@ def chats(draw: st.DrawFn, store: Store) -> Chat:
     )
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_what_is_exported_and_imported_is_exported_the_same(data: st.DataObject) -> None:
     with Store() as store:
@@ -187,6 +188,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
         copies(text, "file")
 
 
+@settings(max_examples=50)
 @given(
     st.recursive(
         st.none() | st.integers() | TEXTS,

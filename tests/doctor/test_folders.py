@@ -86,7 +86,7 @@ def test_a_damaged_file_is_broken_and_untouched(tmp_path: Path) -> None:
     file = tmp_path / FILE_NAME
     Store(file).close()
     content = bytearray(file.read_bytes())
-    content[4096:8192] = b"\x55" * 4096
+    content[4096:] = b"\x55" * (len(content) - 4096)
     for damaged in (bytes(content), b"no database" * 1000):
         file.write_bytes(damaged)
         finding = folders.conversations(file)
