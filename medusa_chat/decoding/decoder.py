@@ -20,6 +20,7 @@ from medusa_chat.decoding.reply_output import Ending, ReplyOutput
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.decoding.step import Forward, StepOutput
+from medusa_chat.decoding.step_clock import step_clock
 from medusa_chat.decoding.stepping import Choosing, EagerStepper, Stepper
 from medusa_chat.errors import ContextFullError, UsageError
 from medusa_chat.settings import MAX_TREE_SIZE
@@ -136,11 +137,12 @@ class Decoding:
         root = self._stepper.begin(self._prompt, prefilled)
         self._first_token_known()
         yield [self._emit([root], root=True)]
+        clock = step_clock(self._forward.device)
         while self.output.stop_reason is None:
             if cancelled():
                 yield self._stop()
                 return
-            started = time.perf_counter()
+            started = clock()
             shape = self._shape()
             step = self._stepper.advance(shape)
             self._passes += 1
@@ -148,8 +150,7 @@ class Decoding:
             self._decoder.cached += step.tokens
             self._last_token_at = time.perf_counter()
             if isinstance(self._request.shape, AdaptiveTree):
-                seconds = self._last_token_at - started
-                self._request.shape.observe(shape, step.nodes, seconds)
+                self._request.shape.observe(shape, step.nodes, clock() - started)
             tokens, root = step.tokens, step.next_root
             emissions = [self._emit(tokens[1:], root=False)] if tokens[1:] else []
             if self.output.stop_reason is None:

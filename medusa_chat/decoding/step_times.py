@@ -1,7 +1,8 @@
 """T(n): how long a step over n nodes takes, draft and acceptance included, as measured.
 
-Kept for one model, precision and device. Nothing is assumed about its shape: kernels change with
-the number of rows, so T(n) jumps, and may even fall.
+By the step clock, so that on a CPU what other programs take is not in it. Kept for one model,
+precision and device. Nothing is assumed about its shape: kernels change with the number of rows, so
+T(n) jumps, and may even fall.
 """
 
 from __future__ import annotations

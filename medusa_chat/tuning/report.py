@@ -76,6 +76,8 @@ def tables(tuned: Tuned) -> list[Table]:
         rows += [_row(outcomes, one) for one in outcomes.trees if one.nodes == size]
     notes = [f"  {one.id} was not answered: {one.reason}" for one in tuned.skipped]
     best = outcomes.best
+    if tuned.model.decoder.forward.device.type == "cpu":
+        notes.append("What other programs took of the processor is not in these times.")
     notes.append(
         f"The best tree: {_WORDS[best.kind]}, {best.nodes} nodes, expected at "
         f"{outcomes.speedup(best):.2f}× plain decoding."
