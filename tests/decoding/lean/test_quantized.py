@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import torch
 from tiny_models import save_base
+from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
+from medusa_chat.decoding.lean import weights
 from medusa_chat.decoding.lean.bits import Joined8bit, joined_bits
+from medusa_chat.decoding.lean.graph import StepInputs
 from medusa_chat.decoding.lean.linear import ModuleProduct
 from medusa_chat.decoding.step import StockForward
 from medusa_chat.decoding.tree import Tree
@@ -114,3 +117,24 @@ def test_is_the_stock_forward(
             for one in (forward, stock):
                 one.compact(nodes)
         assert defect(model, forward) is None
+
+
+@pytest.mark.parametrize("quantization", ["8bit", "4bit", "fp8"])
+def test_nothing_is_read_back_by_the_host(
+    quantization: Quantization, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a step can be a CUDA graph. Tensors without values stand for a device's."""
+    folder = save_base(tmp_path / "base", "llama", head_dim=64, **WIDE)
+    model = load_base(folder, torch.bfloat16, Placement(torch.device("cpu")), quantization)
+    monkeypatch.setattr(weights, "packs", lambda _dtype: False)
+    forward = lean(model, 250)
+    forward.extend(torch.arange(20))
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        inputs = StepInputs.of(7, torch.device("cpu"))
+        assert forward.run_windowed(inputs, 256).logits.shape == (7, forward.vocabulary)
+        for layer in model.modules():
+            if type(layer).__name__ == "Linear8bitLt":  # as a model has it that was saved so
+                layer.state.threshold = 6.0
+        if quantization == "8bit":
+            with pytest.raises(DynamicOutputShapeException, match="int8_vectorwise_quant"):
+                forward.run_windowed(inputs, 256)
