@@ -56,9 +56,7 @@ def recall(setup: Setup) -> Experience:
     found = _read().get(setup.key)
     if not isinstance(found, dict):
         return Experience()
-    if "grown" not in found:  # as versions before acceptance was kept wrote it
-        return Experience(KindExperience(_seconds(found)))
-    grown, paths = _kind(found["grown"]), found.get("paths")
+    grown, paths = _kind(found.get("grown")), found.get("paths")
     if not _are_paths(paths):
         return Experience(grown)
     return Experience(grown, _kind(found.get("searched")), paths)
