@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _CODE = "$text-warning on $surface"
 _STYLES = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline"}
 _MATH = re.compile(
-    r"\$\$[^$]+\$\$|\$(?![\s$])(?:[^$\\\n]|\\.)*(?<![\s\\])\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]",
+    r"\$\$[^$]+\$\$|\$(?![\s$])(?:[^$\\\n]|\\.)*(?<![\s\\])\$(?!\d)"
+    r"|\\\(.{1,500}?\\\)|\\\[.{1,500}?\\\]",
     re.DOTALL,
 )
 _BOX = re.compile(r"\[([ xX])\] +")
