@@ -24,6 +24,10 @@ _FIRST_ROOM = 256
 _FEW = 16
 
 
+HostRow = tuple[list[int], list[float]]
+"""Token ids and lifts."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostViews:
     """The tensors of a table on a CPU as NumPy sees them: small changes cost less through it."""
@@ -76,8 +80,7 @@ class BigramTable:
         """
         first, end = self.length, self.length + len(tokens)
         self.make_room(end + 2)
-        # A model may read more tokens than it can say; such a one is never guessed.
-        known = [min(token, self._most) for token in tokens]
+        known = [self.guessable(token) for token in tokens]
         if self.tokens.is_cpu and len(tokens) < _FEW and logits is not None:
             self._add_on_host(known, logits)
             return
@@ -99,28 +102,35 @@ class BigramTable:
 
     def _add_on_host(self, known: list[int], logits: Tensor) -> None:
         """Append the few tokens of a step on a CPU, where lists are faster than tensors."""
-        logits = logits.float()
-        best = logits.topk(self.row_tokens)
-        ids: list[list[int]] = best.indices.tolist()
-        lifts: list[list[float]] = []
-        for values, mass in zip(best.values.tolist(), logits.logsumexp(-1).tolist(), strict=True):
-            lifts.append([max(value - mass - FLOOR, 0.0) for value in values])
+        rows = host_rows(logits, self.row_tokens)
         self._put_root_first(known[0])
-        for row, row_lifts, followed in zip(ids, lifts, known[1:], strict=False):
-            _bring_to_front(row, row_lifts, followed)
+        for (ids, lifts), followed in zip(rows, known[1:], strict=False):
+            bring_to_front(ids, lifts, followed)
         first, end = self.length, self.length + len(known)
         views = self.views
         views.tokens[first:end] = known
-        views.ids[first + 1 : end + 1] = ids
-        views.lifts[first + 1 : end + 1] = lifts
+        views.ids[first + 1 : end + 1] = [ids for ids, _ in rows]
+        views.lifts[first + 1 : end + 1] = [lifts for _, lifts in rows]
         for slot, token in enumerate(known, start=first + 1):
             views.latest[token] = slot
         self.length = end
         self._root = None
 
+    def row(self, slot: int) -> HostRow:
+        """Return the ids and lifts of ``slot`` on a CPU."""
+        return self.views.ids[slot].tolist(), self.views.lifts[slot].tolist()
+
+    def slot_of(self, token: int) -> int:
+        """Return the last slot of ``token`` on a CPU, 0 for none."""
+        return int(self.views.latest[token])
+
+    def guessable(self, token: int) -> int:
+        """Return ``token``, or another where the model may read but not say it."""
+        return min(token, self._most)
+
     def put_root(self, token: int) -> None:
         """Take note of the next token, certain already, which the model has not answered yet."""
-        token = min(token, self._most)
+        token = self.guessable(token)
         if token != self._root:
             self.make_room(self.length + 2)
             if self.tokens.is_cpu:
@@ -135,8 +145,8 @@ class BigramTable:
         """Put what follows the last position first in its row, on a CPU."""
         if self.length and token != self._root:
             ids, lifts = self.views.ids[self.length], self.views.lifts[self.length]
-            row, row_lifts = ids.tolist(), lifts.tolist()
-            _bring_to_front(row, row_lifts, token)
+            row, row_lifts = self.row(self.length)
+            bring_to_front(row, row_lifts, token)
             ids[:], lifts[:] = row, row_lifts
 
     def took(self, count: int, next_token: int) -> None:
@@ -197,7 +207,18 @@ class BigramTable:
         return ids.repeat(slots, 1)
 
 
-def _bring_to_front(ids: list[int], lifts: list[float], token: int) -> None:
+def host_rows(logits: Tensor, row_tokens: int) -> list[HostRow]:
+    """Return the row of each of ``logits`` [n, V] on a CPU, the likeliest token first."""
+    logits = logits.float()
+    best = logits.topk(row_tokens)
+    rows: list[HostRow] = []
+    masses: list[float] = logits.logsumexp(-1).tolist()
+    for ids, values, mass in zip(best.indices.tolist(), best.values.tolist(), masses, strict=True):
+        rows.append((ids, [max(value - mass - FLOOR, 0.0) for value in values]))
+    return rows
+
+
+def bring_to_front(ids: list[int], lifts: list[float], token: int) -> None:
     """Let ``token`` change places with the first, or take that of the last, with no lift."""
     try:
         place = ids.index(token)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from medusa_chat.decoding.bigram_table import BigramTable
+from medusa_chat.decoding.recent_rows import RecentRows
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, ChainAcceptance, Match, SuffixLookup
 
-_MOST_UNSETTLED = 16
+_MOST_UNSETTLED = 32
 
 
 class History:
@@ -35,6 +36,8 @@ class History:
         self.lookup = SuffixLookup()
         self.acceptance = ChainAcceptance()
         self._unsettled: list[tuple[Sequence[int], Tensor | None]] = []
+        self.recent = RecentRows(self.table)
+        """The table with what is unsettled, for drafts on a CPU."""
 
     @property
     def length(self) -> int:
@@ -55,6 +58,7 @@ class History:
         """
         if tokens:
             self.lookup.extend(tokens)
+            self.recent.add(tokens, logits)
             if logits is None and self._unsettled and self._unsettled[-1][1] is None:
                 tokens = [*self._unsettled.pop()[0], *tokens]
             self._unsettled.append((tokens, logits))
@@ -70,6 +74,7 @@ class History:
     def settle(self) -> None:
         """Put into the table what was added. Steps that draft nothing leave that for later."""
         unsettled, self._unsettled = self._unsettled, []
+        self.recent.clear()
         rows = [logits for _, logits in unsettled if logits is not None]
         if len(rows) == len(unsettled) > 1:
             tokens = [token for some, _ in unsettled for token in some]

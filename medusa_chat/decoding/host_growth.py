@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from medusa_chat.decoding.bigram_table import BigramTable
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
 
 Row = Sequence[float]
@@ -24,6 +24,20 @@ Row = Sequence[float]
 _TINY = 1e-35
 _MOST = 80.0
 """The exponential of this is finite, whatever it is multiplied with."""
+
+
+class Rows(Protocol):
+    """What the conversation has taught of the tokens that follow one another."""
+
+    @property
+    def length(self) -> int:
+        """Positions that are known."""
+
+    def row(self, slot: int) -> tuple[list[int], list[float]]:
+        """Return the ids and lifts of ``slot``, the token that followed first."""
+
+    def slot_of(self, token: int) -> int:
+        """Return the last slot of ``token``, 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class Growth:
         size: int,
         depth: int,
         evidence: Evidence,
-        table: BigramTable,
+        table: Rows,
         row_weights: Sequence[float],
         odds: Sequence[float],
     ) -> None:
@@ -72,9 +86,7 @@ class Growth:
         self._wanted = size - 1
         self._depth = depth
         self._evidence = evidence
-        views = table.views
-        self._ids, self._lifts = views.ids, views.lifts
-        self._latest = views.latest
+        self._table = table
         self._last_slot = table.length
         self._row_weights = row_weights
         self._odds = odds
@@ -101,7 +113,7 @@ class Growth:
             if follows and slot < self._last_slot:
                 slot, length = slot + 1, min(length + 1, MOST_MATCHED)
             else:
-                slot = int(self._latest[token])
+                slot = self._table.slot_of(token)
                 length = 1 if lookup and slot else 0
             self._expand(-weight, place, depth, slot, length)
         return grown
@@ -114,8 +126,7 @@ class Growth:
         """Add the likeliest children of the node at ``place``, which is at ``depth``."""
         evidence = self._evidence
         row, row_weight = evidence.probs[depth], self._row_weights[depth]
-        ids: list[int] = self._ids[slot].tolist()
-        lifts: list[float] = self._lifts[slot].tolist()
+        ids, lifts = self._table.row(slot)
         # Of the whole vocabulary the row's tokens weigh more than before, none less.
         raised = []
         mass = 1.0

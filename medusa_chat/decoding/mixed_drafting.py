@@ -44,12 +44,10 @@ class MixedDrafter:
 
         ``noise`` [D or more, V] is that of the positions after the root's, or None when greedy.
         """
-        self._history.settle()
-        self._history.table.put_root(root)
         if self._shape.lookup:
             self._root, self._match = root, self._history.lookup.match(root)
         grow = self._grow_on_host if hidden.device.type == "cpu" else self._grow_on_device
-        tree, tokens, sources = grow(hidden, noise, self._row_weights(greedy=noise is None))
+        tree, tokens, sources = grow(root, hidden, noise)
         tokens[0] = root
         return Draft(tree, tokens, sources)
 
@@ -59,14 +57,16 @@ class MixedDrafter:
         return [scale * _ROW_WEIGHT] * self._shape.heads + [scale] * without_head
 
     def _grow_on_host(
-        self, hidden: Tensor, noise: Tensor | None, row_weights: list[float]
+        self, root: int, hidden: Tensor, noise: Tensor | None
     ) -> tuple[Tree, Tensor, Tensor]:
-        table, match = self._history.table, self._match
+        rows, match = self._history.recent, self._match
+        rows.root = root
         if not self._shape.lookup:
-            match = Match(int(table.latest[table.tokens[table.length]]), 0)
+            match = Match(rows.slot_of(root), 0)
         probs, plain = self._probs(hidden, noise)
+        row_weights = self._row_weights(greedy=noise is None)
         odds = self._history.acceptance.odds()
-        return self._shape.grow_on_host(probs, plain, table, row_weights, match, odds)
+        return self._shape.grow_on_host(probs, plain, rows, row_weights, match, odds)
 
     def _probs(self, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the probabilities [D, V] with the noise in them, and those without it."""
@@ -85,9 +85,12 @@ class MixedDrafter:
         return scores.softmax(-1), plain
 
     def _grow_on_device(
-        self, hidden: Tensor, noise: Tensor | None, row_weights: list[float]
+        self, root: int, hidden: Tensor, noise: Tensor | None
     ) -> tuple[Tree, Tensor, Tensor]:
+        self._history.settle()
+        self._history.table.put_root(root)
         probs, plain = self._probs(hidden, noise)
+        row_weights = self._row_weights(greedy=noise is None)
         table, device = self._history.table, probs.device
         slots = table.latest[table.tokens[table.length, None]]
         lengths = torch.zeros_like(slots)

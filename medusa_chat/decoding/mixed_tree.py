@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from medusa_chat.decoding.bigram_table import ROW_TOKENS, BigramTable
 from medusa_chat.decoding.device_growth import CHAINS, Grown, grow_on_device, layout_of
-from medusa_chat.decoding.host_growth import Evidence, Growth, Row, as_tensors
+from medusa_chat.decoding.host_growth import Evidence, Growth, Row, Rows, as_tensors
 from medusa_chat.decoding.suffix_lookup import Match
 from medusa_chat.decoding.tree import Tree
 
@@ -104,7 +104,7 @@ class MixedTree:
         self,
         probs: Tensor,
         plain: Tensor | None,
-        table: BigramTable,
+        table: Rows,
         row_weights: list[float],
         match: Match,
         odds: list[float],
