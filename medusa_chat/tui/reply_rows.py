@@ -66,6 +66,10 @@ class ReplyRows:
             self._view, self._parts = view, []
             self.advance()
 
+    def clear(self) -> None:
+        """Drop all rows."""
+        self._parts = []
+
     def forget(self) -> None:
         """Make the rows anew that show which code is chosen."""
         for part in self._parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,7 +23,7 @@ PARAGRAPH = "word " * 40
 
 
 def transcript_of(c: Chat) -> Transcript:
-    return cast("Transcript", c.screen.query_one(Transcript))
+    return c.screen.query_one(Transcript)
 
 
 def long_conversation(messages: int) -> Conversation:
@@ -60,12 +60,12 @@ async def read() -> AsyncIterator[Chat]:
 async def test_new_text_below_moves_nothing_and_is_told(read: Chat) -> None:
     line = top_line(read)
     hint = transcript_of(read).query_one("#unread")
-    assert not hint.display
+    assert hint.display is False
     read.engine.write(read.engine.generates[0], LINES[:50])
     await read.until_shown("line 49")
     await read.settle()
     assert top_line(read) == line
-    assert hint.display
+    await read.until(lambda: hint.display)
     await read.pilot.press("ctrl+end")
     await read.until(lambda: transcript_of(read).follows and not hint.display)
     read.engine.write(read.engine.generates[0], LINES[50:])
@@ -132,9 +132,7 @@ async def test_of_a_long_chat_only_the_end_is_mounted_until_the_reader_comes_up(
         assert top_line(c) == line
         assert transcript.scroll_y > 20
         first = transcript.query(PromptTurn).first()
-        assert (
-            first.query("Static.text").first().visual.plain == f"prompt {2000 - 2 * PAGE_ENTRIES}"
-        )  # type: ignore[attr-defined]
+        assert str(first.visual) == f"prompt {2000 - 2 * PAGE_ENTRIES}"
 
 
 async def test_the_top_of_a_chat_can_be_reached() -> None:

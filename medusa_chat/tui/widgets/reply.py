@@ -101,6 +101,11 @@ class Reply(Widget):
         """Return the row in which a place of the text is."""
         return self._rows.row_of(self._laid_out[0], place)
 
+    def on_unmount(self) -> None:
+        """Give back the memory of the rows, which the collector may not look for."""
+        self._strips.clear()
+        self._rows.clear()
+
     # The layout --------------------------------------------------------------------------------
 
     def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002

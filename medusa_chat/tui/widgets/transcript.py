@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from medusa_chat.tui.markdown.code import CodeSheet
     from medusa_chat.tui.widgets.notice import Kind
 
-PAGE_ENTRIES = 30
+PAGE_ENTRIES = 20
 """So many are put on the screen at once, and so many more each time the reader comes to the top."""
-MOST_ENTRIES = 90
+MOST_ENTRIES = 40
 """Above this, entries far above the end are taken off the screen again."""
 
 
@@ -52,6 +53,7 @@ class Transcript(ReadingScroll):
 
     def show(self, conversation: Conversation) -> None:
         """Begin anew with the turns of a conversation; if it has none, say how to begin."""
+        gc.unfreeze()
         self.remove_children([child for child in self.children if child is not self._hint])
         self._waiting.clear()
         self._reply = self._last_reply = self._chosen = None
@@ -118,6 +120,9 @@ class Transcript(ReadingScroll):
             self.draw()
             self._reply.show_status(status)
         self._reply = None
+        # Widgets live long: looking at all of them for garbage, again and again, takes 100 ms each
+        # time in a long chat.
+        gc.freeze()
 
     def draw(self) -> None:
         """Show what was appended to the reply since the last time."""
