@@ -141,8 +141,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "tui.markdown": ((), ("textual", "rich", "markdown_it")),
     "run": (
-        (*FOUNDATION, "thread_waiting", "printable", "status_line")
-        + ("decoding", "engine", "library.fetching"),
+        (
+            *(*FOUNDATION, "thread_waiting", "printable", "status_line"),
+            *("decoding", "engine", "library.fetching"),
+        ),
         (),
     ),
     "benchmark.settings": (("errors",), ()),
@@ -165,8 +167,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tuning.settings": (("errors",), ()),
     "tuning.arguments": (("errors", "tuning.settings"), ()),
     "tuning": (
-        (*FOUNDATION, "thread_waiting", "status_line", "decoding", "models", "engine")
-        + ("library.fetching", "run", "benchmark"),
+        (
+            *(*FOUNDATION, "thread_waiting", "status_line", "decoding", "models", "engine"),
+            *("library.fetching", "run", "benchmark"),
+        ),
         ("torch", "rich"),
     ),
     "chats": (("errors", "paths", "printable", "conversation"), ()),
