@@ -200,6 +200,8 @@ class Chat:
         """Become what the file says, which another window may have written."""
         self.title, self.renamed, self.changed = other.title, other.renamed, other.changed
         self.settings, self.tree = other.settings, other.tree
+        self.deleted = False
+        self.unsaved.clear()
 
     def save_whole(self) -> None:
         """Save all of it again, as after it was deleted."""

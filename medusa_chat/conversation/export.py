@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 _SLUG_LENGTH = 48
 
 
-def export(conversation: Conversation, *folders: Path) -> Path:
-    """Write the conversation as Markdown into the first of the folders that takes it; return the
-    full path. Raises MedusaChatError when none does.
+def export(
+    conversation: Conversation, *folders: Path, text: str | None = None, ending: str = "md"
+) -> Path:
+    """Write the conversation into the first of the folders that takes it, as this ``text``, else
+    as Markdown; return the full path. Raises MedusaChatError when none does.
     """
-    text = markdown(conversation)
+    text = markdown(conversation) if text is None else text
     failures = []
     for folder in folders:
         try:
-            return write_new(text, folder.resolve(), conversation, "md")
+            return write_new(text, folder.resolve(), conversation, ending)
         except OSError as error:
             failures.append(f"{folder}: {error.strerror or error}")
     raise MedusaChatError(

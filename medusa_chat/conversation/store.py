@@ -113,7 +113,7 @@ class Store:
     def chat(self, chat_id: str) -> Chat:
         """Return a chat as it is now. Raises UsageError when there is none of this id."""
         kept = self._open.get(chat_id)
-        if kept is not None and (kept.unsaved or kept.writing):
+        if kept is not None and not kept.deleted and (kept.unsaved or kept.writing):
             return kept
         heading = self._database.rows(rows.CHAT, (chat_id,))
         if not heading:

@@ -197,6 +197,22 @@ def test_two_windows_write_in_one_chat(store: Store, path: Path) -> None:
         assert texts(store.chat(chat.id)) == ["one", "1", "mine", "3", "more", "4"]
 
 
+def test_a_chat_that_another_window_went_on_with_is_deleted_no_longer(
+    store: Store, path: Path
+) -> None:
+    chat = chat_with(store, "one", "1")
+    with Store(path) as other:
+        theirs = other.chat(chat.id)
+        store.delete(chat.id)
+        chat.add_prompt("unheard")
+        with pytest.raises(UsageError, match="no chat"):
+            store.chat(chat.id)
+        say(theirs, "two", "2")
+        assert texts(store.chat(chat.id)) == ["one", "1", "two", "2"]
+        say(chat, "three", "3")
+        assert texts(other.chat(chat.id)) == ["one", "1", "two", "2", "three", "3"]
+
+
 def test_a_branch_that_another_window_deleted_comes_back_with_what_is_said_in_it(
     store: Store, path: Path
 ) -> None:
