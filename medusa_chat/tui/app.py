@@ -27,7 +27,7 @@ from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
 from medusa_chat.tui.background import in_background
 from medusa_chat.tui.clipboard import copy
-from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, MODELS_COMMANDS, spelled
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, MODELS_COMMANDS, bindings, ways_to
 from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.link import EngineLink
@@ -38,6 +38,7 @@ from medusa_chat.tui.screens.chat import ChatScreen
 from medusa_chat.tui.screens.doctor import DoctorScreen
 from medusa_chat.tui.screens.families import FamilyScreen
 from medusa_chat.tui.screens.help import HelpScreen
+from medusa_chat.tui.screens.log import LogScreen
 from medusa_chat.tui.screens.models import ModelsScreen
 from medusa_chat.tui.screens.token import TokenScreen
 from medusa_chat.tui.supply import Supply, suggestion_of
@@ -67,7 +68,7 @@ class ChatApp(App[None]):
     """The chat in a terminal."""
 
     TITLE = "medusa-chat"
-    BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in APP_COMMANDS]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(APP_COMMANDS)
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
 
     def __init__(
@@ -120,7 +121,9 @@ class ChatApp(App[None]):
         for commands, namespace in ((CHAT_COMMANDS, self._chat), (APP_COMMANDS, self)):
             for command in commands:
                 run = partial(self.call_later, self.run_action, command.action, namespace)
-                yield SystemCommand(command.does, spelled(command.keys), run)
+                if command.argument and not command.keys:
+                    run = partial(self._chat.prompt_for, command)
+                yield SystemCommand(command.does, ways_to(command), run)
         yield SystemCommand("Change the colours", "Themes", self.action_change_theme)
         for entry in self._chat.recent_chats():
             yield SystemCommand(
@@ -140,6 +143,17 @@ class ChatApp(App[None]):
         if not isinstance(self.screen, ModelsScreen):
             screen = ModelsScreen(self._supply, self._link.settings, self._link.loaded)
             self.push_screen(screen, self._on_model_chosen)
+
+    async def action_load_model(self, name: str = "") -> None:
+        """Load a model by its name; without one, show the models."""
+        if not name:
+            self.action_models()
+            return
+        await self._chat.load(replace(self._link.settings, model=name, base_model=None))
+
+    def action_log(self) -> None:
+        """Show the end of the log."""
+        self.push_screen(LogScreen(self._log_file))
 
     async def _on_model_chosen(self, settings: ModelSettings | None) -> None:
         if settings is not None:

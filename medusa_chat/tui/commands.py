@@ -1,21 +1,39 @@
-"""Everything the user can do beside writing: one table for the keys, the palette and the help."""
+"""Everything the user can do beside writing: one table for keys, slash commands, palette, help."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One action: its keys, its short name for the footer, and what it does in words."""
+    """One action: its keys, its short name for the footer, and what it does in words.
+
+    ``slash`` is what it is called in the prompt and in the settings file's ``[keys]``; an empty one
+    belongs to a screen with keys of its own. Where ``argument`` says what may follow the name, the
+    text that does is handed to the action behind its other parameters.
+    """
 
     keys: str
+    """Empty for what is only called by its name."""
     action: str
     name: str
     does: str
     in_footer: bool = False
+    slash: str = ""
+    aliases: tuple[str, ...] = ()
+    argument: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it answers to behind a slash."""
+        return (self.slash, *self.aliases) if self.slash else self.aliases
 
     def binding(self, *, priority: bool = True) -> Binding:
         """Return the key binding. In the chat it has priority: focus rests in the prompt."""
@@ -27,6 +45,29 @@ class Command:
             key_display=spelled(self.keys.partition(",")[0]).replace("Ctrl+", "^"),
             priority=priority,
         )
+
+
+def bindings(commands: Iterable[Command]) -> list[Binding]:
+    """Return the key bindings of those that have keys."""
+    return [command.binding() for command in commands if command.keys]
+
+
+def with_keys(commands: Sequence[Command], keys: Mapping[str, str]) -> tuple[Command, ...]:
+    """Return the commands with the keys that are given by their names in place of their own."""
+    return tuple(
+        replace(command, keys=keys[command.slash]) if command.slash in keys else command
+        for command in commands
+    )
+
+
+def ways_to(command: Command) -> str:
+    """Return how a command is reached: its keys, and its name behind a slash."""
+    return "  ".join(part for part in (spelled(command.keys), written(command)) if part)
+
+
+def written(command: Command) -> str:
+    """Return what calls a command in the prompt; nothing for one that belongs to a screen."""
+    return f"/{command.slash}" if command.slash else ""
 
 
 def spelled(keys: str) -> str:
@@ -45,31 +86,115 @@ def spelled(keys: str) -> str:
 
 
 CHAT_COMMANDS = (
-    Command("f2,ctrl+t", "toggle_medusa", "Medusa", "Medusa on or off from the next reply", True),
-    Command("f3", "toggle_marks", "Marks", "Mark bursts: live, all, by depth, not at all"),
-    Command("escape", "stop", "Stop", "Stop the reply, keeping its text; stop loading", True),
-    Command("f6", "model_sampling", "Sampling", "Draw tokens as the model's authors suggest"),
-    Command("f7", "toggle_thinking", "Thinking", "Show or fold the thinking of reasoning models"),
-    Command("ctrl+n", "new_chat", "New", "Begin a new chat", True),
-    Command("ctrl+s", "export", "Export", "Export this chat to a Markdown file", True),
-    Command("ctrl+r", "restart", "Restart", "Start the engine again after it ended"),
-    Command("pageup", "page(-1)", "Page up", "Scroll up"),
-    Command("pagedown", "page(1)", "Page down", "Scroll down"),
-    Command("ctrl+end", "follow", "Newest", "Go to the end of the chat and follow it"),
-    Command("alt+up", "choose_message(-1)", "Message up", "Go to the message above"),
-    Command("alt+down", "choose_message(1)", "Message down", "Go to the message below"),
-    Command("alt+pageup", "choose_code(-1)", "Code up", "Go to the code above"),
-    Command("alt+pagedown", "choose_code(1)", "Code down", "Go to the code below"),
-    Command("alt+c", "copy_chosen", "Copy it", "Copy that message or code, else the last reply"),
+    Command(
+        "f2,ctrl+t",
+        "toggle_medusa",
+        "Medusa",
+        "Medusa on or off from the next reply",
+        True,
+        slash="medusa",
+        argument="on|off",
+    ),
+    Command(
+        "f3",
+        "toggle_marks",
+        "Marks",
+        "Mark bursts: live, all, by depth, not at all",
+        slash="marks",
+        aliases=("bursts",),
+        argument="live|bursts|depth|off",
+    ),
+    Command(
+        "escape", "stop", "Stop", "Stop the reply, keeping its text; stop loading", True, "stop"
+    ),
+    Command(
+        "f6",
+        "model_sampling",
+        "Sampling",
+        "Draw tokens as the model's authors suggest",
+        False,
+        "sampling",
+    ),
+    Command(
+        "f7",
+        "toggle_thinking",
+        "Thinking",
+        "Show or fold the thinking of reasoning models",
+        False,
+        "thinking",
+    ),
+    Command("ctrl+n", "new_chat", "New", "Begin a new chat", True, "new", ("clear",)),
+    Command(
+        "ctrl+s",
+        "export",
+        "Export",
+        "Export this chat to a file: Markdown, JSON or HTML",
+        True,
+        "export",
+        argument="md|json|html",
+    ),
+    Command(
+        "ctrl+r", "restart", "Restart", "Start the engine again after it ended", False, "restart"
+    ),
+    Command("pageup", "page(-1)", "Page up", "Scroll up", False, "page-up"),
+    Command("pagedown", "page(1)", "Page down", "Scroll down", False, "page-down"),
+    Command(
+        "ctrl+end", "follow", "Newest", "Go to the end of the chat and follow it", False, "newest"
+    ),
+    Command(
+        "alt+up", "choose_message(-1)", "Message up", "Go to the message above", False, "message-up"
+    ),
+    Command(
+        "alt+down",
+        "choose_message(1)",
+        "Message down",
+        "Go to the message below",
+        False,
+        "message-down",
+    ),
+    Command("alt+pageup", "choose_code(-1)", "Code up", "Go to the code above", False, "code-up"),
+    Command(
+        "alt+pagedown", "choose_code(1)", "Code down", "Go to the code below", False, "code-down"
+    ),
+    Command(
+        "alt+c",
+        "copy_chosen",
+        "Copy it",
+        "Copy that message or code, else the last reply",
+        False,
+        "copy",
+    ),
+    Command(
+        "",
+        "rename",
+        "Rename",
+        "Give this chat another title",
+        slash="rename",
+        aliases=("title",),
+        argument="TITLE",
+    ),
 )
 
 APP_COMMANDS = (
-    Command("f1", "help", "Help", "List the keys", True),
-    Command("f4", "models", "Models", "Models: fetch, load, remove, compare", True),
-    Command("f5", "fetch_suggestion", "Fetch", "Fetch the model that is suggested here"),
-    Command("f9", "doctor", "Doctor", "Look for what is wrong with this installation"),
-    Command("ctrl+c", "copy_stop_or_quit", "Copy", "Copy the selection; else stop, or ask to quit"),
-    Command("ctrl+q", "quit", "Quit", "Quit at once", True),
+    Command("f1", "help", "Help", "List the keys and commands", True, "help", ("keys",)),
+    Command("f4", "models", "Models", "Models: fetch, load, remove, compare", True, "models"),
+    Command("", "load_model", "Model", "Load another model", False, "model", argument="NAME"),
+    Command(
+        "f5", "fetch_suggestion", "Fetch", "Fetch the model that is suggested here", False, "fetch"
+    ),
+    Command(
+        "f9", "doctor", "Doctor", "Look for what is wrong with this installation", False, "doctor"
+    ),
+    Command("", "log", "Log", "Show the end of the log", False, "log"),
+    Command(
+        "ctrl+c",
+        "copy_stop_or_quit",
+        "Copy",
+        "Copy the selection; else stop, or ask to quit",
+        False,
+        "interrupt",
+    ),
+    Command("ctrl+q", "quit", "Quit", "Quit at once", True, "quit", ("exit", "q")),
 )
 
 MODELS_COMMANDS = (

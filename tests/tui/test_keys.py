@@ -143,7 +143,7 @@ async def test_an_export_that_fails_says_so(
     async with chat() as c:
         await c.send("Hi")
         await c.until_shown(FIGURES)
-        monkeypatch.setattr("medusa_chat.tui.screens.chat.Path.cwd", lambda: tmp_path / "gone")
+        monkeypatch.setattr("medusa_chat.tui.screens.controls.Path.cwd", lambda: tmp_path / "gone")
         monkeypatch.setattr("platformdirs.user_documents_path", lambda: tmp_path / "gone")
         await c.pilot.press("ctrl+s")
         await c.until_shown("Error: The chat could not be exported")

@@ -5,25 +5,24 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
-from medusa_chat.conversation.export import export
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loaded, Loading, Started
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.settings import SamplingDefaults
 from medusa_chat.tui import words
-from medusa_chat.tui.commands import CHAT_COMMANDS
+from medusa_chat.tui.commands import CHAT_COMMANDS, bindings
 from medusa_chat.tui.comparison import Comparison, keep
 from medusa_chat.tui.dialogue import Dialogue
 from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
 from medusa_chat.tui.meter import Meter, Readings
-from medusa_chat.tui.screens.reading import ReadingScreen
+from medusa_chat.tui.screens.controls import ControlScreen
+from medusa_chat.tui.slash import choice
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.header import Header
 from medusa_chat.tui.widgets.prompt import Prompt
@@ -31,6 +30,7 @@ from medusa_chat.tui.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from medusa_chat.models.hub.progress import Progress
     from medusa_chat.settings import DecodeSettings, ModelSettings
     from medusa_chat.tui.link import EngineLink, News
-    from medusa_chat.tui.messages import PromptSubmitted
     from medusa_chat.tui.opening import Opening
 
 # A frame in which the transcript scrolls composes the whole screen: 15 ms on a small machine.
@@ -54,14 +53,14 @@ _GAUGE_SECONDS = 1 / 5
 _RECENT_CHATS = 20
 
 
-class ChatScreen(ReadingScreen):
+class ChatScreen(ControlScreen):
     """One chat at a time, with the engine that answers in it."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
         (70, "-wide"),
     ]
-    BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in CHAT_COMMANDS]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(CHAT_COMMANDS)
 
     def __init__(
         self,
@@ -118,10 +117,6 @@ class ChatScreen(ReadingScreen):
 
     # What the user does ------------------------------------------------------------------------
 
-    def on_prompt_submitted(self, message: PromptSubmitted) -> None:
-        """Write the prompt down, show it, and have it answered as soon as that can be."""
-        self._ask(message.text)
-
     async def action_stop(self) -> None:
         """Stop the reply and keep its text; before there is a model, stop loading it."""
         self.clear_selection()
@@ -131,32 +126,18 @@ class ChatScreen(ReadingScreen):
             self._transcript.say(words.abandoned(given_up))
             self._show_state()
 
-    def action_toggle_medusa(self) -> None:
-        """Turn Medusa on or off for the next reply."""
+    def action_toggle_medusa(self, wanted: str = "") -> None:
+        """Turn Medusa on or off for the next reply, or the way that is ``wanted``."""
         if self._plain_reason is not None:
             self._transcript.say(f"Medusa cannot be turned on: {self._plain_reason}")
             return
-        self._decode = dataclasses.replace(self._decode, medusa=not self._decode.medusa)
+        on = choice("/medusa", wanted, ("on", "off")) == "on" if wanted else not self._medusa_on
+        self._decode = dataclasses.replace(self._decode, medusa=on)
         self._header.show_medusa(on=self._medusa_on)
 
     def action_new_chat(self) -> None:
         """Leave this chat, which is kept, and begin a new one."""
         self._enter(self._store.new_chat())
-
-    def action_export(self) -> None:
-        """Export the chat to a Markdown file."""
-        import platformdirs
-
-        conversation = self._dialogue.chat.conversation
-        if not conversation.turns:
-            self._transcript.say(words.NOTHING_TO_EXPORT)
-            return
-        try:
-            path = export(conversation, Path.cwd(), platformdirs.user_documents_path())
-        except (MedusaChatError, OSError) as error:
-            self._say_error(str(error))
-        else:
-            self._transcript.say(f"Exported to {path}")
 
     async def action_restart(self) -> None:
         """Start the engine again, if it is gone or does not stop when asked."""

@@ -1,4 +1,4 @@
-"""The list of keys."""
+"""The list of keys and commands."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, PROMPT_KEYS, Command, spelled
+from medusa_chat.tui.commands import (
+    APP_COMMANDS,
+    CHAT_COMMANDS,
+    PROMPT_KEYS,
+    Command,
+    spelled,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
 
-_KEY_COLUMNS = 16
+_KEY_COLUMNS = 14
+_NAME_COLUMNS = 15
 
 
 class HelpScreen(ModalScreen[None]):
@@ -34,17 +42,21 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
-        commands = (*CHAT_COMMANDS, *APP_COMMANDS)
-        keys = [(command.keys, command.does) for command in self._first]
-        keys += [*PROMPT_KEYS, *((command.keys, command.does) for command in commands)]
-        keys.append(("ctrl+p", "Find an action or an earlier chat by name"))
+        commands = [*self._first, *CHAT_COMMANDS, *APP_COMMANDS]
+        rows = [(spelled(key), "", does) for key, does in PROMPT_KEYS]
+        rows += [(spelled(one.keys), written(one), one.does) for one in commands]
+        rows.append(("Ctrl+P", "", "Find an action or an earlier chat by name"))
         lines = [
-            Content.assemble((spelled(key).ljust(_KEY_COLUMNS), "bold $text-primary"), does)
-            for key, does in keys
+            Content.assemble(
+                (keys.ljust(_KEY_COLUMNS), "bold $text-primary"),
+                (name.ljust(_NAME_COLUMNS), "$text-secondary"),
+                does,
+            )
+            for keys, name, does in rows
         ]
         with VerticalScroll(classes="dialog"):
             yield Static(Content("\n").join(lines))
 
     def on_mount(self) -> None:
         """Give the list its title."""
-        self.query_one(".dialog").border_title = "Keys"
+        self.query_one(".dialog").border_title = "Keys and commands"

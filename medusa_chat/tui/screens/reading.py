@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
+from medusa_chat.tui.bursts import BURST_VIEWS
 from medusa_chat.tui.clipboard import copy
+from medusa_chat.tui.slash import choice
 
 if TYPE_CHECKING:
+    from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.widgets.transcript import Transcript
 
 
@@ -25,9 +28,12 @@ class ReadingScreen(Screen[None]):
         """Go to the end of the transcript and follow it."""
         self._transcript.follow()
 
-    def action_toggle_marks(self) -> None:
-        """Mark the bursts of all replies in another way."""
-        self._transcript.show_next_burst_view()
+    def action_toggle_marks(self, view: str = "") -> None:
+        """Mark the bursts of all replies in another way: in this one, else in the next."""
+        if view:
+            self._transcript.burst_view = cast("BurstView", choice("/marks", view, BURST_VIEWS))
+        else:
+            self._transcript.show_next_burst_view()
 
     def action_toggle_thinking(self) -> None:
         """Show the thinking of the replies, or fold it away."""

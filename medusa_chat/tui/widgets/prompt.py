@@ -43,6 +43,11 @@ class Prompt(TextArea):
             return
         self.insert(self._last)
 
+    def put_back(self, text: str) -> None:
+        """Have a text edited that was sent, unless something was written since."""
+        if not self.text:
+            self.insert(text)
+
     def _submit(self) -> None:
         if not self.text.strip():
             return

@@ -1,0 +1,89 @@
+"""What a user sets or calls by its name in the chat: commands behind a slash, and their actions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medusa_chat.conversation.export import export
+from medusa_chat.conversation.markdown import markdown
+from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.tui import slash, words
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
+from medusa_chat.tui.screens.reading import ReadingScreen
+
+if TYPE_CHECKING:
+    from medusa_chat.conversation.chat import Chat
+    from medusa_chat.tui.commands import Command
+    from medusa_chat.tui.dialogue import Dialogue
+    from medusa_chat.tui.messages import PromptSubmitted
+    from medusa_chat.tui.widgets.prompt import Prompt
+
+
+class ControlScreen(ReadingScreen):
+    """A screen with a prompt, in which commands can be called as well as questions asked."""
+
+    _prompt: Prompt
+    _dialogue: Dialogue
+
+    async def on_prompt_submitted(self, message: PromptSubmitted) -> None:
+        """Do what a command says; have anything else answered as soon as that can be."""
+        if not slash.is_command(message.text):
+            self._ask(slash.without_escape(message.text))
+            return
+        try:
+            await self._call(slash.read(message.text, (*CHAT_COMMANDS, *APP_COMMANDS)))
+        except MedusaChatError as error:
+            self._transcript.say(str(error), "error")
+            self._prompt.put_back(message.text)
+
+    def prompt_for(self, command: Command) -> None:
+        """Have the user write what a command takes."""
+        self._prompt.put_back(f"/{command.slash} ")
+
+    def action_rename(self, title: str = "") -> None:
+        """Give the chat a title that stays. Raises UsageError without one."""
+        chat = self._dialogue.chat
+        if not title:
+            raise UsageError(f"This chat is called {chat.title!r}. /rename TITLE renames it.")
+        chat.rename(title)
+        self._transcript.say(f"This chat is called {chat.title} now.")
+
+    def action_export(self, kind: str = "") -> None:
+        """Export the chat to a file of this kind, Markdown unless told."""
+        import platformdirs
+
+        kind = slash.choice("/export", kind or "md", ("md", "json", "html"))
+        chat = self._dialogue.chat
+        if not chat.conversation.turns:
+            self._transcript.say(words.NOTHING_TO_EXPORT)
+            return
+        folders = Path.cwd(), platformdirs.user_documents_path()
+        try:
+            path = export(chat.conversation, *folders, text=_exported(chat, kind), ending=kind)
+        except (MedusaChatError, OSError) as error:
+            self._say_error(str(error))
+        else:
+            self._transcript.say(f"Exported to {path}")
+
+    async def _call(self, call: slash.Call) -> None:
+        app: Any = self.app
+        await app.run_action(call.action, self if call.command in CHAT_COMMANDS else app)
+
+    def _ask(self, text: str) -> None:
+        raise NotImplementedError
+
+    def _say_error(self, message: str) -> None:
+        raise NotImplementedError
+
+
+def _exported(chat: Chat, kind: str) -> str:
+    if kind == "json":
+        from medusa_chat.conversation.chat_json import chats_json
+
+        return chats_json([chat])
+    if kind == "html":
+        from medusa_chat.conversation.web_page import web_page
+
+        return web_page(chat.conversation)
+    return markdown(chat.conversation)
