@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.automatic_tree import AutomaticTree
@@ -15,6 +15,7 @@ from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Mode
 from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
+from medusa_chat.engine.continuation import Said
 from medusa_chat.engine.idle import measure_times
 from medusa_chat.engine.protocol import ChatMessage, Loaded
 from medusa_chat.engine.setup import setup_of
@@ -34,6 +35,8 @@ class Answer:
     decoding: Decoding
     seed: int
     tree: ChosenTree
+    said: Said = field(repr=False)
+    """What is said in it, for the case that it is stopped and gone on with."""
     opening: str = ""
     """What the chat template has written of the reply; it comes before the first token's text."""
 
@@ -44,14 +47,19 @@ class Answer:
 
     def run(self, cancelled: Callable[[], bool]) -> Iterator[list[Emission]]:
         """Decode to the end, yielding what each step makes certain."""
-        opening = self.opening
-        for emissions in self.decoding.run(cancelled):
-            if opening and emissions:
-                first, *others = emissions
-                yield [replace(first, text=opening + first.text), *others]
-                opening = ""
-            else:
-                yield emissions
+        opening, texts = self.opening, [self.said.text]
+        try:
+            for emissions in self.decoding.run(cancelled):
+                shown = emissions
+                if opening and emissions:
+                    first, *others = emissions
+                    shown = [replace(first, text=opening + first.text), *others]
+                    opening = ""
+                texts += [emission.text for emission in shown]
+                yield shown
+        finally:
+            output = self.decoding.output
+            self.said.note("".join(texts), output.token_ids, output.stop_reason)
 
 
 _KEPT_TREES = 8
@@ -64,6 +72,7 @@ class Engine:
     def __init__(self) -> None:
         self._model: LoadedModel | None = None
         self._trees: dict[DecodeSettings, tuple[ChosenTree, Setup]] = {}
+        self._said: Said | None = None
 
     @property
     def model(self) -> LoadedModel:
@@ -98,7 +107,7 @@ class Engine:
     def let_go(self) -> None:
         """Let go of the model in use, and of its memory as far as that is possible."""
         self.keep_times()
-        self._model = None
+        self._model = self._said = None
         self._trees.clear()
         release_memory()
 
@@ -132,10 +141,19 @@ class Engine:
     def answer(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> Answer:
         """Prepare the reply to a conversation; with ``settings.raw``, to its one text.
 
-        Raises UsageError or ContextFullError for a prompt that cannot be answered.
+        If the last message is the assistant's, it is gone on with: with the settings and the seed
+        that it was begun with, to the text that it would have had. Raises UsageError or
+        ContextFullError for a prompt that cannot be answered.
         """
         model = self.model
+        continues = not settings.raw and [one.role for one in messages[-1:]] == ["assistant"]
         prompt = self.encode(messages, settings)
+        said = Said(prompt, prompt)
+        if continues:
+            asked, begun = self.encode(messages[:-1], settings), messages[-1].content
+            known = self._said.ids_to(begun, asked) if self._said else None
+            prompt = known or prompt
+            said = Said(asked, prompt, begun)
         _check_tokens(prompt, model.decoder.forward.vocabulary)
         tree = self.choose_tree(settings)
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
@@ -159,8 +177,10 @@ class Engine:
             seed=seed,
             typical=typical,
         )
-        decoding = model.decoder.start(prompt, request, raw=settings.raw)
-        return Answer(decoding, seed, tree, "" if settings.raw else model.format.reply_opening)
+        decoding = model.decoder.start(prompt, request, raw=settings.raw or continues)
+        self._said = said
+        opening = "" if settings.raw or continues else model.format.reply_opening
+        return Answer(decoding, seed, tree, said, opening)
 
     def forget(self) -> None:
         """Empty the cache, so that the next prompt starts like the first."""
@@ -190,6 +210,8 @@ class Engine:
         Yields after each step of it. To be closed when there is something else to do; what replies
         go on from, the cache and all that was learnt, is the same afterwards.
         """
+        if self._model is not None and not self._trees:
+            self.choose_tree(DecodeSettings())  # as most replies are decoded
         for settings, (tree, _) in tuple(self._trees.items()):
             if not isinstance(tree.shape, AutomaticTree):
                 continue
@@ -213,7 +235,8 @@ class Engine:
                     "give a prompt alone."
                 )
             return chat_format.encode_raw(messages[0].content)
-        if not messages or not messages[-1].content.strip():
+        asks = not messages or messages[-1].role != "assistant"
+        if asks and not (messages and messages[-1].content.strip()):
             raise UsageError("The prompt is empty: write something to be answered.")
         turns = [{"role": message.role, "content": message.content} for message in messages]
         if settings.system and turns[0]["role"] != "system":

@@ -77,11 +77,15 @@ class ChatFormat:
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Return the prompt's token ids, up to where the assistant's answer begins.
 
+        If the last message is the assistant's, the ids go to its end: it is to be gone on with.
         A message's text is text: what looks like a special token in it is none. Raises ModelError
         as ``render`` does.
         """
         marked, mark = self._control_tokens.mark(messages)
-        text = self.render(marked, asks=True)
+        if marked and marked[-1]["role"] == "assistant":
+            text = self._render_begun(marked)
+        else:
+            text = self.render(marked, asks=True)
         begin: str | None = self._tokenizer.bos_token
         if self._family_template and begin and text.startswith(begin):
             # The families' makers leave this token to the tokenizer, to which their text then is
@@ -115,6 +119,26 @@ class ChatFormat:
                 f"The model's chat template refuses this conversation: {error}."
             ) from error
         return text
+
+    def _render_begun(self, messages: Sequence[Message]) -> str:
+        """Return the template's text up to the end of the last message, an answer's beginning."""
+        *before, begun = messages
+        asking, text = self.render(before, asks=True), begun["content"]
+        opening = reasoning.opening_at_end(asking)
+        if opening and text.startswith(opening):
+            return asking + text.removeprefix(opening)
+        if text[:1].isspace():
+            return asking + text
+        # Some templates put a space before an answer, which decoding a first token leaves out.
+        try:
+            whole = self.render(messages, asks=False)
+        except ModelError:
+            return asking + text
+        rest = whole.removeprefix(asking)
+        answer = rest.lstrip()
+        if rest != whole and answer.startswith(text.rstrip()):
+            return asking + rest.removesuffix(answer) + text
+        return asking + text
 
     @cached_property
     def reply_opening(self) -> str:

@@ -179,3 +179,36 @@ def test_empty_raw_text() -> None:
     bare = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
     with pytest.raises(UsageError, match="empty"):
         ChatFormat(bare, (), frozenset()).encode_raw("")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_an_answer_that_is_begun_is_written_as_the_template_writes_it(name: str) -> None:
+    chat = ChatFormat(tokenizer_with(None), (), frozenset({2}), name)
+    begun = {"role": "assistant", "content": "Once upon a"}
+    prompt = text(chat, [*TURNS, begun])
+    whole = text(chat, [*TURNS, begun, TURNS[0]])
+    assert prompt.endswith("Once upon a")
+    assert whole.startswith(prompt)
+    assert prompt.startswith(text(chat, TURNS))
+
+
+def test_the_space_before_an_answer_is_not_written_twice() -> None:
+    chat = family("vicuna")
+    begun = {"role": "assistant", "content": " Once"}
+    assert text(chat, [*TURNS[:1], begun]).endswith("ASSISTANT: Once")
+
+
+def test_a_begun_answer_keeps_the_space_at_its_end() -> None:
+    begun = {"role": "assistant", "content": "Once upon\n\n"}
+    for name in ("llama-3", "vicuna"):
+        assert text(family(name), [*TURNS[:1], begun]).endswith("Once upon\n\n")
+
+
+def test_the_thinking_that_a_template_opens_is_not_opened_twice() -> None:
+    template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
+        "{% if add_generation_prompt %}<assistant><think>\n{% endif %}"
+    )
+    chat = ChatFormat(tokenizer_with(template), (), frozenset({2}))
+    begun = {"role": "assistant", "content": "<think>\nWell, "}
+    assert text(chat, [*TURNS[:1], begun]) == "<user>Hello!<assistant><think>\nWell, "
