@@ -6,7 +6,8 @@ are right less often, but cost less to lay out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.beliefs import Beliefs
@@ -51,6 +52,15 @@ class TreeKind:
         """Begin with what was known of acceptance when the kind was made."""
         self.beliefs = Beliefs(self._kept)
         self._sizer = self._sized(Beliefs(self._stored))
+
+    def set_aside(self) -> Callable[[], None]:
+        """Return what brings back all that is known now, whatever is learnt until then."""
+        beliefs, sizer = self.beliefs, self._sizer
+
+        def bring_back() -> None:
+            self.beliefs, self._sizer = beliefs, sizer
+
+        return bring_back
 
     def experience(self) -> KindExperience:
         """Return what is known by now, for another time; it outlives ``forget``, too."""
@@ -132,6 +142,23 @@ class AutomaticTree(AdaptiveTree):
         for kind in self.kinds:
             kind.forget()
         self._kind = max(self.kinds, key=_rate)
+        self._until_look = _STEPS_OF_A_KIND
+
+    @contextmanager
+    def forgotten(self) -> Iterator[None]:
+        """Have nothing known of the text for a while; afterwards it is what it was before.
+
+        What steps take is learnt all the time.
+        """
+        kind, until_look = self._kind, self._until_look
+        bring_back = [one.set_aside() for one in self.kinds]
+        self.forget()
+        try:
+            yield
+        finally:
+            for back in bring_back:
+                back()
+            self._kind, self._until_look = kind, until_look
 
     def experience(self) -> Experience:
         """Return what is known by now, for another time; it outlives ``forget``, too."""

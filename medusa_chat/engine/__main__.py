@@ -26,15 +26,17 @@ from medusa_chat.engine.protocol import (
     Load,
     Loading,
     Piece,
+    Prefill,
     Request,
     Started,
     decode,
     encode,
 )
 from medusa_chat.errors import ContextFullError, MedusaChatError
-from medusa_chat.settings import DecodeSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from medusa_chat.engine.local import Engine
 
 _SEND_SECONDS = 1 / 60
@@ -64,8 +66,8 @@ class Server:
             try:
                 if isinstance(request, Load):
                     self._send(engine.load(request.settings, self._tell))
-                    # As most replies are decoded: what its steps take is measured until the first.
-                    engine.choose_tree(DecodeSettings())
+                elif request.measured:
+                    self._measure(engine, request)
                 else:
                     self._reply(engine, request)
             except MedusaChatError as error:
@@ -115,7 +117,17 @@ class Server:
     def _tell(self, stage: str, fraction: float | None) -> None:
         self._send(Loading(stage, fraction))
 
-    def _reply(self, engine: Engine, request: Generate) -> None:
+    def _measure(self, engine: Engine, request: Generate) -> None:
+        from medusa_chat.engine.measured_run import measured_run
+
+        messages, settings = request.messages, request.settings
+        with measured_run(engine, messages, settings, self._cancels(request)) as prefill:
+            self._reply(engine, request, prefill)
+
+    def _cancels(self, request: Generate) -> Callable[[], bool]:
+        return lambda: request.reply_id in self._cancelled
+
+    def _reply(self, engine: Engine, request: Generate, beforehand: Prefill | None = None) -> None:
         from medusa_chat.decoding.launches import launches
 
         reply_id = request.reply_id
@@ -130,11 +142,12 @@ class Server:
                 prompt_tokens=decoding.figures.prompt_tokens,
                 reused_tokens=decoding.reused_tokens,
                 launches=launches(engine.model.decoder.forward),
+                beforehand=beforehand,
             )
         )
         pieces: list[Piece] = []
         sent_at = 0.0
-        for emissions in answer.run(lambda: reply_id in self._cancelled):
+        for emissions in answer.run(self._cancels(request)):
             pieces += [Piece(item.burst, item.text, item.tokens) for item in emissions]
             now = time.perf_counter()
             if now - sent_at >= _SEND_SECONDS:
@@ -146,7 +159,8 @@ class Server:
         assert stop_reason is not None
         self._send(Finished(reply_id, stop_reason, decoding.figures))
         self._cancelled.discard(reply_id)
-        engine.keep_times()
+        if beforehand is None:
+            engine.keep_times()
 
 
 def _unexpected(error: Exception) -> str:

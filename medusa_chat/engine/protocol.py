@@ -43,6 +43,9 @@ class Generate:
     reply_id: int
     messages: tuple[ChatMessage, ...]
     settings: DecodeSettings
+    measured: bool = False
+    """Begin with the prompt prefilled and nothing learnt but from it, after a warm-up, and leave
+    no trace, so that replies can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,16 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefill:
+    """How the prompt of a measured reply was prefilled, before it began."""
+
+    prompt_tokens: int
+    reused_tokens: int
+    """How many of them were in the cache already."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A reply has begun: its prompt is templated, its seed drawn; prefill follows."""
 
@@ -104,6 +117,8 @@ class Started:
     reused_tokens: int
     launches: str | None = None
     """How steps are run, as ``CUDA graphs`` or ``eager: why``; None where that goes unsaid."""
+    beforehand: Prefill | None = None
+    """Of a measured reply alone; what it prefills itself is the last token then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -195,6 +196,38 @@ def test_request_that_fails(
     assert failed.reply_id == 8
     assert words in failed.message
     assert not failed.context_full
+
+
+def test_measured_replies_begin_alike(client: Client) -> None:
+    settings = DecodeSettings(seed=5, max_new_tokens=40, ignore_eos=True, tree="dynamic")
+    figures = []
+    for reply_id, medusa in ((91, True), (92, False), (93, True)):
+        messages = (ChatMessage("user", "Hello, you there, hello!"),)
+        one = dataclasses.replace(settings, medusa=medusa)
+        client.send(Generate(reply_id, messages, one, measured=True))
+        started, *_, finished = client.until_the_end()
+        assert isinstance(started, Started)
+        assert started.mode == ("medusa" if medusa else "plain")
+        assert started.beforehand is not None
+        assert started.beforehand.prompt_tokens == started.prompt_tokens
+        assert started.reused_tokens == started.prompt_tokens - 1
+        assert isinstance(finished, Finished)
+        figures.append(finished.figures)
+    assert figures[0].accepted_counts == figures[2].accepted_counts
+    assert figures[1].accepted_counts == (40,)
+    client.ask(94, "Hello", settings)
+    started = client.until_the_end()[0]
+    assert isinstance(started, Started)
+    assert started.beforehand is None
+
+
+def test_measured_reply_is_cancelled_while_it_warms_up(client: Client) -> None:
+    client.send(Generate(95, (ChatMessage("user", "Hello"),), LONG, measured=True))
+    client.send(Cancel(95))
+    *_, finished = client.until_the_end()
+    assert isinstance(finished, Finished)
+    assert finished.stop_reason == "cancelled"
+    assert finished.figures.tokens < 480
 
 
 def test_full_context_is_marked(client: Client) -> None:
