@@ -70,7 +70,6 @@ def grow_on_device(
         latest = latest + table.latest.clamp(max=1)
     rises = {weight: _rises(table.lifts, weight) for weight in set(row_weights)}
     weights = torch.ones(1, 1, device=device)
-    one = weights[None]
     states, end = root_state, table_length * CHAINS
     of_depth: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for depth, row_weight in enumerate(row_weights):
@@ -80,8 +79,9 @@ def grow_on_device(
         rise = rises[row_weight].index_select(0, slots)
         own = probs[depth].index_select(0, ids.view(-1)).view(frontier, width)
         # Of the whole vocabulary the row's tokens weigh more than before, none less.
-        mass = torch.baddbmm(one, own[:, None], rise[:, :, None])[:, 0]
-        raised = torch.addcmul(own, own, rise)
+        gain = own * rise
+        mass = gain.sum(1, keepdim=True).add_(1)
+        raised = own + gain
         chains = states % CHAINS
         if plain is None:
             share = shares.index_select(0, chains) * weights
