@@ -7,15 +7,16 @@ operation costs more than the numbers do. Here values may be looked at, so the t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
+from math import exp
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from medusa_chat.decoding.bigram_table import FLOOR
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
 
 Row = Sequence[float]
@@ -67,119 +68,120 @@ class Grown:
     follows: list[bool]
 
 
+@dataclass(slots=True)
 class Growth:
-    """Grows one tree of ``size`` nodes, at most ``depth`` deep."""
+    """Grows one tree of ``size`` nodes, at most ``depth`` deep.
 
-    def __init__(
-        self,
-        size: int,
-        depth: int,
-        evidence: Evidence,
-        table: Rows,
-        row_weights: Sequence[float],
-        odds: Sequence[float],
-    ) -> None:
-        """``row_weights`` [D] is how much a row of the table counts, ``odds`` a chain's by length.
+    ``row_weights`` [D] is how much a row of the table counts, ``odds`` a chain's by its length.
+    Some hundred candidates are weighed for a tree of 64 nodes, which is why what is done for each
+    stands in two loops and not in functions of their own.
+    """
 
-        Without lookup no node has a chain: ``match`` has length 0 then, and ``lookup`` is false.
-        """
-        self._wanted = size - 1
-        self._depth = depth
-        self._evidence = evidence
-        self._table = table
-        self._last_slot = table.length
-        self._row_weights = row_weights
-        self._odds = odds
-        # What may still come into the tree: weight (negative, as the heap wants it), order of
-        # finding, parent's place, depth, token, whether it follows a chain, slot, chain's length.
-        self._open: list[tuple[float, int, int, int, int, bool, int, int]] = []
-        self._highest: list[float] = []  # the weights of the best so far, at most as many as wanted
-        self._found = 0
+    size: int
+    depth: int
+    evidence: Evidence
+    table: Rows
+    row_weights: Sequence[float]
+    odds: Sequence[float]
 
     def run(self, match: Match, *, lookup: bool) -> Grown:
-        """Return the tree behind a root whose earlier place is ``match``."""
+        """Return the tree behind a root whose earlier place is ``match``.
+
+        Without ``lookup`` no node begins a chain.
+        """
         grown = Grown([0], [0], [0], [False])
-        self._expand(1.0, 0, 0, match.slot, match.length)
+        wanted, table, end = self.size - 1, self.table, self.table.length
+        front = _Front(wanted)
+        self._offer(front, 1.0, 0, 0, match.slot, match.length)
         place = 0
-        while self._open and place < self._wanted:
-            weight, _, parent, depth, token, follows, slot, length = heappop(self._open)
+        while front.open and place < wanted:
+            negative, _, parent, depth, token, follows, slot, length = heappop(front.open)
             place += 1
             grown.parents.append(parent)
             grown.depths.append(depth)
             grown.tokens.append(token)
             grown.follows.append(follows)
-            if depth == self._depth or not self._may_add(-weight):
-                continue
-            if follows and slot < self._last_slot:
+            if depth == self.depth or -negative <= front.least:
+                continue  # no child of it would be among the best
+            if follows and slot < end:
                 slot, length = slot + 1, min(length + 1, MOST_MATCHED)
             else:
-                slot = self._table.slot_of(token)
+                slot = table.slot_of(token)
                 length = 1 if lookup and slot else 0
-            self._expand(-weight, place, depth, slot, length)
+            self._offer(front, -negative, place, depth, slot, length)
         return grown
 
-    def _may_add(self, weight: float) -> bool:
-        """Whether a node of this weight would be among the best."""
-        return len(self._highest) < self._wanted or weight > self._highest[0]
-
-    def _expand(self, weight: float, place: int, depth: int, slot: int, length: int) -> None:
-        """Add the likeliest children of the node at ``place``, which is at ``depth``."""
-        evidence = self._evidence
-        row, row_weight = evidence.probs[depth], self._row_weights[depth]
-        ids, lifts = self._table.row(slot)
+    def _offer(
+        self, front: _Front, weight: float, place: int, depth: int, slot: int, length: int
+    ) -> None:
+        """Offer the likeliest children of the node at ``place``, which is at ``depth``."""
+        evidence = self.evidence
+        row, row_weight = evidence.probs[depth], self.row_weights[depth]
+        ids, lifts = self.table.row(slot)
         # Of the whole vocabulary the row's tokens weigh more than before, none less.
         raised = []
         mass = 1.0
+        if row_weight * -FLOOR > _MOST:
+            lifts = [min(lift, _MOST / row_weight) for lift in lifts]
         for token, lift in zip(ids, lifts, strict=True):
             own = row[token]
-            more = own * math.exp(min(row_weight * lift, _MOST))
+            more = own * exp(row_weight * lift)
             raised.append(more)
             mass += more - own
-        if length:  # the token that followed comes first
-            odds = self._odds[length]
+        chained = length > 0
+        if chained:  # the token that followed comes first
+            odds = self.odds[length]
             if evidence.plain is None:
                 rise = odds * mass
             else:
-                lift = math.exp(min(row_weight * lifts[0], _MOST))
-                sure = min(evidence.plain[depth][ids[0]] * lift, 1.0)
+                sure = min(evidence.plain[depth][ids[0]] * exp(row_weight * lifts[0]), 1.0)
                 rise = raised[0] * odds / max(sure, _TINY)
             raised[0] += rise
             mass += rise
         scale = weight / mass
-        chained = length > 0
+        depth += 1
         for token, more in zip(ids, raised, strict=True):
-            self._offer(more * scale, place, depth, token, chained, slot, length)
+            if more * scale > front.least:
+                front.add(more * scale, (place, depth, token, chained, slot, length))
             chained = False
-        if depth >= len(evidence.best):
-            return
-        for guess, token in zip(evidence.best[depth], evidence.best_ids[depth], strict=True):
-            if not self._may_add(guess * scale):
-                break
-            if token not in ids:
-                self._offer(guess * scale, place, depth, token, False, slot, length)
+        if depth <= len(evidence.best):
+            guesses = zip(evidence.best[depth - 1], evidence.best_ids[depth - 1], strict=True)
+            for guess, token in guesses:
+                if guess * scale <= front.least:
+                    break  # nor will those after it
+                if token not in ids:
+                    front.add(guess * scale, (place, depth, token, False, slot, length))
 
-    def _offer(
-        self,
-        weight: float,
-        parent: int,
-        depth: int,
-        token: int,
-        follows: bool,
-        slot: int,
-        length: int,
-    ) -> None:
-        highest = self._highest
-        if len(highest) < self._wanted:
-            heappush(highest, weight)
-        elif weight > highest[0]:
-            heapreplace(highest, weight)
+
+_Node = tuple[int, int, int, bool, int, int]
+"""Parent's place, depth, token, whether it follows a chain, its parent's slot and chain's length.
+"""
+
+
+class _Front:
+    """What may still come into a tree of ``wanted`` nodes, the best first."""
+
+    def __init__(self, wanted: int) -> None:
+        self.open: list[tuple[float, int, int, int, int, bool, int, int]] = []
+        """By weight, made negative as the heap wants it, then in the order of finding."""
+        self.least = 0.0
+        """A candidate has to weigh more than this."""
+        self._best: list[float] = []
+        self._wanted = wanted
+        self._found = 0
+
+    def add(self, weight: float, node: _Node) -> None:
+        """Take in a candidate that weighs more than ``least``."""
+        best = self._best
+        if len(best) < self._wanted:
+            heappush(best, weight)
+            if len(best) == self._wanted:
+                self.least = best[0]
         else:
-            return
+            heapreplace(best, weight)
+            self.least = best[0]
         self._found += 1
-        heappush(
-            self._open,
-            (-weight, self._found, parent, depth + 1, token, follows, slot, length),
-        )
+        heappush(self.open, (-weight, self._found, *node))
 
 
 def as_tensors(grown: Grown, sources: list[int]) -> tuple[Tensor, Tensor]:
