@@ -67,6 +67,19 @@ def test_every_size_is_measured_once_and_kept(engine: Engine) -> None:
     assert automatic(engine).grown.times.measured == measured
 
 
+def test_before_any_reply_what_most_of_them_will_use_is_measured(engine: Engine) -> None:
+    for _ in engine.measure_times():
+        pass
+    shape = engine.choose_tree(DecodeSettings()).shape
+    assert isinstance(shape, AutomaticTree)
+    assert tuple(shape.grown.times.measured) == SIZES
+    assert automatic(engine).grown.times.measured == {}
+
+
+def test_without_a_model_there_is_nothing_to_measure() -> None:
+    assert list(Engine().measure_times()) == []
+
+
 def test_a_reply_after_it_tries_no_size_for_its_time(engine: Engine) -> None:
     tree = automatic(engine)
     before = tree.next_shape().size
