@@ -200,3 +200,16 @@ async def test_what_is_selected_is_copied_as_it_was_written() -> None:
         assert await select((2, 0), (9, 1)) == "Some **bold** words\nand `code"
         assert await select((7, 0), (10, 0)) == "bold"
         assert await select((2, 5), (6, 5)) == "1 | 2"
+
+
+async def test_without_colours_nothing_is_left_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with chat(ScriptedEngine(bursts=(("So ", "it"), (" `is`.",))), size=(80, 24)) as c:
+        await c.send("Hi")
+        await c.until_shown("first token")
+        await c.settle()
+        styles = [s.style for strip in c.app.screen._compositor.render_strips() for s in strip]
+        colours = [colour for style in styles if style for colour in (style.color, style.bgcolor)]
+        triplets = [colour.triplet for colour in colours if colour and colour.triplet]
+        assert triplets
+        assert all(len(set(triplet)) == 1 for triplet in triplets)

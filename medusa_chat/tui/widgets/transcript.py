@@ -158,7 +158,10 @@ class Transcript(ReadingScroll):
 
         Drawing them as any widget's, with every frame in which it grows, costs as much as the text.
         """
-        return [Strip.blank(crop.width, self.rich_style)] * crop.height
+        strip = Strip.blank(crop.width, self.rich_style)
+        for line_filter in self.get_line_filters():
+            strip = strip.apply_filter(line_filter, self.background_colors[1])
+        return [strip] * crop.height
 
     # Which message is meant --------------------------------------------------------------------
 
