@@ -114,13 +114,15 @@ class Chat:
         """Return the prompts or replies that may stand in this one's place, the oldest first."""
         return self.tree.siblings(message.id)
 
-    def dialogue_before(self, prompt: Message) -> list[tuple[Message, Message]]:
+    def dialogue_before(self, prompt: Message | None) -> list[tuple[Message, Message]]:
         """Return the prompts that lead to this one and were answered in words, with their replies.
+
+        None is a prompt that is yet to be added.
 
         A prompt whose reply failed before its first word is no part of the dialogue: a model
         expects the roles to take turns, and the prompt may be the very one that did not fit.
         """
-        before = self.tree.path_to(prompt.id)[:-1]
+        before = self.path if prompt is None else self.tree.path_to(prompt.id)[:-1]
         return [
             (asked, reply)
             for asked, reply in pairwise(before)

@@ -6,10 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medusa_chat.conversation.conversation import Outcome, Recipe
-from medusa_chat.conversation.versions import program_versions
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import ChatMessage
+from medusa_chat.tui.reply_record import outcome_of, recipe_of
 
 if TYPE_CHECKING:
     from medusa_chat.conversation.chat import Chat, Reply
@@ -59,7 +58,7 @@ class Dialogue:
         if not (self._waiting and self._link.is_free):
             return None
         prompt = self._waiting.pop(0)
-        reply_id = self._link.ask(self._messages(prompt, settings), settings)
+        reply_id = self._link.ask(self.messages(prompt, settings), settings)
         self.answer = Answer(reply_id, prompt, settings)
         return self.answer
 
@@ -82,7 +81,7 @@ class Dialogue:
         answer = self.answering
         answer.started = started
         answer.reply = self.chat.start_reply(
-            self.chat.message(answer.prompt), _recipe(answer.settings, started, loaded)
+            self.chat.message(answer.prompt), recipe_of(answer.settings, started, loaded)
         )
 
     def extend(self, bursts: Bursts) -> None:
@@ -103,53 +102,21 @@ class Dialogue:
         answer.figures = figures or answer.figures
         self.answer = None
         reply = answer.reply or self.chat.start_reply(self.chat.message(answer.prompt))
-        reply.end(Outcome(stop_reason, _measured(answer.figures), answer.figures.line()))
+        reply.end(outcome_of(stop_reason, answer.figures))
         return answer
 
     def is_answering(self, reply_id: int | None) -> bool:
         """Tell whether this is the reply being written: others belong to a chat that was left."""
         return self.answer is not None and self.answer.reply_id == reply_id
 
-    def _messages(self, prompt: int, settings: DecodeSettings) -> tuple[ChatMessage, ...]:
+    def messages(
+        self, prompt: int | None, settings: DecodeSettings, text: str = ""
+    ) -> tuple[ChatMessage, ...]:
+        """Return what the engine answers; without a prompt's id, ``text`` asks at the end."""
         messages = [ChatMessage("system", settings.system)] if settings.system else []
-        asking = self.chat.message(prompt)
+        asking = None if prompt is None else self.chat.message(prompt)
         for asked, replied in self.chat.dialogue_before(asking):
             messages.append(ChatMessage("user", asked.content))
             messages.append(ChatMessage("assistant", replied.content))
-        messages.append(ChatMessage("user", asking.content))
+        messages.append(ChatMessage("user", text if asking is None else asking.content))
         return tuple(messages)
-
-
-def _measured(figures: Figures) -> dict[str, object]:
-    return {
-        **dataclasses.asdict(figures),
-        "accepted_per_step": figures.accepted_per_step,
-        "tokens_per_second": figures.tokens_per_second,
-    }
-
-
-def _recipe(settings: DecodeSettings, started: Started, loaded: Loaded) -> Recipe:
-    return Recipe(
-        model=loaded.model,
-        base_model=loaded.base_model,
-        dtype=loaded.dtype,
-        device=loaded.device,
-        quantization=loaded.quantization,
-        mode=started.mode,
-        tree=started.tree,
-        acceptance=settings.acceptance,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
-        seed=started.seed,
-        max_new_tokens=settings.max_new_tokens,
-        system=settings.system,
-        versions=program_versions(),
-        draft=settings.draft,
-        repetition_penalty=settings.repetition_penalty,
-        posterior_threshold=settings.posterior_threshold,
-        posterior_alpha=settings.posterior_alpha,
-        stop=settings.stop,
-        ignore_eos=settings.ignore_eos,
-        raw=settings.raw,
-    )
