@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from medusa_chat.engine.protocol import Piece
 from medusa_chat.tui.bursts import BURST_VIEWS, BurstView
 from medusa_chat.tui.reply_text import ReplyText
+from medusa_chat.tui.widgets.reply import Reply
+from medusa_chat.tui.widgets.transcript import Transcript
 
 from .driving import FIGURES, chat
 from .scripted_engine import ScriptedEngine
@@ -73,12 +75,23 @@ async def test_every_view_is_one_key_away_for_all_replies() -> None:
     async with chat(ScriptedEngine(bursts=(("**so**", " it"), (" is.",)))) as c:
         for _ in range(2):
             await c.send("Hi")
-            await c.until(lambda: FIGURES or True)
         await c.until(lambda: c.everything.count("so it is.") == 2)
-        transcript = c.screen.query_one("#transcript")
-        seen = []
+        transcript = c.screen.query_one(Transcript)
+        seen: list[tuple[BurstView, int]] = []
         for _ in range(4):
             await c.pilot.press("f3")
             await c.settle()
-            seen.append((transcript.burst_view, c.everything.count("**so** it is.")))  # type: ignore[attr-defined]
+            seen.append((transcript.burst_view, c.everything.count("**so** it is.")))
         assert seen == [("bursts", 2), ("depth", 2), ("off", 0), ("live", 0)]
+
+
+async def test_a_reply_that_is_shown_again_still_has_its_bursts() -> None:
+    async with chat() as c:
+        await c.send("Hi")
+        await c.until_shown(FIGURES)
+        transcript = c.screen.query_one(Transcript)
+        kept = c.screen.query_one(Reply).text
+        transcript.show(c.screen._dialogue.chat.conversation)
+        await c.settle()
+        assert c.screen.query_one(Reply).text is kept
+        assert "Hello there, friend." in c.everything

@@ -46,6 +46,10 @@ class Transcript(ReadingScroll):
         self._waiting: dict[int, PromptEntry] = {}
         self._reply: ReplyEntry | None = None
         self._last_reply: ReplyEntry | None = None
+        self._grown = False
+        """Whether the reply has got more text than is drawn."""
+        self._written: dict[str, ReplyText] = {}
+        """The replies of this run by their text, so that one shown again still has its bursts."""
         self._folded = True
         self._chosen: tuple[Message, CodeSheet | None] | None = None
 
@@ -54,6 +58,7 @@ class Transcript(ReadingScroll):
     def show(self, conversation: Conversation) -> None:
         """Begin anew with the turns of a conversation; if it has none, say how to begin."""
         gc.unfreeze()
+        self._keep_reply()
         self.remove_children([child for child in self.children if child is not self._hint])
         self._waiting.clear()
         self._reply = self._last_reply = self._chosen = None
@@ -68,7 +73,7 @@ class Transcript(ReadingScroll):
                 status = words.ending(turn.outcome.stop_reason, turn.outcome.figures_line, mode)
             text = ReplyText(turn.content)
             text.end()
-            self._entries.append(ReplyEntry(text, status))
+            self._entries.append(ReplyEntry(self._written.get(text.text, text), status))
         self._first = len(self._entries)
         self._mount_older()
         if not conversation.turns:
@@ -106,6 +111,7 @@ class Transcript(ReadingScroll):
         if self._reply is not None:
             for piece in pieces:
                 self._reply.text.add(piece)
+            self._grown = True
             self.note_growth()
 
     def show_reply_status(self, status: str) -> None:
@@ -116,7 +122,8 @@ class Transcript(ReadingScroll):
     def end_reply(self, status: str) -> None:
         """Show the rest of the reply and the line under it."""
         if self._reply is not None:
-            self._reply.text.end()
+            self._keep_reply()
+            self._grown = True
             self.draw()
             self._reply.show_status(status)
         self._reply = None
@@ -126,10 +133,16 @@ class Transcript(ReadingScroll):
 
     def draw(self) -> None:
         """Show what was appended to the reply since the last time."""
-        if self._reply is not None and self._reply.widget is not None:
+        if self._grown and self._reply is not None and self._reply.widget is not None:
             self._reply.widget.draw()
+        self._grown = False
         if self.follows and len(self._entries) - self._first > MOST_ENTRIES:
             self._unmount_older()
+
+    def _keep_reply(self) -> None:
+        if self._reply is not None:
+            self._reply.text.end()
+            self._written[self._reply.text.text] = self._reply.text
 
     # How it is shown ---------------------------------------------------------------------------
 
