@@ -213,3 +213,19 @@ async def test_without_colours_nothing_is_left_of_them(monkeypatch: pytest.Monke
         triplets = [colour.triplet for colour in colours if colour and colour.triplet]
         assert triplets
         assert all(len(set(triplet)) == 1 for triplet in triplets)
+
+
+async def test_other_colours_reach_what_is_drawn_already() -> None:
+    def colours(c: Chat) -> set[object]:
+        region = c.screen.query_one(Reply).region
+        strips = c.app.screen._compositor.render_strips()[region.y : region.bottom]
+        return {segment.style.bgcolor for strip in strips for segment in strip if segment.style}
+
+    async with chat(ScriptedEngine(bursts=(("# Head\n\n", "text\n\n"), ("```\nx\n```",)))) as c:
+        await c.send("Hi")
+        await c.until_shown("first token")
+        await c.settle()
+        before = colours(c)
+        c.app.theme = "textual-light"
+        await c.settle()
+        assert not colours(c) & before
