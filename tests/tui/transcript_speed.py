@@ -181,7 +181,7 @@ async def measure(kinds: dict[str, str], rate: float, history: int, size: tuple[
     app = ChatApp(ModelSettings(), DecodeSettings(), lambda: engine, hub=ScriptedHub())
     app.driver_class = SilentDriver
     running = asyncio.create_task(app.run_async(size=size))
-    while not app.screen_stack or app.screen.query(Transcript).first() is None:
+    while not (app.screen_stack and app.screen.query(Transcript)):
         await asyncio.sleep(0.05)
     await asyncio.sleep(1)
     for n in range(history // 500):
