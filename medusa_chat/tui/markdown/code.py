@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FILL = "on $surface"
 _STEP_LINES = 50
-_CONTEXT_LINES = 300
+_CONTEXT_LINES = 100
 """Read again before the lines that are new: a string or a comment may have begun there."""
 _WHOLE_LINES = 1500
 """Up to here code is read once more as a whole when it has come to its end."""

@@ -9,8 +9,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from medusa_chat.tui import words
+from medusa_chat.tui.background import in_background
 from medusa_chat.tui.bursts import BURST_VIEWS, VIEW_WORDS, BurstView
 from medusa_chat.tui.entries import Entry, Message, NoticeEntry, PromptEntry, ReplyEntry
+from medusa_chat.tui.markdown.flow import prepare
 from medusa_chat.tui.reply_text import ReplyText
 from medusa_chat.tui.widgets.reading_scroll import ReadingScroll
 from medusa_chat.tui.widgets.reply import Reply
@@ -30,6 +32,8 @@ PAGE_ENTRIES = 20
 """So many are put on the screen at once, and so many more each time the reader comes to the top."""
 MOST_ENTRIES = 40
 """Above this, entries far above the end are taken off the screen again."""
+
+_PREPARE_SECONDS = 0.5
 
 
 class Transcript(ReadingScroll):
@@ -52,6 +56,13 @@ class Transcript(ReadingScroll):
         """The replies of this run by their text, so that one shown again still has its bursts."""
         self._folded = True
         self._chosen: tuple[Message, CodeSheet | None] | None = None
+
+    def on_mount(self) -> None:
+        """Prepare for the first reply, once the program stands."""
+        self.set_timer(_PREPARE_SECONDS, self._prepare)
+
+    def _prepare(self) -> None:
+        self.run_worker(in_background(prepare), group="prepare")
 
     # What is said ------------------------------------------------------------------------------
 
