@@ -7,22 +7,17 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from medusa_chat import __version__, log
+from medusa_chat import log
+from medusa_chat.arguments import COMMANDS, NAME, Parser, add_chat_options, parser
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.printable import printable
-from medusa_chat.settings import (
-    BUILTIN,
-    Acceptance,
-    DecodeSettings,
-    DraftSources,
-    DType,
-    ModelSettings,
-)
+from medusa_chat.settings import DecodeSettings, ModelSettings
 
-_NAME = "medusa-chat"
-_COMMANDS = ("run", "chats", "export", "import", "models", "bench", "tune", "train", "doctor")
+if TYPE_CHECKING:
+    from medusa_chat.configuration.file import Configuration
+
 _MODEL_FIELDS = (
     "model",
     "base_model",
@@ -50,13 +45,6 @@ _DECODE_FIELDS = (
     "raw",
     "system",
 )
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in two lines, instead of listing every option."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\nSee {self.prog} --help.\n")
 
 
 class _Reader(argparse.ArgumentParser):
@@ -94,25 +82,25 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
     One word is more likely a command misspelt: it is a question behind ``--``.
     """
     options = _Reader(add_help=False, argument_default=argparse.SUPPRESS, exit_on_error=False)
-    _add_chat_options(options)
+    add_chat_options(options)
     cut = argv.index("--") if "--" in argv else len(argv)
     try:
         arguments, others = options.parse_known_args(argv[:cut])
     except argparse.ArgumentError as error:
         if argv and _is_question(argv[0]):
-            _Parser(prog=_NAME).error(str(error))
-        return _parser().parse_args(argv)  # which says what is wrong
+            Parser(prog=NAME).error(str(error))
+        return parser().parse_args(argv)  # which says what is wrong
     others += argv[cut + 1 :]
     if len(others) == 1:
         (word,) = others
         if cut < len(argv) or _is_question(word):
             return argparse.Namespace(**vars(arguments), question=word)
-        if word not in _COMMANDS and not word.startswith("-"):
+        if word not in COMMANDS and not word.startswith("-"):
             raise UsageError(
-                f"{word!r} is no command: there are {', '.join(_COMMANDS)}.\n"
-                f"To ask the model: {_NAME} -- {word}"
+                f"{word!r} is no command: there are {', '.join(COMMANDS)}.\n"
+                f"To ask the model: {NAME} -- {word}"
             )
-    return _parser().parse_args(argv)
+    return parser().parse_args(argv)
 
 
 def _is_question(text: str) -> bool:
@@ -122,7 +110,7 @@ def _is_question(text: str) -> bool:
 def _dispatch(arguments: argparse.Namespace) -> int:
     command = getattr(arguments, "command", None)
     if command is not None:
-        for option in ("continue", "ephemeral"):
+        for option in ("continue", "ephemeral", "theme"):
             if hasattr(arguments, option):
                 raise UsageError(f"--{option} is for the chat: medusa-chat {command} knows none.")
     if command in ("chats", "export", "import"):
@@ -138,6 +126,11 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         from medusa_chat.library.command import run as models
 
         return models(arguments)
+    if command == "completion":
+        from medusa_chat.shell_completion import script
+
+        print(script(parser(), arguments.shell), end="")
+        return 0
     if command == "doctor":
         from medusa_chat.doctor.command import run as doctor
 
@@ -158,8 +151,11 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         with_defaults = argparse.Namespace(**(TUNE_DEFAULTS | vars(arguments)))
         settings = tune_settings(arguments), *_settings(with_defaults)
         return tune(*settings, temperatures_of(arguments))
-    model, decode = _settings(arguments)
+    file = _configuration()
+    model, decode = _settings(arguments, file)
     if command == "run":
+        for problem in file.problems:
+            print(f"medusa-chat: {printable(problem)}", file=sys.stderr)
         from medusa_chat.run.command import run
 
         prompts = _prompts(arguments, raw=decode.raw)
@@ -172,6 +168,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         )
     from medusa_chat.tui.app import run_chat
     from medusa_chat.tui.opening import Opening
+    from medusa_chat.tui.preferences import Preferences
 
     question: str | None = getattr(arguments, "question", None)
     if question is not None and not question.strip():
@@ -181,7 +178,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         continue_last=hasattr(arguments, "continue"),
         ephemeral=hasattr(arguments, "ephemeral"),
     )
-    return run_chat(model, decode, opening)
+    preferences = Preferences(file, _given(arguments), getattr(arguments, "theme", None))
+    return run_chat(model, decode, opening, preferences)
 
 
 def _prompts(arguments: argparse.Namespace, *, raw: bool) -> Iterable[Any]:
@@ -204,171 +202,37 @@ def _prompts(arguments: argparse.Namespace, *, raw: bool) -> Iterable[Any]:
     return [prompt]
 
 
-def _settings(arguments: argparse.Namespace) -> tuple[ModelSettings, DecodeSettings]:
+def _settings(
+    arguments: argparse.Namespace, file: Configuration | None = None
+) -> tuple[ModelSettings, DecodeSettings]:
+    """Return what the command line says; where it says nothing, what the settings file does."""
     given = vars(arguments)
+    model: dict[str, Any] = dict(file.table("model")) if file else {}
+    if "quantization" in given:  # which decides what it computes with
+        model.pop("dtype", None)
+    decode: dict[str, Any] = dict(file.table("decoding")) if file else {}
+    if "no_medusa" in given:
+        decode["medusa"] = False
+    decode["stop"] = (*given.get("stop", ()), *given.get("run_stop", ()))
     return (
-        ModelSettings(**{name: given[name] for name in _MODEL_FIELDS if name in given}),
+        ModelSettings(**(model | {name: given[name] for name in _MODEL_FIELDS if name in given})),
         DecodeSettings(
-            medusa="no_medusa" not in given,
-            stop=(*given.get("stop", ()), *given.get("run_stop", ())),
-            **{name: given[name] for name in _DECODE_FIELDS if name in given},
+            **(decode | {name: given[name] for name in _DECODE_FIELDS if name in given})
         ),
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    # An option that is not given leaves no trace, so that those before a command reach it.
-    parser = _Parser(
-        prog=_NAME,
-        description="Chat with a language model that guesses ahead: Medusa decoding, live. "
-        'medusa-chat "A question?" opens a new chat with it; a question of one word goes behind '
-        "--.",
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument("--version", action="version", version=f"medusa-chat {__version__}")
-    _add_chat_options(parser)
-    commands = parser.add_subparsers(
-        dest="command",
-        metavar=f"[{' | '.join(_COMMANDS)}]",
-    )
-    run = commands.add_parser(
-        "run",
-        help="answer a prompt on stdout, for pipes and scripts",
-        argument_default=argparse.SUPPRESS,
-    )
-    run.add_argument("prompt", nargs="?", default=None, help="the prompt; - or none reads stdin")
-    run.add_argument(
-        "--prompts",
-        metavar="FILE.jsonl",
-        help='a line each of {"prompt": ...} or {"messages": [...]}, with an "id" if you like',
-    )
-    run.add_argument("--json", action="store_true", help="one JSON object an answer")
-    # A command's list would replace the one from before it, so it has a name of its own.
-    _add_options(run, stop="run_stop")
-    from medusa_chat.chats.arguments import add_commands
-
-    add_commands(commands)
-    models = commands.add_parser("models", help="what is here and what fits; fetch, remove, verify")
-    from medusa_chat.library.arguments import add_arguments as add_models_arguments
-
-    add_models_arguments(models)
-    from medusa_chat.benchmark import arguments as bench_arguments
-
-    bench = commands.add_parser(
-        "bench",
-        help="measure what Medusa brings on this machine",
-        description=bench_arguments.DESCRIPTION,
-        argument_default=argparse.SUPPRESS,
-    )
-    bench_arguments.add_arguments(bench)
-    _add_options(bench, stop="run_stop")
-    from medusa_chat.tuning import arguments as tune_arguments
-
-    tune = commands.add_parser(
-        "tune",
-        help="find the trees that pay with a model on this machine",
-        description=tune_arguments.DESCRIPTION,
-        argument_default=argparse.SUPPRESS,
-    )
-    tune_arguments.add_arguments(tune)
-    _add_options(tune, stop="run_stop")
-    train = commands.add_parser("train", help="train Medusa heads for a model")
-    from medusa_chat.training.arguments import add_arguments
-
-    add_arguments(train)
-    doctor = commands.add_parser("doctor", help="say what works on this machine, and what to mend")
-    from medusa_chat.doctor.arguments import add_arguments as add_doctor_arguments
-
-    add_doctor_arguments(doctor)
-    return parser
+def _given(arguments: argparse.Namespace) -> frozenset[str]:
+    """Return which settings of a reply the command line names."""
+    medusa = {"medusa"} if hasattr(arguments, "no_medusa") else set()
+    return frozenset(medusa | (vars(arguments).keys() & set(_DECODE_FIELDS)))
 
 
-def _add_chat_options(parser: argparse.ArgumentParser) -> None:
-    chat = parser.add_argument_group("chat")
-    which = chat.add_mutually_exclusive_group()
-    which.add_argument(
-        "--continue", action="store_true", help="go on with the latest chat, not with a new one"
-    )
-    which.add_argument(
-        "--ephemeral", action="store_true", help="keep chats in memory alone; nothing is saved"
-    )
-    _add_options(parser, stop="stop")
+def _configuration() -> Configuration:
+    from medusa_chat import paths
+    from medusa_chat.configuration.file import FILE_NAME, read
 
-
-def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model", metavar="ID|PATH", help=f"a Hub id or a folder (default: {BUILTIN})"
-    )
-    model.add_argument("--base-model", metavar="ID|PATH", help="the base, if not the heads' own")
-    quantization = model.add_mutually_exclusive_group()
-    for bits in ("8bit", "4bit"):
-        quantization.add_argument(
-            f"--load-in-{bits}",
-            dest="quantization",
-            action="store_const",
-            const=bits,
-            help=f"load the weights in {bits[0]} bits, by bitsandbytes",
-        )
-    quantization.add_argument(
-        "--load-in-fp8",
-        dest="quantization",
-        action="store_const",
-        const="fp8",
-        help="load the weights of a Llama-like model in 8-bit floats (Ada, Hopper or newer GPUs)",
-    )
-    model.add_argument(
-        "--heads-in-8bit",
-        dest="head_precision",
-        action="store_const",
-        const="8bit",
-        help="keep the heads in 8 bits: less memory, the same text",
-    )
-    model.add_argument("--dtype", choices=get_args(DType), help="default: auto")
-    model.add_argument("--device", metavar="auto|cpu|cuda[:N]", help="default: auto")
-    model.add_argument(
-        "--context",
-        dest="context_tokens",
-        type=int,
-        metavar="N",
-        help="most tokens of a conversation (default: as many as the model has)",
-    )
-    model.add_argument(
-        "--template", metavar="FAMILY", help="the chat template of a model that has none"
-    )
-    decoding = parser.add_argument_group("decoding")
-    decoding.add_argument("--no-medusa", action="store_true", help="decode plainly")
-    decoding.add_argument(
-        "--tree",
-        metavar="TREE",
-        help="auto, dynamic, chain, root, a preset's name, or a JSON file with a list of paths",
-    )
-    decoding.add_argument("--tree-size", type=int, metavar="N", help="nodes, the root included")
-    decoding.add_argument(
-        "--draft",
-        choices=get_args(DraftSources),
-        help="what guesses are made from: heads, with a bigram table, with lookup (default: all)",
-    )
-    decoding.add_argument("--acceptance", choices=get_args(Acceptance), help="default: exact")
-    decoding.add_argument("--posterior-threshold", type=float, metavar="EPSILON")
-    decoding.add_argument("--posterior-alpha", type=float, metavar="DELTA")
-    decoding.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
-    decoding.add_argument("--top-p", type=float, metavar="P")
-    decoding.add_argument("--top-k", type=int, metavar="K")
-    decoding.add_argument(
-        "--repetition-penalty",
-        type=float,
-        metavar="R",
-        help="above 1: tokens that were used are less likely",
-    )
-    decoding.add_argument("--seed", type=int, metavar="N", help="default: fresh for each reply")
-    decoding.add_argument("--max-new-tokens", type=int, metavar="N", help="default: 512")
-    decoding.add_argument(
-        "--stop", dest=stop, action="append", metavar="TEXT", help="ends a reply; repeatable"
-    )
-    decoding.add_argument("--ignore-eos", action="store_true", help="go on after an end of text")
-    decoding.add_argument("--raw", action="store_true", help="continue the prompt, no template")
-    decoding.add_argument("--system", metavar="TEXT", help="the system message")
+    return read(paths.config_dir() / FILE_NAME)
 
 
 if __name__ == "__main__":

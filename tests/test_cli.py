@@ -208,7 +208,9 @@ def test_what_the_chat_opens_with(
     monkeypatch.setattr(app, "run_chat", run_chat)
     assert call(*arguments).status == 0
     seed = 1 if "--seed" in arguments else None
-    assert given == [(ModelSettings(), DecodeSettings(seed=seed), opening)]
+    ((*settings, preferences),) = given
+    assert settings == [ModelSettings(), DecodeSettings(seed=seed), opening]
+    assert preferences.theme == "medusa-dark"
 
 
 @pytest.mark.parametrize(

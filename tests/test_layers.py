@@ -26,6 +26,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "quantities": ((), ()),
     "thread_waiting": ((), ()),
     "status_line": (("printable", "quantities"), ()),
+    "configuration": (("errors", "settings"), ("tomlkit",)),
     "conversation": (("errors",), ("psutil", "markdown_it")),
     "decoding.kv_cache": ((), ("torch", "transformers")),
     "decoding": (FOUNDATION, ("torch", "numpy")),
@@ -120,6 +121,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tui": (
         (
             *FOUNDATION,
+            "configuration",
             "log",
             "printable",
             "conversation",
@@ -173,6 +175,14 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("torch", "rich"),
     ),
+    "shell_completion": ((), ()),
+    "arguments": (
+        (
+            *("settings", "configuration.fields", "chats.arguments", "library.arguments"),
+            *("benchmark.arguments", "tuning.arguments", "training.arguments", "doctor.arguments"),
+        ),
+        (),
+    ),
     "chats": (("errors", "paths", "printable", "conversation"), ()),
     "cli": (
         (
@@ -184,8 +194,13 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
                 "run",
                 "library",
                 "training",
+                "paths",
+                "arguments",
+                "shell_completion",
+                "configuration",
                 "tui.app",
                 "tui.opening",
+                "tui.preferences",
                 "doctor",
             ),
             *("benchmark", "tuning", "printable"),

@@ -30,10 +30,12 @@ from medusa_chat.tui.clipboard import copy
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, MODELS_COMMANDS, bindings, ways_to
 from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
+from medusa_chat.tui.keymap import keymap
 from medusa_chat.tui.link import EngineLink
 from medusa_chat.tui.offer import offer
 from medusa_chat.tui.opening import Opening
 from medusa_chat.tui.palette import ActionProvider
+from medusa_chat.tui.preferences import Preferences
 from medusa_chat.tui.screens.chat import ChatScreen
 from medusa_chat.tui.screens.doctor import DoctorScreen
 from medusa_chat.tui.screens.families import FamilyScreen
@@ -42,7 +44,7 @@ from medusa_chat.tui.screens.log import LogScreen
 from medusa_chat.tui.screens.models import ModelsScreen
 from medusa_chat.tui.screens.token import TokenScreen
 from medusa_chat.tui.supply import Supply, suggestion_of
-from medusa_chat.tui.theme import MEDUSA_DARK
+from medusa_chat.tui.theme import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,6 +82,7 @@ class ChatApp(App[None]):
         hub: Hub | None = None,
         log_file: Path | None = None,
         opening: Opening | None = None,
+        preferences: Preferences | None = None,
     ) -> None:
         """Prepare a chat with this model; ``engine_factory`` makes each engine that it needs.
 
@@ -94,15 +97,22 @@ class ChatApp(App[None]):
         )
         opening = opening or Opening()
         store = open_store(paths.data_dir, ephemeral=opening.ephemeral)
-        self._chat = ChatScreen(self._link, decode, log_file, store, opening)
+        self._preferences = preferences or Preferences()
+        self._keys, problems = keymap(self._preferences.file.keys, (*CHAT_COMMANDS, *APP_COMMANDS))
+        self._problems = (*self._preferences.file.problems, *problems)
+        self._chat = ChatScreen(self._link, decode, log_file, store, opening, self._preferences)
         self._suggestion: Entry | None = None
         self._has_suggested = False
         self._quit_asked = False
 
     def on_mount(self) -> None:
-        """Put on the colours."""
-        self.register_theme(MEDUSA_DARK)
-        self.theme = MEDUSA_DARK.name
+        """Put on the colours, take the user's keys, and say what is wrong in the settings."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self._preferences.theme
+        self.set_keymap(self._keys)
+        for problem in self._problems:
+            self._chat.say(printable(problem))
         self.set_interval(_DOWNLOADS_SECONDS, self._show_downloads)
         # Asked to end from outside, as by a logout, leave the terminal as it was found.
         with contextlib.suppress(NotImplementedError):  # on Windows
@@ -120,10 +130,11 @@ class ChatApp(App[None]):
         """Offer every action by name, the chats of before, and the themes."""
         for commands, namespace in ((CHAT_COMMANDS, self._chat), (APP_COMMANDS, self)):
             for command in commands:
+                run: Callable[[], object]
                 run = partial(self.call_later, self.run_action, command.action, namespace)
                 if command.argument and not command.keys:
                     run = partial(self._chat.prompt_for, command)
-                yield SystemCommand(command.does, ways_to(command), run)
+                yield SystemCommand(command.does, ways_to(command, self._keys), run)
         yield SystemCommand("Change the colours", "Themes", self.action_change_theme)
         for entry in self._chat.recent_chats():
             yield SystemCommand(
@@ -136,7 +147,7 @@ class ChatApp(App[None]):
         """List the keys."""
         if not isinstance(self.screen, HelpScreen):
             on_models = isinstance(self.screen, ModelsScreen)
-            self.push_screen(HelpScreen(MODELS_COMMANDS if on_models else ()))
+            self.push_screen(HelpScreen(MODELS_COMMANDS if on_models else (), self._keys))
 
     def action_models(self) -> None:
         """Show the models."""
@@ -262,11 +273,16 @@ class CrashError(Exception):
         return Text(str(self))
 
 
-def run_chat(model: ModelSettings, decode: DecodeSettings, opening: Opening | None = None) -> int:
+def run_chat(
+    model: ModelSettings,
+    decode: DecodeSettings,
+    opening: Opening | None = None,
+    preferences: Preferences | None = None,
+) -> int:
     """Run the chat until the user leaves, and return the exit status."""
     # Textual draws on standard error's terminal and reads keys from standard input's.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("The chat needs a terminal. For a script, use: medusa-chat run.")
-    app = ChatApp(model, decode, log_file=start_log(), opening=opening)
+    app = ChatApp(model, decode, log_file=start_log(), opening=opening, preferences=preferences)
     app.run()
     return app.return_code or 0

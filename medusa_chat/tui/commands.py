@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+
+    from textual.binding import BindingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +46,23 @@ class Command:
             show=self.in_footer,
             key_display=spelled(self.keys.partition(",")[0]).replace("Ctrl+", "^"),
             priority=priority,
+            id=self.slash or None,
         )
 
 
-def bindings(commands: Iterable[Command]) -> list[Binding]:
+def bindings(commands: Iterable[Command]) -> list[BindingType]:
     """Return the key bindings of those that have keys."""
     return [command.binding() for command in commands if command.keys]
 
 
-def with_keys(commands: Sequence[Command], keys: Mapping[str, str]) -> tuple[Command, ...]:
-    """Return the commands with the keys that are given by their names in place of their own."""
-    return tuple(
-        replace(command, keys=keys[command.slash]) if command.slash in keys else command
-        for command in commands
-    )
+def keys_of(command: Command, keymap: Mapping[str, str]) -> str:
+    """Return a command's keys as a person writes them: those of the keymap, else its own."""
+    return spelled(keymap.get(command.slash, command.keys) if command.slash else command.keys)
 
 
-def ways_to(command: Command) -> str:
+def ways_to(command: Command, keymap: Mapping[str, str]) -> str:
     """Return how a command is reached: its keys, and its name behind a slash."""
-    return "  ".join(part for part in (spelled(command.keys), written(command)) if part)
+    return "  ".join(part for part in (keys_of(command, keymap), written(command)) if part)
 
 
 def written(command: Command) -> str:
@@ -124,6 +124,15 @@ CHAT_COMMANDS = (
         "thinking",
     ),
     Command("ctrl+n", "new_chat", "New", "Begin a new chat", True, "new", ("clear",)),
+    Command(
+        "ctrl+l",
+        "chats",
+        "Chats",
+        "Chats: find, open, rename, delete, bring back",
+        True,
+        "chats",
+        ("history", "search"),
+    ),
     Command(
         "ctrl+s",
         "export",
@@ -207,6 +216,20 @@ MODELS_COMMANDS = (
     Command("t", "token", "Token", "Give the Hub a token, for gated models", True),
     Command("slash", "filter", "Filter", "Filter, or name any model of the Hub", True),
     Command("escape", "back", "Back", "Leave the filter, then the models", True),
+)
+
+CHATS_COMMANDS = (
+    Command("enter", "open", "Open", "Open the chat; take the new title", True),
+    Command("ctrl+n", "new", "New", "Begin a new chat", True),
+    Command("f2", "rename", "Rename", "Give the chat another title", True),
+    Command("ctrl+d,delete", "delete", "Delete", "Delete the chat, after a question", True),
+    Command("ctrl+z", "undo", "Undo", "Undo the last deletion or new title", True),
+    Command("ctrl+s", "export", "Export", "Export the chat to a Markdown file", True),
+    Command("up", "move(-1)", "Up", "Go to the chat above"),
+    Command("down", "move(1)", "Down", "Go to the chat below"),
+    Command("pageup", "move(-8)", "Page up", "Go up by several chats"),
+    Command("pagedown", "move(8)", "Page down", "Go down by several chats"),
+    Command("escape", "back", "Back", "Leave the new title, the search, then the chats", True),
 )
 
 PROMPT_KEYS = (

@@ -29,6 +29,8 @@ MEDUSA_DARK = Theme(
     },
 )
 
+THEMES = (MEDUSA_DARK,)
+
 BURST_STYLES = (
     "$text-primary",
     "$text-warning",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
@@ -21,7 +21,7 @@ from medusa_chat.tui.dialogue import Dialogue
 from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
 from medusa_chat.tui.meter import Meter, Readings
-from medusa_chat.tui.screens.controls import ControlScreen
+from medusa_chat.tui.screens.history import HistoryScreen
 from medusa_chat.tui.slash import choice
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.header import Header
@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from medusa_chat.decoding.stats import Figures
     from medusa_chat.models.hub.progress import Progress
     from medusa_chat.settings import DecodeSettings, ModelSettings
+    from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.link import EngineLink, News
     from medusa_chat.tui.opening import Opening
+    from medusa_chat.tui.preferences import Preferences
 
 # A frame in which the transcript scrolls composes the whole screen: 15 ms on a small machine.
 _LOG = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ _GAUGE_SECONDS = 1 / 5
 _RECENT_CHATS = 20
 
 
-class ChatScreen(ControlScreen):
+class ChatScreen(HistoryScreen):
     """One chat at a time, with the engine that answers in it."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -69,10 +71,12 @@ class ChatScreen(ControlScreen):
         log_file: Path | None,
         store: Store,
         opening: Opening,
+        preferences: Preferences,
     ) -> None:
         super().__init__()
         self._link = link
-        self._decode = decode
+        self._session = decode
+        self._preferences = preferences
         self._log_file = log_file
         self._store = store
         self._opening = opening
@@ -85,6 +89,7 @@ class ChatScreen(ControlScreen):
         self._readings: Readings | None = None
         self._header = Header()
         self._transcript = Transcript()
+        self._transcript.burst_view = cast("BurstView", preferences.marks)
         self._prompt = Prompt()
         self._gauge_line = GaugeLine()
         self._gauges = Gauges()
@@ -132,7 +137,7 @@ class ChatScreen(ControlScreen):
             self._transcript.say(f"Medusa cannot be turned on: {self._plain_reason}")
             return
         on = choice("/medusa", wanted, ("on", "off")) == "on" if wanted else not self._medusa_on
-        self._decode = dataclasses.replace(self._decode, medusa=on)
+        self._session = dataclasses.replace(self._session, medusa=on)
         self._header.show_medusa(on=self._medusa_on)
 
     def action_new_chat(self) -> None:
@@ -161,7 +166,7 @@ class ChatScreen(ControlScreen):
         defaults = self._link.loaded.defaults if self._link.loaded else SamplingDefaults()
         given = {name: value for name, value in asdict(defaults).items() if value is not None}
         if given:
-            self._decode = dataclasses.replace(self._decode, **given)
+            self._preferences.set_for_chat(self._dialogue.chat, **given)
         self._transcript.say(words.sampling_taken(given))
 
     def say(self, text: str) -> None:

@@ -14,9 +14,11 @@ from medusa_chat.tui.screens.reading import ReadingScreen
 
 if TYPE_CHECKING:
     from medusa_chat.conversation.chat import Chat
+    from medusa_chat.settings import DecodeSettings
     from medusa_chat.tui.commands import Command
     from medusa_chat.tui.dialogue import Dialogue
     from medusa_chat.tui.messages import PromptSubmitted
+    from medusa_chat.tui.preferences import Preferences
     from medusa_chat.tui.widgets.prompt import Prompt
 
 
@@ -25,6 +27,14 @@ class ControlScreen(ReadingScreen):
 
     _prompt: Prompt
     _dialogue: Dialogue
+    _preferences: Preferences
+    _session: DecodeSettings
+    """How replies are decoded where a chat has no settings of its own."""
+
+    @property
+    def _decode(self) -> DecodeSettings:
+        """How the next reply of the chat that is open is decoded."""
+        return self._preferences.decode(self._session, self._dialogue.chat)
 
     async def on_prompt_submitted(self, message: PromptSubmitted) -> None:
         """Do what a command says; have anything else answered as soon as that can be."""

@@ -15,12 +15,13 @@ from medusa_chat.tui.commands import (
     CHAT_COMMANDS,
     PROMPT_KEYS,
     Command,
+    keys_of,
     spelled,
     written,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from textual.app import ComposeResult
 
@@ -35,16 +36,21 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,f1,q,enter", "dismiss", "Close", priority=True)
     ]
 
-    def __init__(self, first: Sequence[Command] = ()) -> None:
-        """List ``first``, those of the screen that is open, before those of the chat."""
+    def __init__(
+        self, first: Sequence[Command] = (), keymap: Mapping[str, str] | None = None
+    ) -> None:
+        """List ``first``, those of the screen that is open, before those of the chat; where the
+        user has other keys, ``keymap`` has them by the command's name.
+        """
         super().__init__()
         self._first = first
+        self._keymap = keymap or {}
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
         commands = [*self._first, *CHAT_COMMANDS, *APP_COMMANDS]
         rows = [(spelled(key), "", does) for key, does in PROMPT_KEYS]
-        rows += [(spelled(one.keys), written(one), one.does) for one in commands]
+        rows += [(keys_of(one, self._keymap), written(one), one.does) for one in commands]
         rows.append(("Ctrl+P", "", "Find an action or an earlier chat by name"))
         lines = [
             Content.assemble(
