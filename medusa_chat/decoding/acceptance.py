@@ -16,11 +16,15 @@ class Draft:
     """A tree with its tokens filled in: ``tokens`` [N] int64, the root's first.
 
     ``sources`` [N] says where each came from (``mixed_tree.Source``); None is from the heads.
+    How likely it was held is either in ``weights`` [N - 1], of the path down to each node but the
+    root, or in ``log_probs`` [D, k], of a node by its depth and rank.
     """
 
     tree: Tree
     tokens: Tensor
     sources: Tensor | None = None
+    weights: Tensor | Sequence[float] | None = None
+    log_probs: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

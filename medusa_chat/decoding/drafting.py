@@ -66,10 +66,10 @@ class Drafter:
         best = scores.topk(guesses, dim=-1)
         # Probabilities of the whole vocabulary: over the k kept alone, deep heads look too sure.
         log_probs = best.values - scores.logsumexp(-1, keepdim=True)
-        return fill(self._shape.grow(log_probs), root, best.indices)
+        return fill(self._shape.grow(log_probs), root, best.indices, log_probs)
 
 
-def fill(tree: Tree, root: int | Tensor, guesses: Tensor) -> Draft:
+def fill(tree: Tree, root: int | Tensor, guesses: Tensor, log_probs: Tensor | None = None) -> Draft:
     """Give each node of ``tree`` its token: the root's, or a rank of its head's ``guesses`` [D, k].
 
     On the device a ``root`` is [1]. As in the reference, a node's token is found in the list root,
@@ -80,4 +80,4 @@ def fill(tree: Tree, root: int | Tensor, guesses: Tensor) -> Draft:
     flat = torch.cat([root, guesses.flatten()])
     index = 1 + (tree.depths - 1) * guesses.shape[-1] + tree.ranks
     index[:1].fill_(0)
-    return Draft(tree, flat[index])
+    return Draft(tree, flat[index], log_probs=log_probs)

@@ -59,13 +59,14 @@ class Evidence:
 class Grown:
     """A tree's nodes, the root first, the others best first and so parents before children.
 
-    ``follows`` marks those of suffix chains.
+    ``follows`` marks those of suffix chains; ``weights`` are of all but the root.
     """
 
     parents: list[int]
     depths: list[int]
     tokens: list[int]
     follows: list[bool]
+    weights: list[float]
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ class Growth:
 
         Without ``lookup`` no node begins a chain.
         """
-        grown = Grown([0], [0], [0], [False])
+        grown = Grown([0], [0], [0], [False], [])
         wanted, table, end = self.size - 1, self.table, self.table.length
         front = _Front(wanted)
         self._offer(front, 1.0, 0, 0, match.slot, match.length)
@@ -101,6 +102,7 @@ class Growth:
             grown.depths.append(depth)
             grown.tokens.append(token)
             grown.follows.append(follows)
+            grown.weights.append(-negative)
             if depth == self.depth or -negative <= front.least:
                 continue  # no child of it would be among the best
             if follows and slot < end:

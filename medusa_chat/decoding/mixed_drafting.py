@@ -13,7 +13,6 @@ from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.suffix_lookup import Match
-from medusa_chat.decoding.tree import Tree
 
 # Of a row's logarithms beside the head's whole. Together more than 1: where both agree they are
 # surer than either is. By replay the best of 11 pairs on the built-in model, at 8 and at 16 nodes;
@@ -47,18 +46,16 @@ class MixedDrafter:
         if self._shape.lookup:
             self._root, self._match = root, self._history.lookup.match(root)
         grow = self._grow_on_host if hidden.device.type == "cpu" else self._grow_on_device
-        tree, tokens, sources = grow(root, hidden, noise)
-        tokens[0] = root
-        return Draft(tree, tokens, sources)
+        draft = grow(root, hidden, noise)
+        draft.tokens[0] = root
+        return draft
 
     def _row_weights(self, *, greedy: bool) -> list[float]:
         scale = 1.0 if greedy else 1 / self._temperature
         without_head = self._shape.depth - self._shape.heads
         return [scale * _ROW_WEIGHT] * self._shape.heads + [scale] * without_head
 
-    def _grow_on_host(
-        self, root: int, hidden: Tensor, noise: Tensor | None
-    ) -> tuple[Tree, Tensor, Tensor]:
+    def _grow_on_host(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
         rows, match = self._history.recent, self._match
         rows.root = root
         if not self._shape.lookup:
@@ -84,9 +81,7 @@ class MixedDrafter:
             scores[: shape.heads].add_(logits)
         return scores.softmax(-1), plain
 
-    def _grow_on_device(
-        self, root: int, hidden: Tensor, noise: Tensor | None
-    ) -> tuple[Tree, Tensor, Tensor]:
+    def _grow_on_device(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
         self._history.settle()
         self._history.table.put_root(root)
         probs, plain = self._probs(hidden, noise)
@@ -120,11 +115,11 @@ class MixedDrafter:
         if not self._shape.lookup:
             slots, lengths = table.latest.index_select(0, root), torch.zeros_like(root)
         row_weights = self._row_weights(greedy=noise is None)
-        tree, tokens, sources = self._shape.grow(
+        draft = self._shape.grow(
             probs, plain, table, row_weights, slots, lengths, odds, table_length
         )
-        tokens[:1] = root
-        return Draft(tree, tokens, sources)
+        draft.tokens[:1] = root
+        return draft
 
     def learn(self, tokens: Sequence[int], logits: Tensor, root: int) -> None:
         """Take in what the last draft came to: the accepted ``tokens`` and the ``root`` after them.

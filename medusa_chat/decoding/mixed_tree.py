@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from medusa_chat.decoding.acceptance import Draft
 from medusa_chat.decoding.bigram_table import ROW_TOKENS, BigramTable
 from medusa_chat.decoding.device_growth import CHAINS, Grown, grow_on_device, layout_of
 from medusa_chat.decoding.host_growth import Evidence, Growth, Row, Rows, as_tensors
@@ -72,8 +73,8 @@ class MixedTree:
         lengths: Tensor,
         odds: Tensor,
         table_length: Tensor | int,
-    ) -> tuple[Tree, Tensor, Tensor]:
-        """Return the tree, its tokens [N] but the root's, left 0, and its sources [N].
+    ) -> Draft:
+        """Return the draft, but for the token of its root, which is left 0.
 
         ``probs`` [D, V] are the heads' probabilities with the positions' noise in them,
         ``plain`` [D, V] those without when they differ; a depth that has no head has the noise
@@ -108,7 +109,7 @@ class MixedTree:
         row_weights: list[float],
         match: Match,
         odds: list[float],
-    ) -> tuple[Tree, Tensor, Tensor]:
+    ) -> Draft:
         """Return what ``grow`` would, on a CPU."""
         best = probs[: self.heads].topk(self.guesses)
         best_ids: list[list[int]] = best.indices.tolist()
@@ -132,15 +133,17 @@ class MixedTree:
                 sources.append(Source.BIGRAM)
         numbers, mask = as_tensors(grown, sources)
         parents, depths, ranks, tokens, of_sources = numbers.unbind(0)
-        return Tree(parents, depths, ranks, mask, self.depth), tokens, of_sources
+        tree = Tree(parents, depths, ranks, mask, self.depth)
+        return Draft(tree, tokens, of_sources, grown.weights)
 
-    def _best(self, grown: Grown, best_ids: Tensor) -> tuple[Tree, Tensor, Tensor]:
+    def _best(self, grown: Grown, best_ids: Tensor) -> Draft:
         """Keep the best nodes of all depths, the best first.
 
         Among equals those of smaller depth, so parents come before their children, and the first n
         nodes are the tree of n nodes.
         """
-        order = grown.weights.sort(descending=True, stable=True).indices[: self.size - 1]
+        best = grown.weights.sort(descending=True, stable=True)
+        order = best.indices[: self.size - 1]
         kept = functional.pad(order + 1, (1, 0))
         size = kept.shape[0]
         numbers = torch.arange(size, device=kept.device)
@@ -163,7 +166,8 @@ class MixedTree:
         sources = torch.where(by_head, int(Source.HEAD), int(Source.BIGRAM))
         sources = torch.where(follows > 0, int(Source.LOOKUP), sources)
         sources[:1].fill_(int(Source.ROOT))
-        return Tree(parents, depths, ranks, mask, self.depth), tokens, sources
+        tree = Tree(parents, depths, ranks, mask, self.depth)
+        return Draft(tree, tokens, sources, best.values[: self.size - 1])
 
 
 def _rows(probs: Tensor) -> list[Row]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from medusa_chat.decoding.acceptance import Draft
 from medusa_chat.decoding.bigram_table import BigramTable
 from medusa_chat.decoding.mixed_tree import MixedTree, Source
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, ChainAcceptance, Match, SuffixLookup
@@ -20,6 +21,11 @@ from medusa_chat.decoding.tree import Tree
 CPU = torch.device("cpu")
 VOCABULARY = 120
 Grown = tuple[Tree, Tensor, Tensor]
+
+
+def parts(draft: Draft) -> Grown:
+    assert draft.sources is not None
+    return draft.tree, draft.tokens, draft.sources
 
 
 class Scene:
@@ -49,6 +55,12 @@ class Scene:
         self.odds = ChainAcceptance().odds()
 
     def on_device(self, shape: MixedTree) -> Grown:
+        return parts(self.drafted_on_device(shape))
+
+    def on_host(self, shape: MixedTree) -> Grown:
+        return parts(self.drafted_on_host(shape))
+
+    def drafted_on_device(self, shape: MixedTree) -> Draft:
         return shape.grow(
             self.scores.exp(),
             None if self.plain is None else self.plain.exp(),
@@ -60,7 +72,7 @@ class Scene:
             self.table.length,
         )
 
-    def on_host(self, shape: MixedTree) -> Grown:
+    def drafted_on_host(self, shape: MixedTree) -> Draft:
         return shape.grow_on_host(
             self.scores.exp(),
             None if self.plain is None else self.plain.exp(),
@@ -152,9 +164,12 @@ def test_the_nodes_are_the_best_there_are(size: int, heads: int, warm: bool, loo
         scene = Scene(seed, heads=heads, warm=warm)
         bigram_match(scene, lookup)
         expected = scene.best_weights(shape)
-        for grown in (scene.on_device(shape), scene.on_host(shape)):
-            assert grown[0].size == size
-            assert weights_of(grown, scene, shape) == pytest.approx(expected, abs=2e-3)
+        for draft in (scene.drafted_on_device(shape), scene.drafted_on_host(shape)):
+            assert draft.tree.size == size
+            assert weights_of(parts(draft), scene, shape) == pytest.approx(expected, abs=2e-3)
+            assert draft.weights is not None
+            told = [math.log(weight) for weight in draft.weights]
+            assert told == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize(("heads", "warm", "lookup"), SCENES)
@@ -272,7 +287,7 @@ def test_grows_without_the_host_reading_a_value() -> None:
     scene.on_device(shape)  # what is the same at each step is made by the first
 
     def grow(scores: Tensor, slots: Tensor, lengths: Tensor, odds: Tensor) -> tuple[Tensor, ...]:
-        tree, tokens, sources = shape.grow(
+        draft = shape.grow(
             scores.exp(),
             scene.plain,
             scene.table,
@@ -282,6 +297,7 @@ def test_grows_without_the_host_reading_a_value() -> None:
             odds,
             scene.table.length,
         )
+        tree, tokens, sources = parts(draft)
         return tree.parents, tree.mask, tokens, sources
 
     match = torch.tensor([scene.match.slot]), torch.tensor([scene.match.length])
