@@ -47,7 +47,24 @@ def preview(text: str, terms: tuple[str, ...] = ()) -> Preview:
         line = line[: LENGTH - 1].rstrip() + "…"
     if begin > 0:
         line = "…" + line
-    return Preview(line, _marks(line, terms))
+    return Preview(line, marks_in(line, terms))
+
+
+def marks_in(line: str, terms: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Return where a line has the folded ``terms``: start and end of each stretch, in order."""
+    flat, places = _folded_with_places(line)
+    spans = sorted(
+        (places[match.start()], places[match.end()])
+        for term in terms
+        for match in re.finditer(re.escape(term), flat)
+    )
+    marks: list[tuple[int, int]] = []
+    for begin, end in spans:
+        if marks and begin <= marks[-1][1]:
+            marks[-1] = marks[-1][0], max(end, marks[-1][1])
+        else:
+            marks.append((begin, end))
+    return tuple(marks)
 
 
 def _first_place(text: str, terms: tuple[str, ...]) -> int:
@@ -70,22 +87,6 @@ def _word_start(text: str, at: int) -> int:
         return 0
     space = re.compile(r"\s").search(text, at, at + _BEFORE // 2)
     return space.end() if space else at
-
-
-def _marks(line: str, terms: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    flat, places = _folded_with_places(line)
-    spans = sorted(
-        (places[match.start()], places[match.end()])
-        for term in terms
-        for match in re.finditer(re.escape(term), flat)
-    )
-    marks: list[tuple[int, int]] = []
-    for begin, end in spans:
-        if marks and begin <= marks[-1][1]:
-            marks[-1] = marks[-1][0], max(end, marks[-1][1])
-        else:
-            marks.append((begin, end))
-    return tuple(marks)
 
 
 def _folded_with_places(text: str) -> tuple[str, list[int]]:

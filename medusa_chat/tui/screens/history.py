@@ -1,0 +1,45 @@
+"""What was said before: the other chats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medusa_chat.conversation.export import export
+from medusa_chat.tui.screens.chats import NEW, ChatsScreen
+from medusa_chat.tui.screens.controls import ControlScreen
+
+if TYPE_CHECKING:
+    from medusa_chat.conversation.chat import Chat
+    from medusa_chat.conversation.store import Store
+
+
+class HistoryScreen(ControlScreen):
+    """A screen around a transcript, from which other chats are opened."""
+
+    _store: Store
+
+    def action_chats(self) -> None:
+        """Show the chats."""
+        screen = ChatsScreen(self._store, self._dialogue.chat.id, _exported)
+        self.app.push_screen(screen, self._on_chat_chosen)
+
+    def _on_chat_chosen(self, chosen: str | None) -> None:
+        chat = self._dialogue.chat
+        if chosen == NEW or (chosen is None and chat.deleted):
+            self._enter(self._store.new_chat())
+        elif chosen is not None and (chosen != chat.id or chat.deleted):
+            self.open_chat(chosen)
+
+    def open_chat(self, chat_id: str) -> None:
+        """Leave this chat, which is kept, and go on with an earlier one."""
+        raise NotImplementedError
+
+    def _enter(self, chat: Chat) -> None:
+        raise NotImplementedError
+
+
+def _exported(chat: Chat) -> Path:
+    import platformdirs
+
+    return export(chat.conversation, Path.cwd(), platformdirs.user_documents_path())
