@@ -96,7 +96,9 @@ def random_base(
     elif quantization == "fp8":
         lacking, unit = fp8_obstacle(device), row_unit(device)
         if lacking is not None or isinstance(unit, str):
-            raise ModelError(f"Float8 {lacking}: take another precision." if lacking else f"{unit}.")
+            raise ModelError(
+                f"Float8 {lacking}: take another precision." if lacking else f"{unit}."
+            )
     config = config_of(shape)
     with torch.device("meta"):
         base = transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)

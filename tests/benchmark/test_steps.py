@@ -11,6 +11,7 @@ from torch import Tensor
 from medusa_chat.benchmark import steps_suite
 from medusa_chat.benchmark.steps import SIZES, time_steps, timed_tree
 from medusa_chat.decoding.step import StepOutput
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree import Tree
 
 from .measured import engine
@@ -24,6 +25,7 @@ class Counting:
     device = torch.device("cpu")
 
     def __init__(self) -> None:
+        self.threads = StepThreads()
         self.length = 0
         self.lengths: list[int] = []
         self.sizes: list[int] = []
