@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.app import App
 
 from medusa_chat.tui import clipboard
 from medusa_chat.tui.clipboard import amount, command_for
+from medusa_chat.tui.widgets.reply import Reply
 
 from .driving import FIGURES, chat
 from .scripted_engine import ScriptedEngine
@@ -97,6 +99,22 @@ async def test_messages_and_code_are_gone_to_and_copied(monkeypatch: pytest.Monk
         await c.pilot.press("alt+down")
         await c.settle()
         assert "▶" not in c.everything
+
+
+async def test_a_click_on_the_first_row_of_code_copies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clipboard, "command_for", lambda *_: None)
+    monkeypatch.setattr(App, "CLICK_CHAIN_TIME_THRESHOLD", 0)  # two clicks, not a double one
+    text = "First:\n```py\na = 1\n```\n\n- x\n  ```sh\n  ls\n  ```\n"
+    async with chat(ScriptedEngine(bursts=((text,),)), size=(120, 40)) as c:
+        await c.send("Show me")
+        await c.until_shown("first token", "py · copy", "sh · copy")
+        await c.settle()
+        await c.pilot.click(Reply, offset=(8, 2))
+        assert c.app.clipboard == ""
+        await c.pilot.click(Reply, offset=(8, 1))
+        assert c.app.clipboard == "a = 1\n"
+        await c.pilot.click(Reply, offset=(8, 6))
+        assert c.app.clipboard == "ls\n"
 
 
 def notices(app: object) -> str:

@@ -24,7 +24,10 @@ Styled = tuple[int, int, str]
 
 
 class CodeSheet:
-    """Lines of code, under a line that names the language. ``colour`` marks lines not read yet."""
+    """Lines of code, under a line that names the language, and that copies it when clicked.
+
+    ``colour`` gives lines that were not read yet.
+    """
 
     def __init__(
         self,
@@ -107,18 +110,20 @@ class CodeSheet:
             self._rows = [self._heading()] if self._framed else []
         del self._rows[self._line_ends[-1] if self._line_ends else len(self._rows) :]
         for number in range(len(self._line_ends), len(self._lines)):
-            self._rows += _rows(self._line_runs(number), width)
+            self._rows += _rows(self._line_runs(number), self._lines[number][0], width)
             self._line_ends.append(len(self._rows))
         if self._tail is not None and self._tail[1]:
-            self._rows += _rows(self._plain(*self._tail), width)
+            self._rows += _rows(self._plain(*self._tail), self._tail[0], width)
         if self._end is not None and self._framed:
             self._rows.append(Row((Run(" ", "", self._end, fixed=True),), _FILL))
 
     def _heading(self) -> Row:
-        if not self.is_chosen:
-            return Row((Run(f" {self._language}", f"{MUTED} italic", self.at, fixed=True),), _FILL)
-        name = f"▶ {self._language or 'code'} "
-        return Row((Run(name, "bold reverse", self.at, fixed=True),), _FILL)
+        if self.is_chosen:
+            runs = (Run(f"▶ {self._language or 'code'} ", "bold reverse", self.at, fixed=True),)
+            return Row(runs, _FILL)
+        name = Run(f" {self._language}", f"{MUTED} italic", self.at, fixed=True)
+        does = Run(f"{' · ' if self._language else ''}copy", MUTED, self.at, fixed=True)
+        return Row((name, does), _FILL)
 
     def _line_runs(self, number: int) -> list[Run]:
         at, line = self._lines[number]
@@ -137,11 +142,13 @@ class CodeSheet:
         return text_runs(line, "", at)
 
 
-def _rows(runs: list[Run], width: int) -> list[Row]:
-    """Return the rows of a line, one cell from the edge."""
-    at = runs[0].at if runs else 0
-    edge = Run(" ", "", at, fixed=True)
-    return [Row((edge, *part), _FILL) for part in wrap(runs, width - 2)]
+def _rows(runs: list[Run], at: int, width: int) -> list[Row]:
+    """Return the rows of a line that stands at the place ``at``, one cell from the edge."""
+    rows = []
+    for part in wrap(runs, width - 2):
+        at = part[0].at if part else at
+        rows.append(Row((Run(" ", "", at, fixed=True), *part), _FILL))
+    return rows
 
 
 def _by_line(spans: Sequence[Span], lengths: list[int]) -> list[list[Styled]]:

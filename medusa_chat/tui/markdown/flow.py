@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medusa_chat.tui.markdown.code import CodeSheet
@@ -132,6 +132,10 @@ def prepare() -> None:
 
 def _beside(before: tuple[Run, ...], row: Row, room: int) -> Row:
     runs = row.runs
+    if row.at is not None:
+        # A marker stands for itself, but what goes on beside text stands for that.
+        at = row.at
+        before = tuple(replace(run, at=at) if run.text.strip(" ▌") == "" else run for run in before)
     if row.fill:
         space = room - cells(runs)
         runs = tuple(Run(r.text, f"{r.style} {row.fill}".strip(), r.at, r.fixed) for r in runs)

@@ -28,6 +28,7 @@ class TableSheet:
         self._aligned = list(aligned)
         self._at = at
         self._cells: list[list[Cell]] = []
+        self._places: list[int] = []
         self._sizes: list[list[int]] = []
         self._natural = [1] * len(self._aligned)
         self._width = 0
@@ -41,6 +42,9 @@ class TableSheet:
         columns = len(self._aligned)
         row = [*row, *([] for _ in range(columns - len(row)))][:columns]
         sizes = [cells(cell) for cell in row]
+        first = next((cell[0].at for cell in row if cell), None)
+        before = self._places[-1] if self._places else self._at
+        self._places.append(before if first is None else first)
         self._cells.append(list(row))
         self._sizes.append(sizes)
         self._natural = [max(pair) for pair in zip(self._natural, sizes, strict=True)]
@@ -57,7 +61,8 @@ class TableSheet:
         first = self._ends[number - 1] if number else 0
         if number == 0 and y == self._ends[0] - 1:
             line = _CROSS.join("─" * size for size in self._widths)
-            return Row((Run(line, MUTED, self._at, fixed=True),))
+            at = max([self._at, *(_end(cell) for cell in self._cells[0])])
+            return Row((Run(line, MUTED, at, fixed=True),))
         return self._row(number, y - first)
 
     def _lay_out(self, width: int) -> None:
@@ -79,24 +84,31 @@ class TableSheet:
 
     def _row(self, number: int, y: int) -> Row:
         runs: list[Run] = []
-        at = self._at
+        at = self._places[number]
         for column, room in enumerate(self._widths):
             cell = self._cells[number][column]
-            at = cell[0].at if cell else at
-            if column:
-                runs.append(Run(_BAR, MUTED, at, fixed=True))
             parts = wrap(cell, room)
             part = parts[y] if y < len(parts) else ()
+            at = part[0].at if part else _end(cell) if cell else at
+            if column:
+                runs.append(Run(_BAR, MUTED, at, fixed=True))
             space = room - cells(part)
             before = {"left": 0, "center": space // 2, "right": space}[self._aligned[column]]
             if before:
                 runs.append(Run(" " * before, "", at, fixed=True))
             runs += part
             if part:
-                at = part[-1].at + (0 if part[-1].fixed else len(part[-1].text))
+                at = _end(part)
             if space - before and column < len(self._widths) - 1:
                 runs.append(Run(" " * (space - before), "", at, fixed=True))
         return Row(tuple(runs))
+
+
+def _end(runs: Sequence[Run]) -> int:
+    """Return the place behind runs; 0 behind none."""
+    if not runs:
+        return 0
+    return runs[-1].at + (0 if runs[-1].fixed else len(runs[-1].text))
 
 
 def fitting(natural: Sequence[int], room: int) -> list[int]:

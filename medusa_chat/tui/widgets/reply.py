@@ -93,6 +93,11 @@ class Reply(Widget):
         self._strips.clear()
         self.refresh(layout=True)
 
+    def code_at(self, screen_y: int) -> CodeSheet | None:
+        """Return the code whose first row is in this row of the screen."""
+        y = screen_y - self.content_region.y
+        return next((code for code in self.codes if self.row_of(code.at) == y), None)
+
     def place_at(self, y: int) -> int:
         """Return which place of the text row ``y`` begins with."""
         return self._rows.place_at(self._laid_out[0], y)

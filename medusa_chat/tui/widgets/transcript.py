@@ -11,6 +11,7 @@ from textual.strip import Strip
 from medusa_chat.tui import words
 from medusa_chat.tui.background import in_background
 from medusa_chat.tui.bursts import BURST_VIEWS, VIEW_WORDS, BurstView
+from medusa_chat.tui.clipboard import copy
 from medusa_chat.tui.entries import Entry, Message, NoticeEntry, PromptEntry, ReplyEntry
 from medusa_chat.tui.markdown.flow import prepare
 from medusa_chat.tui.reply_text import ReplyText
@@ -20,6 +21,7 @@ from medusa_chat.tui.widgets.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from textual.events import Click
     from textual.geometry import Region
     from textual.widget import Widget
 
@@ -244,6 +246,16 @@ class Transcript(ReadingScroll):
             found = [n for n, place in enumerate(places) if place > here][:1]
         if found:
             self._choose(*codes[found[0]])
+
+    def on_click(self, event: Click) -> None:
+        """Copy code whose first row is clicked; go to the end by the hint."""
+        if event.widget is self._hint:
+            self.follow()
+        for entry in self._entries[self._first :]:
+            if event.widget is entry.widget and isinstance(entry, ReplyEntry) and entry.widget:
+                code = entry.widget.code_at(event.screen_y)
+                if code is not None and not self.screen.get_selected_text():
+                    copy(self.app, code.code, "code")
 
     @property
     def _messages(self) -> list[Message]:

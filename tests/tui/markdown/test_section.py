@@ -69,6 +69,12 @@ def test_text_knows_where_it_was_written_and_fits(text: str, width: int) -> None
                 assert text[run.at : run.at + len(run.text)] == run.text
 
 
+@given(LINES, st.integers(20, 60))
+def test_rows_stand_in_the_order_of_the_text(text: str, width: int) -> None:
+    places = [row.at for row in shown(section_of(text, []), width) if row.at is not None]
+    assert places == sorted(places)
+
+
 @given(LINES)
 def test_every_word_is_shown(text: str) -> None:
     rows = " ".join(texts(text, 200))
@@ -115,7 +121,7 @@ def test_code_and_a_table_are_laid_out_while_they_come() -> None:
     text = "```python\nx = 1\ny ="
     section = Section(0, lambda start, end: text_runs(text[start:end], "", start))
     section.advance(text, len(text), complete=False)
-    assert [row.text for row in shown(section, 30)] == [" python", " x = 1", " y ="]
+    assert [row.text for row in shown(section, 30)] == [" python · copy", " x = 1", " y ="]
     assert [code.code for code in section.codes] == ["x = 1\ny ="]
 
 
@@ -209,4 +215,4 @@ def test_rows_and_cells_may_be_too_few_or_too_many() -> None:
 
 def test_tabs_and_long_words_of_code_are_shown() -> None:
     rows = texts("```\n\tx\n" + "y" * 50 + "\n```", 30)
-    assert rows == ["", "     x", " " + "y" * 28, " " + "y" * 22, ""]
+    assert rows == [" copy", "     x", " " + "y" * 28, " " + "y" * 22, ""]
