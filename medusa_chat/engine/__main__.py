@@ -25,6 +25,7 @@ from medusa_chat.engine.protocol import (
     Generate,
     Load,
     Loading,
+    Overflow,
     Piece,
     Prefill,
     Request,
@@ -73,7 +74,8 @@ class Server:
             except MedusaChatError as error:
                 traceback.print_exception(error)
                 full = isinstance(error, ContextFullError)
-                self._send(Failed(reply_id, str(error), context_full=full))
+                over = _overflow(engine, request) if full else None
+                self._send(Failed(reply_id, str(error), context_full=full, overflow=over))
             except Exception as error:  # noqa: BLE001  # whatever it is, the chat goes on
                 traceback.print_exc()
                 self._send(Failed(reply_id, _unexpected(error)))
@@ -161,6 +163,21 @@ class Server:
         self._cancelled.discard(reply_id)
         if beforehand is None:
             engine.keep_times()
+
+
+def _overflow(engine: Engine, request: Load | Generate) -> Overflow | None:
+    from medusa_chat.engine.overflow import overflow
+
+    if not isinstance(request, Generate) or request.settings.raw:
+        return None
+    settings, context_tokens = request.settings, engine.model.decoder.forward.context_tokens
+    try:
+        return overflow(
+            request.messages, lambda some: engine.encode(some, settings), context_tokens
+        )
+    except MedusaChatError:
+        # A template may refuse what is left of a conversation.
+        return None
 
 
 def _unexpected(error: Exception) -> str:

@@ -151,13 +151,26 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflow:
+    """Why a prompt leaves no room for a reply, and what would help."""
+
+    prompt_tokens: int
+    context_tokens: int
+    spare_messages: int
+    """The oldest ones, a system message apart: without them there is room again. 0 where the last
+    prompt alone is too long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A request failed; the engine goes on. ``reply_id`` is None when loading failed."""
 
     reply_id: int | None
     message: str
     context_full: bool = False
-    """The conversation has outgrown the model's context: only a new one can go on."""
+    """The conversation has outgrown the model's context."""
+    overflow: Overflow | None = None
+    """By how much, where that is known."""
 
 
 Request = Load | Generate | Cancel

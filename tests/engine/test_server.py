@@ -235,6 +235,9 @@ def test_full_context_is_marked(client: Client) -> None:
     (failed,) = client.until_the_end()
     assert isinstance(failed, Failed)
     assert failed.context_full
+    assert failed.overflow is not None
+    assert failed.overflow.spare_messages == 0
+    assert failed.overflow.prompt_tokens >= failed.overflow.context_tokens
     assert "512" in failed.message
 
 
