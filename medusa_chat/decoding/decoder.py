@@ -21,6 +21,7 @@ from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.decoding.step import Forward, StepOutput
 from medusa_chat.decoding.step_clock import step_clock
+from medusa_chat.decoding.step_record import StepLog, StepRecord
 from medusa_chat.decoding.stepping import Choosing, EagerStepper, Stepper
 from medusa_chat.errors import ContextFullError, UsageError
 from medusa_chat.settings import MAX_TREE_SIZE
@@ -118,6 +119,8 @@ class Decoding:
         self._request = request
         self.output = ReplyOutput(request.ending, room, decoder.decode_text, context)
         self.reused_tokens = self._reusable_tokens()
+        self.steps = StepLog()
+        """What each step checked."""
         self._stepper = self._made_stepper()
         self._passes = self._nodes = 0
         self._prefill_seconds = 0.0
@@ -142,13 +145,16 @@ class Decoding:
             if cancelled():
                 yield self._stop()
                 return
-            started = clock()
+            started_at, started = time.perf_counter(), clock()
             shape = self._shape()
             step = self._stepper.advance(shape)
             self._passes += 1
             self._nodes += step.size
             self._decoder.cached += step.tokens
             self._last_token_at = time.perf_counter()
+            if step.drafted is not None:
+                seconds = self._last_token_at - started_at
+                self.steps.add(StepRecord(step.drafted, step.nodes, step.next_root, seconds))
             if isinstance(self._request.shape, AdaptiveTree):
                 self._request.shape.observe(shape, step.nodes, clock() - started)
             tokens, root = step.tokens, step.next_root

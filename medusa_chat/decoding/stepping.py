@@ -23,6 +23,7 @@ from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.repetition_penalty import RepetitionPenalty
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.step import Forward, StepOutput
+from medusa_chat.decoding.step_record import Drafted, KeptDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,15 @@ class Choosing:
 class Advance:
     """What a step came to: the accepted ``nodes`` of the tree's ``size`` and their ``tokens``.
 
-    The root's come first; ``next_root`` is the token after them.
+    The root's come first; ``next_root`` is the token after them. ``drafted`` is the tree itself,
+    where it can be looked at.
     """
 
     nodes: list[int]
     tokens: list[int]
     next_root: int
     size: int
+    drafted: Drafted | None = None
 
 
 class Stepper(Protocol):
@@ -134,7 +137,7 @@ class EagerStepper:
             self._history.add(tokens, None)
         if self._penalty is not None:
             self._penalty.add([*tokens[1:], self._root])
-        return Advance(accepted.nodes, tokens, self._root, draft.tree.size)
+        return Advance(accepted.nodes, tokens, self._root, draft.tree.size, KeptDraft(draft))
 
     def _drafter_of(self, shape: StepShape) -> Drafter | MixedDrafter:
         drafter = self._drafters.get(shape)
