@@ -20,6 +20,7 @@ _BULLETS = "•◦▪"
 _MARK = "$text-primary"
 _QUOTE_BAR = "▌ "
 _HEADINGS = ("bold underline $text-primary", "bold $text-primary", "bold")
+_DEEPEST = 17
 _LEAST_CELLS = 8
 """However deep a list is nested, its text keeps this much room."""
 
@@ -114,14 +115,16 @@ class FlowSheet:
 
 def sheet_of(text: str, part: Part) -> Sheet:
     """Return a block of ``text`` as a sheet."""
-    if part.kind == "math":
-        sheet = FlowSheet()
-        at = part.start
-        for line in text[part.start : part.end].split("\n"):
-            sheet.append(LineSheet(text_runs(line, "", at)))
-            at += len(line) + 1
-        return sheet
-    return _Builder(text[part.start : part.end], part).build()
+    builder = _Builder(text[part.start : part.end], part)
+    return _verbatim(text, part) if part.kind == "math" or builder.is_deep else builder.build()
+
+
+def _verbatim(text: str, part: Part) -> FlowSheet:
+    sheet, at = FlowSheet(), part.start
+    for line in text[part.start : part.end].split("\n"):
+        sheet.append(LineSheet(text_runs(line, "", at)))
+        at += len(line) + 1
+    return sheet
 
 
 def prepare() -> None:
@@ -156,6 +159,11 @@ class _Builder:
         """The number of the next item of each list that is open; None for bullets."""
         self._line = 0
         self._style = ""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether blocks lie so deep in one another that the parser leaves some of them out."""
+        return any(token.level >= _DEEPEST for token in self._tokens)
 
     def build(self) -> Sheet:
         position = 0

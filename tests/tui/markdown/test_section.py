@@ -216,3 +216,10 @@ def test_rows_and_cells_may_be_too_few_or_too_many() -> None:
 def test_tabs_and_long_words_of_code_are_shown() -> None:
     rows = texts("```\n\tx\n" + "y" * 50 + "\n```", 30)
     assert rows == [" copy", "     x", " " + "y" * 28, " " + "y" * 22, ""]
+
+
+def test_what_is_nested_too_deep_to_parse_is_shown_as_it_was_written() -> None:
+    deep = "\n".join("  " * n + f"- level {n}" for n in range(40))
+    assert texts(deep, 200) == deep.split("\n")
+    assert texts("\n".join(deep.split("\n")[:6]), 200)[5] == " " * 10 + "▪ level 5"
+    assert texts(">" * 40 + " x") == [">" * 30, ">" * 10 + " x"]
