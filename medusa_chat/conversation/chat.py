@@ -28,7 +28,7 @@ from medusa_chat.conversation.tree import MessageTree
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from medusa_chat.conversation.conversation import Outcome, Recipe, Role
+    from medusa_chat.conversation.conversation import Cut, Outcome, Recipe, Role
     from medusa_chat.conversation.store import Store
 
 SAVE_SECONDS = 1.0
@@ -120,14 +120,22 @@ class Chat:
         None is a prompt that is yet to be added.
 
         A prompt whose reply failed before its first word is no part of the dialogue: a model
-        expects the roles to take turns, and the prompt may be the very one that did not fit.
+        expects the roles to take turns, and the prompt may be the very one that did not fit. What
+        is above a cut is left out as well.
         """
-        before = self.path if prompt is None else self.tree.path_to(prompt.id)[:-1]
+        whole = self.path if prompt is None else self.tree.path_to(prompt.id)
+        cuts = [at for at, message in enumerate(whole) if message.cut is not None]
+        before = whole[cuts[-1] if cuts else 0 : None if prompt is None else -1]
         return [
             (asked, reply)
             for asked, reply in pairwise(before)
             if asked.role == "user" and reply.role == "assistant" and reply.content
         ]
+
+    def cut_above(self, prompt: Message | None) -> Message | None:
+        """Return the prompt above which nothing is sent when this one is; None where all is."""
+        path = self.path if prompt is None else self.tree.path_to(prompt.id)
+        return next((message for message in reversed(path) if message.cut is not None), None)
 
     # What changes it -----------------------------------------------------------------------------
 
@@ -139,7 +147,7 @@ class Chat:
     def edit_prompt(self, prompt: Message, text: str) -> Message:
         """Add another prompt in the place of this one, which stays beside it, and return it."""
         read = self.path
-        edited = self._add_prompt(text, prompt.parent)
+        edited = self._add_prompt(text, prompt.parent, prompt.cut)
         self._remember_place("the edit", read)
         return edited
 
@@ -168,6 +176,12 @@ class Chat:
     def continue_reply(self, reply: Message) -> Reply:
         """Go on writing a reply that had ended."""
         return self._write(dataclasses.replace(self.tree[reply.id], outcome=None))
+
+    def set_cut(self, prompt: Message, cut: Cut | None) -> None:
+        """Have nothing above a prompt sent any more, or all of it again; the store can undo it."""
+        before = self.tree[prompt.id].cut
+        self._set_cut(prompt.id, cut)
+        self._store.remember("what is not sent", self.id, partial(self._set_cut, prompt.id, before))
 
     def select(self, message: Message) -> None:
         """Have this message read instead of its siblings, and what follows it."""
@@ -212,8 +226,8 @@ class Chat:
         self.unsaved.changed |= {message.id for message in self.tree}
         self._store.save(self)
 
-    def _add_prompt(self, text: str, parent: int | None) -> Message:
-        prompt = self._new("user", text, parent)
+    def _add_prompt(self, text: str, parent: int | None, cut: Cut | None = None) -> Message:
+        prompt = dataclasses.replace(self._new("user", text, parent), cut=cut)
         self.tree.put(prompt)
         self.unsaved.changed |= {prompt.id, *self.tree.select(prompt.id)}
         if parent is None and not self.renamed:
@@ -251,6 +265,11 @@ class Chat:
         self.title, self.renamed = title, renamed
         self.unsaved.heading = True
         self._store.save(self)
+
+    def _set_cut(self, prompt_id: int, cut: Cut | None) -> None:
+        if prompt_id in self.tree:
+            self.replace(dataclasses.replace(self.tree[prompt_id], cut=cut))
+            self._store.save(self)
 
     def _put_back(self, removed: Iterable[Message], read_id: int) -> None:
         for message in removed:

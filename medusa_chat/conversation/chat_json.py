@@ -10,7 +10,8 @@ The form, of version 1::
          {"number": 1, "parent": null, "active": true,         # a parent has the lower number
           "role": "user" or "assistant", "content": "...", "created": "...",
           "recipe": {...} or null,                             # Recipe: what made a reply
-          "outcome": {"stop_reason": "eos", "figures": {...}, "figures_line": "..."} or null}]}]}
+          "outcome": {"stop_reason": "eos", "figures": {...}, "figures_line": "..."} or null,
+          "cut": {"summary": "..."}}]}]}   # where nothing above is sent any more; else left out
 
 Messages are numbered from 1 in each chat. Out of the messages with one parent, one is ``active``:
 the active ones from the top are the conversation as it is read.
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_chat.conversation.conversation import (
     ChatSettings,
+    Cut,
     Message,
     Outcome,
     Recipe,
@@ -141,7 +143,8 @@ def _messages(tree: MessageTree) -> Iterator[dict[str, object]]:
     while waiting:
         message = waiting.pop()
         numbers[message.id] = len(numbers)
-        yield {
+        cut = {} if message.cut is None else {"cut": _of_record(message.cut)}
+        yield cut | {
             "number": numbers[message.id],
             "parent": numbers.get(message.parent),
             "active": tree.is_active(message.id),
@@ -154,7 +157,7 @@ def _messages(tree: MessageTree) -> Iterator[dict[str, object]]:
         waiting += reversed(tree.children(message.id))
 
 
-def _of_record(record: Recipe | Outcome | None) -> object:
+def _of_record(record: Recipe | Outcome | Cut | None) -> object:
     # Through text, as in the file: a tuple is a list, and nothing else can be in it.
     return None if record is None else json.loads(json.dumps(dataclasses.asdict(record)))
 
@@ -200,7 +203,9 @@ def _chat(value: Any, place: Place) -> ChatCopy:
 
 def _message(value: Any, number: int, place: Place) -> tuple[Message, bool]:
     names = ("number", "parent", "active", "role", "content", "created", "recipe", "outcome")
-    fields = _fields(value, names, place)
+    _is(value, dict, place)
+    cut = value.get("cut")
+    fields = _fields({name: value[name] for name in value if name != "cut"}, names, place)
     if fields["number"] != number or isinstance(fields["number"], bool):
         raise _NotOursError(
             f'"number" is {fields["number"]!r}, and should be {number}', (*place, "number")
@@ -228,6 +233,7 @@ def _message(value: Any, number: int, place: Place) -> tuple[Message, bool]:
             None if outcome is None else _record(Outcome, outcome, (*place, "outcome")),
             number,
             parent,
+            None if cut is None else _record(Cut, cut, (*place, "cut")),
         ),
         fields["active"],
     )

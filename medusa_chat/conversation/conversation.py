@@ -77,6 +77,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Stands at a prompt above which nothing is sent to the model any more."""
+
+    summary: str = ""
+    """What is sent instead, as the model wrote it; empty for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A prompt or a reply. Only a reply has a recipe, and an outcome once it is over."""
 
@@ -89,6 +97,8 @@ class Message:
     """Ascends in the order in which the messages of a chat were begun."""
     parent: int | None = None
     """The message that this one follows; None opens a chat."""
+    cut: Cut | None = None
+    """Of a prompt alone: whether what is above it is still sent."""
 
     def __post_init__(self) -> None:
         if self.created.tzinfo is None:

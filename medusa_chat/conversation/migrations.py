@@ -86,4 +86,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "DROP TABLE turn",
         "DROP TABLE conversation",
     ),
+    # Above some prompts nothing is sent to the model any more.
+    ("ALTER TABLE message ADD COLUMN cut TEXT",),
 )

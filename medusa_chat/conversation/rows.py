@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from medusa_chat.conversation import search
 from medusa_chat.conversation.chat import Chat
-from medusa_chat.conversation.conversation import ChatSettings, Message, Outcome, Recipe
+from medusa_chat.conversation.conversation import ChatSettings, Cut, Message, Outcome, Recipe
 from medusa_chat.conversation.tree import MessageTree
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from medusa_chat.conversation.store import Store
 
-_Record = TypeVar("_Record", Recipe, Outcome, ChatSettings)
+_Record = TypeVar("_Record", Recipe, Outcome, ChatSettings, Cut)
 
 CHAT = "SELECT id, created, title, renamed, changed, settings FROM chat WHERE id = ?"
 MESSAGES = (
-    "SELECT id, parent_id, active, role, content, created, recipe, outcome"
+    "SELECT id, parent_id, active, role, content, created, recipe, outcome, cut"
     " FROM message WHERE chat_id = ?"
 )
 
@@ -87,7 +87,7 @@ def model_of(recipe: str | None) -> str | None:
     return None if recipe is None else str(json.loads(recipe)["model"])
 
 
-def json_of(record: Recipe | Outcome | ChatSettings | None) -> str | None:
+def json_of(record: Recipe | Outcome | ChatSettings | Cut | None) -> str | None:
     """Return a record as it stands in a column."""
     return None if record is None else json.dumps(dataclasses.asdict(record), ensure_ascii=False)
 
@@ -113,10 +113,11 @@ def _write_message(connection: sqlite3.Connection, chat: Chat, message: Message)
     writer = f"{os.getpid()} {time.time()}" if message.id in chat.writing else None
     connection.execute(
         "INSERT INTO message (id, chat_id, parent_id, active, role, content, created, recipe,"
-        " outcome, writer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " outcome, writer, cut) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET parent_id = excluded.parent_id,"
         " active = excluded.active, content = excluded.content, outcome = excluded.outcome,"
-        " writer = excluded.writer, indexed = indexed AND content = excluded.content",
+        " writer = excluded.writer, cut = excluded.cut,"
+        " indexed = indexed AND content = excluded.content",
         (
             message.id,
             chat.id,
@@ -128,6 +129,7 @@ def _write_message(connection: sqlite3.Connection, chat: Chat, message: Message)
             json_of(message.recipe),
             json_of(message.outcome),
             writer,
+            json_of(message.cut),
         ),
     )
 
@@ -145,6 +147,7 @@ def _message(
     created: str,
     recipe: str | None,
     outcome: str | None,
+    cut: str | None,
 ) -> Message:
     return Message(
         role,
@@ -154,6 +157,7 @@ def _message(
         None if outcome is None else _record(Outcome, outcome),
         message_id,
         parent,
+        None if cut is None else _record(Cut, cut),
     )
 
 
