@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import exp
 from typing import Protocol
 
@@ -110,19 +109,26 @@ def path_weights(parents: Sequence[int], log_probs: Sequence[float]) -> list[flo
 class StepRecord:
     """One step as it lies in memory; ``checked`` reads it."""
 
+    __slots__ = ("_checked", "_drafted", "_outcome")
+
     def __init__(
         self, drafted: Drafted, accepted: list[int], next_token: int, seconds: float
     ) -> None:
-        self._drafted = drafted
+        self._drafted: Drafted | None = drafted
         self._outcome = accepted, next_token, seconds
+        self._checked: CheckedTree | None = None
 
-    @cached_property
+    @property
     def checked(self) -> CheckedTree:
-        """The step in plain numbers."""
-        guesses = self._drafted.read()
-        return CheckedTree(
-            guesses.parents, guesses.tokens, guesses.sources, guesses.weights, *self._outcome
-        )
+        """The step in plain numbers, read once."""
+        if self._drafted is not None:
+            read = self._drafted.read()
+            self._checked = CheckedTree(
+                read.parents, read.tokens, read.sources, read.weights, *self._outcome
+            )
+            self._drafted = None
+        assert self._checked is not None
+        return self._checked
 
 
 class StepLog:

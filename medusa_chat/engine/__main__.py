@@ -28,8 +28,10 @@ from medusa_chat.engine.protocol import (
     Overflow,
     Piece,
     Prefill,
+    RecordedSteps,
     Request,
     Started,
+    Steps,
     decode,
     encode,
 )
@@ -38,6 +40,7 @@ from medusa_chat.errors import ContextFullError, MedusaChatError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from medusa_chat.engine.kept_steps import KeptSteps
     from medusa_chat.engine.local import Engine
 
 _SEND_SECONDS = 1 / 60
@@ -50,7 +53,10 @@ class Server:
 
         self._requests = requests
         self._events = events
-        self._queue: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Load | Generate | Steps] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[Steps] = queue.SimpleQueue()
+        """What is to be told of steps, which a reply under way does not hold up."""
+        self._kept_steps: KeptSteps | None = None
         self._cancelled: set[int] = set()
         self._measures = True
 
@@ -63,10 +69,13 @@ class Server:
         engine = Engine()
         while True:
             request = self._next(engine)
+            if isinstance(request, Steps):
+                self._tell_steps()
+                continue
             reply_id = request.reply_id if isinstance(request, Generate) else None
             try:
                 if isinstance(request, Load):
-                    self._send(engine.load(request.settings, self._tell))
+                    self._load(engine, request)
                 elif request.measured:
                     self._measure(engine, request)
                 else:
@@ -80,7 +89,7 @@ class Server:
                 traceback.print_exc()
                 self._send(Failed(reply_id, _unexpected(error)))
 
-    def _next(self, engine: Engine) -> Load | Generate:
+    def _next(self, engine: Engine) -> Load | Generate | Steps:
         """Return the next request; until there is one, measure what steps take."""
         measuring = engine.measure_times()
         try:
@@ -101,6 +110,9 @@ class Server:
                 request: Request | Event = decode(line)
                 if isinstance(request, Cancel):
                     self._cancelled.add(request.reply_id)
+                elif isinstance(request, Steps):
+                    self._asked.put(request)
+                    self._queue.put(request)  # to wake who waits there
                 elif isinstance(request, Load | Generate):
                     self._queue.put(request)
         except MedusaChatError:
@@ -115,6 +127,26 @@ class Server:
             self._events.flush()
         except BrokenPipeError:
             os._exit(0)
+
+    def _load(self, engine: Engine, request: Load) -> None:
+        from medusa_chat.engine.kept_steps import KeptSteps
+
+        self._kept_steps = None
+        loaded = engine.load(request.settings, self._tell)
+        self._kept_steps = KeptSteps(engine.model.format.token_text)
+        self._send(loaded)
+
+    def _tell_steps(self) -> None:
+        """Answer all that was asked about steps."""
+        while not self._asked.empty():
+            asked, kept = self._asked.get(), self._kept_steps
+            told = RecordedSteps(asked.reply_id, is_known=False)
+            if kept is not None:
+                try:
+                    told = kept.tell(asked)
+                except Exception:  # noqa: BLE001  # a reply must not end for it
+                    traceback.print_exc()
+            self._send(told)
 
     def _tell(self, stage: str, fraction: float | None) -> None:
         self._send(Loading(stage, fraction))
@@ -147,6 +179,8 @@ class Server:
                 beforehand=beforehand,
             )
         )
+        assert self._kept_steps is not None, "a model is loaded"
+        self._kept_steps.keep(reply_id, decoding.steps)
         pieces: list[Piece] = []
         sent_at = 0.0
         for emissions in answer.run(self._cancels(request)):
@@ -155,6 +189,8 @@ class Server:
             if now - sent_at >= _SEND_SECONDS:
                 self._send(Bursts(reply_id, tuple(pieces), decoding.figures))
                 pieces, sent_at = [], now
+            if not self._asked.empty():
+                self._tell_steps()
         if pieces:
             self._send(Bursts(reply_id, tuple(pieces), decoding.figures))
         stop_reason = decoding.output.stop_reason

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 from medusa_chat import thread_waiting
-from medusa_chat.engine.protocol import Cancel, Event, Generate, Load, Request, decode, encode
+from medusa_chat.engine.protocol import (
+    Cancel,
+    Event,
+    Generate,
+    Load,
+    Request,
+    Steps,
+    decode,
+    encode,
+)
 from medusa_chat.errors import EngineError
 
 if TYPE_CHECKING:
@@ -117,7 +126,7 @@ class EngineProcess:
                 # A library printed something; the protocol goes on behind it.
                 _LOG.warning("not an event: %r", line[:200])
                 continue
-            if not isinstance(event, Load | Generate | Cancel):
+            if not isinstance(event, Load | Generate | Cancel | Steps):
                 yield event
         # Its output is over, so it is ending: killed now, it would not say with which status.
         await self._end(process, _EXIT_SECONDS)

@@ -55,6 +55,18 @@ class Cancel:
     reply_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Tell what steps of a reply checked; answered by RecordedSteps, also while one is written."""
+
+    reply_id: int
+    first: int
+    """The first of them, from 0."""
+    count: int
+    known: int = 0
+    """How many steps' outcomes need not be told again."""
+
+
 # Events --------------------------------------------------------------------------------------
 
 
@@ -173,8 +185,48 @@ class Failed:
     """By how much, where that is known."""
 
 
-Request = Load | Generate | Cancel
-Event = Loading | Loaded | Started | Bursts | Finished | Failed
+@dataclass(frozen=True, slots=True)
+class CheckedStep:
+    """The tree that one step checked; an entry a node, parents before children, the root first."""
+
+    parents: tuple[int, ...]
+    """Of each node; the root's is itself."""
+    texts: tuple[str, ...]
+    sources: str
+    """A letter each: R root, H head, B bigram table, L lookup."""
+    weights: tuple[float, ...]
+    """How likely the draft held the path down to each, 0 to 1; empty where it did not say."""
+    accepted: tuple[int, ...]
+    """The nodes that were right, from the root down."""
+    next_text: str
+    """Of the token that the model chose behind them."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSteps:
+    """What steps of a reply checked, as far as that is kept."""
+
+    reply_id: int
+    is_known: bool
+    """Whether anything is kept of this reply; only that of the last ones is."""
+    count: int = 0
+    """Steps of it by now."""
+    gone: int = 0
+    """How many of the first ones are not kept any more."""
+    known: int = 0
+    """The step that ``accepted`` and ``depths`` begin with."""
+    accepted: tuple[int, ...] = ()
+    """Tokens that each step emitted, the root's included."""
+    depths: tuple[int, ...] = ()
+    """How deep each tree was; 0 where the root was alone."""
+    first: int = 0
+    """The step that ``steps`` begin with."""
+    steps: tuple[CheckedStep, ...] = ()
+
+
+Request = Load | Generate | Cancel | Steps
+Event = Loading | Loaded | Started | Bursts | Finished | Failed | RecordedSteps
 
 _TYPES: dict[str, type] = {
     message.__name__: message for message in (*typing.get_args(Request), *typing.get_args(Event))

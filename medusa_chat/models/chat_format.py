@@ -17,6 +17,7 @@ Message = Mapping[str, str]
 OWN = "own"
 UNKNOWN = "unknown"
 
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _TURN_MARKERS = (
     "<|im_end|>",
     "<|eot_id|>",
@@ -162,6 +163,25 @@ class ChatFormat:
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text
+
+    def token_text(self, token: int) -> str:
+        """Return the text of one token with its leading space; a special one's is its name.
+
+        Part of a character is a replacement character, or the byte's name where it has one.
+        """
+        # Behind another one: the first token of a text can lose its space.
+        text = self.decode([*self._anchor, token]).removeprefix(self.decode([*self._anchor]))
+        if text and text != _REPLACEMENT:
+            return text
+        name: str | None = self._tokenizer.convert_ids_to_tokens(token)
+        if name is None or (text and not name.startswith("<")):
+            return text
+        return name
+
+    @cached_property
+    def _anchor(self) -> list[int]:
+        ids: list[int] = self._tokenizer("a", add_special_tokens=False)["input_ids"]
+        return ids
 
 
 def _without_thinking(messages: Sequence[Message]) -> list[Message]:

@@ -212,3 +212,15 @@ def test_the_thinking_that_a_template_opens_is_not_opened_twice() -> None:
     chat = ChatFormat(tokenizer_with(template), (), frozenset({2}))
     begun = {"role": "assistant", "content": "<think>\nWell, "}
     assert text(chat, [*TURNS[:1], begun]) == "<user>Hello!<assistant><think>\nWell, "
+
+
+def test_a_token_is_shown_with_its_space_and_a_special_one_by_its_name() -> None:
+    tokenizer = tiny_llama_tokenizer()
+    chat = ChatFormat(tokenizer, (), frozenset({2}))
+    ids = tokenizer("return False", add_special_tokens=False)["input_ids"]
+    texts = [chat.token_text(token) for token in ids]
+    assert "".join(texts).strip() == "return False"
+    assert any(text.startswith(" ") for text in texts[1:])
+    assert chat.token_text(2) == "</s>"
+    parts = tokenizer("漢", add_special_tokens=False)["input_ids"]
+    assert all(chat.token_text(part) == "\N{REPLACEMENT CHARACTER}" for part in parts[-3:])
