@@ -141,6 +141,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("textual", "rich", "platformdirs"),
     ),
+    "tui.commands": (("configuration.fields",), ("textual",)),
     "tui.markdown": ((), ("textual", "rich", "markdown_it")),
     "run": (
         (

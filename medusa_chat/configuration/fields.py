@@ -20,7 +20,7 @@ from medusa_chat.settings import (
 Table = Literal["model", "decoding", "interface"]
 Value = bool | int | float | str
 
-THEMES = ("medusa-dark", "medusa-light", "medusa-terminal")
+THEMES = ("medusa-dark", "medusa-light", "medusa-terminal", "medusa-terminal-light")
 MARKS = ("live", "bursts", "depth", "off")
 
 _SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}

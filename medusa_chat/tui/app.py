@@ -16,6 +16,7 @@ from textual import work
 from textual.app import App, SystemCommand
 
 from medusa_chat import paths
+from medusa_chat.configuration.fields import BY_NAME
 from medusa_chat.conversation.opening import open_store
 from medusa_chat.engine.process import Engine, EngineProcess
 from medusa_chat.errors import HubError, MedusaChatError, UsageError
@@ -27,7 +28,7 @@ from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
 from medusa_chat.tui.background import in_background
 from medusa_chat.tui.clipboard import copy
-from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, MODELS_COMMANDS, bindings, ways_to
+from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS, bindings, ways_to
 from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.keymap import keymap
@@ -43,6 +44,7 @@ from medusa_chat.tui.screens.help import HelpScreen
 from medusa_chat.tui.screens.log import LogScreen
 from medusa_chat.tui.screens.models import ModelsScreen
 from medusa_chat.tui.screens.token import TokenScreen
+from medusa_chat.tui.slash import choice
 from medusa_chat.tui.supply import Supply, suggestion_of
 from medusa_chat.tui.theme import THEMES
 
@@ -132,10 +134,9 @@ class ChatApp(App[None]):
             for command in commands:
                 run: Callable[[], object]
                 run = partial(self.call_later, self.run_action, command.action, namespace)
-                if command.argument and not command.keys:
+                if command.argument and not command.keys and command.slash != "theme":
                     run = partial(self._chat.prompt_for, command)
                 yield SystemCommand(command.does, ways_to(command, self._keys), run)
-        yield SystemCommand("Change the colours", "Themes", self.action_change_theme)
         for entry in self._chat.recent_chats():
             yield SystemCommand(
                 f"Open: {entry.title}",
@@ -146,8 +147,8 @@ class ChatApp(App[None]):
     def action_help(self) -> None:
         """List the keys."""
         if not isinstance(self.screen, HelpScreen):
-            on_models = isinstance(self.screen, ModelsScreen)
-            self.push_screen(HelpScreen(MODELS_COMMANDS if on_models else (), self._keys))
+            first = getattr(self.screen, "OWN_COMMANDS", ())
+            self.push_screen(HelpScreen(first, self._keys))
 
     def action_models(self) -> None:
         """Show the models."""
@@ -161,6 +162,20 @@ class ChatApp(App[None]):
             self.action_models()
             return
         await self._chat.load(replace(self._link.settings, model=name, base_model=None))
+
+    def action_theme(self, name: str = "") -> None:
+        """Put on these colours, else the next ones, and keep that choice."""
+        short = [theme.name.removeprefix("medusa-") for theme in THEMES]
+        if name:
+            chosen = choice("/theme", name.removeprefix("medusa-"), short)
+        else:
+            here = [theme.name for theme in THEMES].index(self.theme)
+            chosen = short[(here + 1) % len(short)]
+        self.theme = f"medusa-{chosen}"
+        try:
+            self._preferences.keep(BY_NAME["theme"], self.theme)
+        except UsageError as error:
+            self.notify(printable(str(error)), severity="warning", markup=False)
 
     def action_log(self) -> None:
         """Show the end of the log."""

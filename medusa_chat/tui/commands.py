@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
+from medusa_chat.configuration.fields import FIELDS, THEMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -85,6 +87,19 @@ def spelled(keys: str) -> str:
     )
 
 
+_SETTINGS = tuple(
+    Command(
+        "",
+        f"change('{field.name}')",
+        field.name,
+        field.does,
+        slash=field.command,
+        argument=field.takes,
+    )
+    for field in FIELDS
+    if field.table == "decoding" and field.name != "medusa"
+)
+
 CHAT_COMMANDS = (
     Command(
         "f2,ctrl+t",
@@ -94,6 +109,15 @@ CHAT_COMMANDS = (
         True,
         slash="medusa",
         argument="on|off",
+    ),
+    Command(
+        "f8,ctrl+g",
+        "race",
+        "Race",
+        "Race Medusa against plain decoding, on what you write or asked last",
+        True,
+        "race",
+        argument="PROMPT",
     ),
     Command(
         "f3",
@@ -182,6 +206,7 @@ CHAT_COMMANDS = (
         aliases=("title",),
         argument="TITLE",
     ),
+    *_SETTINGS,
 )
 
 APP_COMMANDS = (
@@ -193,6 +218,14 @@ APP_COMMANDS = (
     ),
     Command(
         "f9", "doctor", "Doctor", "Look for what is wrong with this installation", False, "doctor"
+    ),
+    Command(
+        "",
+        "theme",
+        "Theme",
+        "Change the colours: the next theme, or the one named",
+        slash="theme",
+        argument="|".join(name.removeprefix("medusa-") for name in THEMES),
     ),
     Command("", "log", "Log", "Show the end of the log", False, "log"),
     Command(
@@ -230,6 +263,19 @@ CHATS_COMMANDS = (
     Command("pageup", "move(-8)", "Page up", "Go up by several chats"),
     Command("pagedown", "move(8)", "Page down", "Go down by several chats"),
     Command("escape", "back", "Back", "Leave the new title, the search, then the chats", True),
+)
+
+RACE_COMMANDS = (
+    Command("space", "pause", "Pause", "Pause the replay, or go on with it", True),
+    Command("s", "faster(-1)", "Slower", "Replay more slowly, down to half the speed", True),
+    Command("f", "faster(1)", "Faster", "Replay faster, up to four times the speed", True),
+    Command("e", "skip", "End", "Go to the end of the replay", True),
+    Command("r", "replay", "Again", "Replay from the beginning", True),
+    Command("c", "card", "Card", "Show the result, or the texts alone", True),
+    Command("p", "keep('plain')", "Keep plain", "Keep the plain reply in the chat", True),
+    Command("m", "keep('medusa')", "Keep Medusa", "Keep the reply with Medusa in the chat", True),
+    Command("x", "export", "Export", "Export the result as Markdown and as SVG", True),
+    Command("escape", "close", "Close", "Leave; a race that is still run is stopped", True),
 )
 
 PROMPT_KEYS = (

@@ -60,6 +60,10 @@ class Preferences:
         changes: dict[str, Any] = values
         chat.set_settings(replace(chat.settings, **changes))
 
+    def take_back(self, field: Field) -> None:
+        """Take note that what the command line said of a setting holds no longer."""
+        self._given.discard(field.name)
+
     def source_of(self, field: Field, chat: Chat, session: DecodeSettings) -> str:
         """Return who set what holds now, in words."""
         if field.name in self._given:

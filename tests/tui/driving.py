@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from medusa_chat.engine.protocol import Generate
     from medusa_chat.tui.opening import Opening
+    from medusa_chat.tui.preferences import Preferences
 
 SIZES = ((80, 24), (120, 40))
 
@@ -111,6 +112,7 @@ async def chat(
     hub: ScriptedHub | None = None,
     log_file: Path | None = None,
     opening: Opening | None = None,
+    preferences: Preferences | None = None,
 ) -> AsyncIterator[Chat]:
     """Open a chat; every start of an engine takes the next of these."""
     given = list(engines) or [ScriptedEngine()]
@@ -122,6 +124,7 @@ async def chat(
         hub=hub or ScriptedHub(),
         log_file=log_file,
         opening=opening,
+        preferences=preferences,
     )
     async with app.run_test(size=size) as pilot:
         yield Chat(app, pilot, given)

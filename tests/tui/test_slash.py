@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from medusa_chat.conversation.conversation import ChatSettings
 from medusa_chat.errors import UsageError
+from medusa_chat.settings import DecodeSettings
 from medusa_chat.tui import slash
 from medusa_chat.tui.app import ChatApp
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
+from medusa_chat.tui.preferences import Preferences
 from medusa_chat.tui.screens.chat import ChatScreen
 from medusa_chat.tui.screens.help import HelpScreen
 from medusa_chat.tui.screens.log import LogScreen, end_of
@@ -178,3 +181,64 @@ def test_the_end_of_a_log(tmp_path: Path) -> None:
     assert end_of(file).splitlines()[-1] == "line 9998"
     assert len(end_of(file).splitlines()) == 200
     assert "no log" in end_of(None)
+
+
+async def test_settings_of_a_chat_hold_from_the_next_reply_on_and_are_kept() -> None:
+    async with chat(decode=DecodeSettings(temperature=0.5)) as c:
+        await c.send("/temperature 0")
+        await c.until_shown("temperature: 0 (this chat)")
+        await c.send("/system You are a fox.")
+        await c.send("Hi")
+        await c.until_shown(FIGURES)
+        request = c.engine.generates[0]
+        assert request.settings.temperature == 0
+        assert contents(request)[0] == ("system", "You are a fox.")
+        first = c.screen._dialogue.chat.id
+        await c.pilot.press("ctrl+n")
+        await c.send("/temperature")
+        await c.until_shown("temperature: 0.5")
+        c.screen.open_chat(first)
+        assert c.screen._decode.temperature == 0
+        await c.send("/temperature default")
+        await c.until_shown("temperature: 0.5")
+
+
+async def test_what_holds_for_all_chats_is_set_by_name() -> None:
+    async with chat() as c:
+        await c.send("/draft heads")
+        await c.until_shown("draft: heads (this session)")
+        await c.send("/tree-size 8")
+        await c.send("Hi")
+        await c.until(lambda: c.engine.generates)
+        settings = c.engine.generates[0].settings
+        assert (settings.draft, settings.tree_size) == ("heads", 8)
+        await c.send("/draft default")
+        await c.until_shown("draft: all (default)")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/temperature hot", "temperature 'hot' is not a number."),
+        ("/top-p 2", "top-p 2.0 is out of range"),
+        ("/draft none", "use heads, bigram, all"),
+    ],
+)
+async def test_a_value_that_cannot_be_is_told(text: str, told: str) -> None:
+    async with chat() as c:
+        await c.send(text)
+        await c.until_shown(told)
+        assert c.prompt.text == text
+        assert c.screen._decode == DecodeSettings()
+
+
+async def test_the_command_line_wins_over_a_chat_until_something_is_set() -> None:
+    given = Preferences(given=frozenset({"temperature"}))
+    async with chat(decode=DecodeSettings(temperature=0.1), preferences=given) as c:
+        c.screen._dialogue.chat.set_settings(ChatSettings(temperature=0.9, top_k=5))
+        assert c.screen._decode.temperature == 0.1
+        assert c.screen._decode.top_k == 5
+        await c.send("/temperature")
+        await c.until_shown("temperature: 0.1 (command line)")
+        await c.send("/temperature 0.3")
+        await c.until_shown("temperature: 0.3 (this chat)")

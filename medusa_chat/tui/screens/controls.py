@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
 from medusa_chat.conversation.export import export
 from medusa_chat.conversation.markdown import markdown
 from medusa_chat.errors import MedusaChatError, UsageError
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from medusa_chat.tui.messages import PromptSubmitted
     from medusa_chat.tui.preferences import Preferences
     from medusa_chat.tui.widgets.prompt import Prompt
+
+
+_DEFAULT = "default"
+"""What takes a setting back."""
 
 
 class ControlScreen(ReadingScreen):
@@ -58,6 +64,34 @@ class ControlScreen(ReadingScreen):
             raise UsageError(f"This chat is called {chat.title!r}. /rename TITLE renames it.")
         chat.rename(title)
         self._transcript.say(f"This chat is called {chat.title} now.")
+
+    def action_change(self, name: str, text: str = "") -> None:
+        """Set how replies are decoded from the next one on; without a text, say how they are.
+
+        Raises UsageError for a text that is no value.
+        """
+        field = BY_NAME[name]
+        chat = self._dialogue.chat
+        if text:
+            value = None if text.strip().lower() == _DEFAULT else field.read(text)
+            self.set_value(field, value)
+        now = written(getattr(self._decode, name))
+        source = self._preferences.source_of(field, chat, self._session)
+        self._transcript.say(
+            f"{field.command}: {now} ({source}){'' if text else f'. {field.does}.'}"
+        )
+
+    def set_value(self, field: Field, value: Value | None) -> None:
+        """Set a value in the chat that may have its own, else for all; None takes it back.
+
+        Raises UsageError for values that do not go together.
+        """
+        if field.is_per_chat:
+            self._preferences.set_for_chat(self._dialogue.chat, **{field.name: value})
+            return
+        taken: Any = self._preferences.kept(field) if value is None else value
+        self._preferences.take_back(field)
+        self._session = replace(self._session, **{field.name: taken})
 
     def action_export(self, kind: str = "") -> None:
         """Export the chat to a file of this kind, Markdown unless told."""
