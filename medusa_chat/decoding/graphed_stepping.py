@@ -28,10 +28,10 @@ from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.mixed_drafting import MixedDrafter
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.sent_draft import DraftLayout, SentDraft, packed
 from medusa_chat.decoding.step import StepOutput
 from medusa_chat.decoding.stepping import Advance, Choosing, EagerStepper, drafter_of
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
-from medusa_chat.decoding.tree import Tree
 
 _MOST_GRAPHS = 64
 _NO_MATCH = Match(0, 0)
@@ -82,29 +82,37 @@ class _Kind:
 
 
 class _WholeStep:
-    """A graph and the place of what it comes to: count, nodes and the tokens after them.
+    """A graph and the place of what it comes to: count, nodes, the tokens after them, the draft.
 
     ``drafter`` has memory that the graph writes to; it lives as long as this does.
     """
 
-    def __init__(self, depth: int, drafter: Drafter | MixedDrafter, device: torch.device) -> None:
+    def __init__(
+        self, shape: StepShape, drafter: Drafter | MixedDrafter, device: torch.device
+    ) -> None:
         self.drafter = drafter
-        self.size = self.depth = 0
+        self.depth = 0
         """Of the trees that are grown; no tensor of theirs is kept from those who share memory."""
-        places, on_gpu = 2 * depth + 3, device.type == "cuda"
+        self.layout: DraftLayout
+        places, on_gpu = 2 * shape.depth + 3 + 4 * shape.size, device.type == "cuda"
         self.outcome = torch.zeros(places, dtype=torch.long, device=device)
         self._host = torch.zeros(places, dtype=torch.long, pin_memory=on_gpu)
+        self._numbers = self._host.numpy()
         self.replay: Callable[[], None]
 
-    def run(self) -> tuple[list[int], list[int]]:
-        """Run the step; return the accepted nodes and the token after each."""
+    def run(self, root: int) -> Advance:
+        """Run the step behind ``root``."""
         self.replay()
         self._host.copy_(self.outcome, non_blocking=True)
         if self.outcome.is_cuda:
             torch.cuda.current_stream(self.outcome.device).synchronize()
-        count, *both = self._host.tolist()
-        follow = self.depth + 1
-        return both[:count], both[follow : follow + count]
+        follow = self.depth + 2
+        behind = follow + self.depth + 1
+        count, *both = self._numbers[:behind].tolist()
+        nodes, after = both[:count], both[follow - 1 : follow - 1 + count]
+        layout = self.layout
+        drafted = SentDraft(layout, self._numbers[behind : behind + layout.places].copy())
+        return Advance(nodes, [root, *after[:-1]], after[-1], layout.size, drafted)
 
 
 class WholeSteps:
@@ -162,14 +170,13 @@ class WholeSteps:
         whole = self._graph_of(kind, choosing)
         if whole is None:
             return None
-        nodes, follow = whole.run()
-        forward.cache.accept(len(nodes))
-        tokens = [root, *follow[:-1]]
+        step = whole.run(root)
+        forward.cache.accept(len(step.nodes))
         if isinstance(shape, MixedTree):
             if shape.lookup:
-                history.count_chain(match, root, follow)
-            history.took(tokens, follow[-1])
-        return Advance(nodes, tokens, follow[-1], whole.size)
+                history.count_chain(match, root, [*step.tokens[1:], step.next_root])
+            history.took(step.tokens, step.next_root)
+        return step
 
     def _graph_of(self, kind: _Kind, choosing: Choosing) -> _WholeStep | None:
         moves = self.forward.moves, self.history.table.moves
@@ -188,13 +195,13 @@ class WholeSteps:
 
     def _captured(self, kind: _Kind, choosing: Choosing) -> _WholeStep | None:
         drafter = drafter_of(kind.shape, self.head_logits, choosing, self.history)
-        whole = _WholeStep(kind.shape.depth, drafter, self.forward.device)
+        whole = _WholeStep(kind.shape, drafter, self.forward.device)
         if choosing.noisy and self._noise is None:
             self._noise = GumbelNoise(self._given.key, self.forward.vocabulary, self.forward.device)
 
         def record() -> None:
-            tree = self._record(kind, choosing, drafter, whole.outcome)
-            whole.size, whole.depth = tree.size, tree.max_depth
+            draft = self._record(kind, choosing, drafter, whole.outcome)
+            whole.depth, whole.layout = draft.tree.max_depth, DraftLayout.of(draft)
 
         # What a step changes and the next one reads: capturing runs some for nothing.
         changed = [self.hidden, self.history.table.latest]
@@ -215,7 +222,7 @@ class WholeSteps:
 
     def _record(
         self, kind: _Kind, choosing: Choosing, drafter: Drafter | MixedDrafter, outcome: Tensor
-    ) -> Tree:
+    ) -> Draft:
         """Run a step by operations whose shapes and places depend on ``kind`` alone."""
         given, noise = self._given, None
         if choosing.noisy:
@@ -245,9 +252,10 @@ class WholeSteps:
             self.hidden.copy_(step.hidden)
         if isinstance(drafter, MixedDrafter):
             learn(self.history.table, given.table_length, given.root, walk, step.logits)
-        told = [walk.count, walk.path, walk.follow]
-        torch.cat(told, out=outcome[: 2 * tree.max_depth + 3])
-        return tree
+        places = 2 * tree.max_depth + 3 + DraftLayout.of(draft).places
+        told = [walk.count, walk.path, walk.follow, *packed(draft)]
+        torch.cat(told, out=outcome[:places])
+        return draft
 
 
 def _walk(draft: Draft, step: StepOutput, noise: Tensor | None, choosing: Choosing) -> Walk:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import pytest
+
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.decoder import Decoder, Decoding
 from medusa_chat.decoding.lean.forward import LeanForward
@@ -87,6 +89,14 @@ def knowing(text: Sequence[int], architecture: str = "llama") -> list[Decoder]:
     return made
 
 
+def checked(decoding: Decoding) -> list[tuple[Any, ...]]:
+    """Return what each step checked: parents, tokens, sources, accepted; likelihoods last."""
+    return [
+        (step.parents, step.tokens, step.sources, step.accepted, step.next_token, step.weights)
+        for step in decoding.steps.checked(0, decoding.steps.kept)
+    ]
+
+
 def same(
     made: Sequence[Decoder], prompt: Sequence[int], shape: Any, **how: Any
 ) -> tuple[Decoding, Decoding]:
@@ -97,4 +107,7 @@ def same(
     assert one.output.stop_reason == other.output.stop_reason
     assert made[0].forward.length == len(made[0].cached) == made[1].forward.length
     assert made[0].history.length == made[1].history.length
+    for ours, theirs in zip(checked(one), checked(other), strict=True):
+        assert ours[:-1] == theirs[:-1]
+        assert ours[-1] == pytest.approx(theirs[-1], rel=1e-3, abs=1e-6)
     return one, other
