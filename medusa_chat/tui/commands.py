@@ -266,16 +266,16 @@ CHATS_COMMANDS = (
 )
 
 RACE_COMMANDS = (
-    Command("space", "pause", "Pause", "Pause the replay, or go on with it", True),
-    Command("s", "faster(-1)", "Slower", "Replay more slowly, down to half the speed", True),
+    Command("space", "pause", "Pause", "Pause the replay, or go on; at its end, replay it", True),
     Command("f", "faster(1)", "Faster", "Replay faster, up to four times the speed", True),
+    Command("s", "faster(-1)", "Slower", "Replay more slowly, down to half the speed"),
     Command("e", "skip", "End", "Go to the end of the replay", True),
-    Command("r", "replay", "Again", "Replay from the beginning", True),
+    Command("r", "replay", "Again", "Replay from the beginning"),
     Command("c", "card", "Card", "Show the result, or the texts alone", True),
     Command("p", "keep('plain')", "Keep plain", "Keep the plain reply in the chat", True),
     Command("m", "keep('medusa')", "Keep Medusa", "Keep the reply with Medusa in the chat", True),
-    Command("x", "export", "Export", "Export the result as Markdown and as SVG", True),
-    Command("escape", "close", "Close", "Leave; a race that is still run is stopped", True),
+    Command("x", "export", "Save", "Export the result as Markdown and as SVG", True),
+    Command("escape", "close", "Leave", "Leave; a race that is still run is stopped", True),
 )
 
 PROMPT_KEYS = (

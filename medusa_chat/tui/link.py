@@ -125,11 +125,17 @@ class EngineLink:
         """Whether the engine can write a reply now; it writes one at a time."""
         return self.state == "ready" and self._busy is None
 
-    def ask(self, messages: tuple[ChatMessage, ...], settings: DecodeSettings) -> int:
+    def ask(
+        self,
+        messages: tuple[ChatMessage, ...],
+        settings: DecodeSettings,
+        *,
+        measured: bool = False,
+    ) -> int:
         """Have a reply written, by an engine that is free, and return the reply's id."""
         assert self.is_free
         self._busy = next(self._reply_ids)
-        self._engine.send(Generate(self._busy, messages, settings))
+        self._engine.send(Generate(self._busy, messages, settings, measured))
         return self._busy
 
     def cancel(self, reply_id: int) -> None:

@@ -22,6 +22,7 @@ from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
 from medusa_chat.tui.meter import Meter, Readings
 from medusa_chat.tui.screens.history import HistoryScreen
+from medusa_chat.tui.screens.racing import RacingScreen
 from medusa_chat.tui.slash import choice
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.header import Header
@@ -55,7 +56,7 @@ _GAUGE_SECONDS = 1 / 5
 _RECENT_CHATS = 20
 
 
-class ChatScreen(HistoryScreen):
+class ChatScreen(HistoryScreen, RacingScreen):
     """One chat at a time, with the engine that answers in it."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -212,7 +213,8 @@ class ChatScreen(HistoryScreen):
     def _draw(self) -> None:
         """Take in what came since the last frame, and draw it once."""
         for event in self._link.take():
-            self._on_event(event)
+            if not self._is_of_race(event):
+                self._on_event(event)
             self._answer_next()
         self._transcript.draw()
         self._dialogue.save_if_due()

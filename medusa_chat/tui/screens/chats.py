@@ -56,6 +56,7 @@ class ChatsScreen(Screen[str | None]):
         (0, "-narrow"),
         (100, "-wide"),
     ]
+    OWN_COMMANDS = CHATS_COMMANDS
     BINDINGS: ClassVar[list[BindingType]] = [command.binding() for command in CHATS_COMMANDS]
 
     def __init__(self, store: Store, open_chat: str, export: Callable[[Chat], Path]) -> None:

@@ -49,6 +49,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
         (0, "-narrow"),
         (112, "-wide"),
     ]
+    OWN_COMMANDS = MODELS_COMMANDS
     BINDINGS: ClassVar[list[BindingType]] = [
         command.binding(priority=False) for command in MODELS_COMMANDS
     ]

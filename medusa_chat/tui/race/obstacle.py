@@ -1,0 +1,32 @@
+"""Why there can be no race."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medusa_chat.engine.protocol import Loaded
+    from medusa_chat.settings import DecodeSettings
+
+NO_MODEL = "There is no model to race yet: wait until it is loaded."
+BUSY = "A reply is being written, and prompts may wait: race when that is done. Esc stops it."
+NO_PROMPT = "There is nothing to race: write a prompt, and press F8 instead of Enter."
+
+
+def obstacle(loaded: Loaded, settings: DecodeSettings) -> str | None:
+    """Return why Medusa would decode plainly too, and what to do; None when it would not."""
+    if loaded.plain_reason is not None:
+        return f"This model cannot race, it decodes plainly only: {loaded.plain_reason}"
+    if settings.tree == "root" or settings.tree_size == 1:
+        return "There is nothing to race: the tree is the root alone. Start with --tree auto."
+    if loaded.heads == 0 and settings.draft == "heads":
+        return (
+            "This model cannot race: it has no Medusa heads, and --draft heads guesses from "
+            "nothing else. Start with --draft all."
+        )
+    if loaded.heads == 0 and settings.tree not in ("auto", "dynamic"):
+        return (
+            f"This model cannot race: it has no Medusa heads, which --tree {settings.tree} needs. "
+            "Start with --tree auto."
+        )
+    return None

@@ -1,0 +1,121 @@
+"""What the chat does for a race: what is raced, whose events they are, which side is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from medusa_chat.tui import slash
+from medusa_chat.tui.race.card import summary
+from medusa_chat.tui.race.contest import ORDERS, Contest, Subject
+from medusa_chat.tui.race.obstacle import BUSY, NO_MODEL, NO_PROMPT, obstacle
+from medusa_chat.tui.reply_record import outcome_of, recipe_of
+
+if TYPE_CHECKING:
+    from medusa_chat.settings import DecodeSettings
+    from medusa_chat.tui.comparison import Comparison
+    from medusa_chat.tui.dialogue import Dialogue
+    from medusa_chat.tui.link import EngineLink, News
+    from medusa_chat.tui.race.recording import Recording
+    from medusa_chat.tui.widgets.prompt import Prompt
+    from medusa_chat.tui.widgets.transcript import Transcript
+
+_STOPPED = "The race was stopped: nothing of it is kept."
+
+
+class RacingScreen(Screen[None]):
+    """A chat that can be raced in."""
+
+    _link: EngineLink
+    _dialogue: Dialogue
+    _comparison: Comparison
+    _prompt: Prompt
+    _transcript: Transcript
+    _contest: Contest | None = None
+    _races = 0
+    """How many were begun: the sides take turns in going first."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def _decode(self) -> DecodeSettings: ...
+
+        def _keep_speed(self) -> None: ...
+
+    def action_race(self, text: str = "") -> None:
+        """Race ``text``, else what stands in the prompt, else the last prompt of the chat."""
+        if self._contest is not None:
+            return
+        loaded = self._link.loaded
+        subject = self._subject(text)
+        if loaded is None:
+            self._transcript.say(NO_MODEL)
+        elif (reason := obstacle(loaded, self._decode)) is not None:
+            self._transcript.say(reason)
+        elif not self._link.is_free or self._dialogue.answer is not None:
+            self._transcript.say(BUSY)
+        elif subject is None:
+            self._transcript.say(NO_PROMPT)
+        else:
+            from medusa_chat.tui.screens.race import RaceScreen
+
+            order = ORDERS[self._races % len(ORDERS)]
+            self._races += 1
+            self._contest = Contest(self._link, subject, self._decode, order)
+            self._contest.begin()
+            self.app.push_screen(RaceScreen(self._contest, self._keep_side), self._leave_race)
+
+    def _subject(self, text: str) -> Subject | None:
+        """Return what is to be raced; None when nothing was ever asked."""
+        chat = self._dialogue.chat
+        typed = text or slash.without_escape(self._prompt.text)
+        if typed.strip():
+            return Subject(chat, None, typed, self._dialogue.messages(None, self._decode, typed))
+        last = next((one for one in reversed(chat.path) if one.role == "user"), None)
+        if last is None:
+            return None
+        messages = self._dialogue.messages(last.id, self._decode)
+        return Subject(chat, last.id, last.content, messages)
+
+    def _is_of_race(self, event: News) -> bool:
+        """Hand an event to the race; tell whether it is for nobody else."""
+        contest = self._contest
+        if contest is None or not contest.is_running:
+            return False
+        taken = contest.take(event)
+        if contest.result is not None:
+            for recording in (contest.result.plain, contest.result.medusa):
+                self._comparison.add(recording.mode, recording.figures)
+            self._keep_speed()
+        return taken
+
+    def _leave_race(self, _: None) -> None:
+        contest, self._contest = self._contest, None
+        assert contest is not None
+        if contest.result is not None:
+            self._transcript.say(summary(contest.result))
+        elif contest.state == "failed":
+            self._transcript.say(contest.failure, "error")
+        else:
+            self._transcript.say(_STOPPED)
+
+    def _keep_side(self, recording: Recording) -> str:
+        """Keep a side as a reply to its prompt, with its figures, and say so."""
+        contest = self._contest
+        assert contest is not None
+        subject = contest.subject
+        chat = subject.chat
+        if subject.prompt is None:
+            subject = contest.kept_as(chat.add_prompt(subject.text).id)
+            if self._prompt.text.strip() == subject.text.strip():
+                self._prompt.clear()
+        assert subject.prompt is not None
+        recipe = recipe_of(recording.settings, recording.started, contest.loaded)
+        reply = chat.start_reply(chat.message(subject.prompt), recipe)
+        reply.append(recording.text)
+        reply.end(outcome_of(recording.stop_reason, recording.figures))
+        if chat is self._dialogue.chat:
+            self._transcript.show(chat.conversation)
+        name = "plain reply" if recording.mode == "plain" else "reply with Medusa"
+        return f"The {name} stands in the chat."
