@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from textual.content import Span
 
 _FILL = "on $surface"
+_LONGEST_NAME = 20
 _STEP_LINES = 50
 _CONTEXT_LINES = 100
 """Read again before the lines that are new: a string or a comment may have begun there."""
@@ -41,6 +42,7 @@ class CodeSheet:
         self.is_chosen = False
         """Whether the reader has gone to it: its first row says so."""
         self._language = language
+        self._name = language[:_LONGEST_NAME]
         self._framed = framed
         self._colour = colour
         self._lines: list[tuple[int, str]] = []
@@ -119,9 +121,9 @@ class CodeSheet:
 
     def _heading(self) -> Row:
         if self.is_chosen:
-            runs = (Run(f"▶ {self._language or 'code'} ", "bold reverse", self.at, fixed=True),)
+            runs = (Run(f"▶ {self._name or 'code'} ", "bold reverse", self.at, fixed=True),)
             return Row(runs, _FILL)
-        name = Run(f" {self._language}", f"{MUTED} italic", self.at, fixed=True)
+        name = Run(f" {self._name}", f"{MUTED} italic", self.at, fixed=True)
         does = Run(f"{' · ' if self._language else ''}copy", MUTED, self.at, fixed=True)
         return Row((name, does), _FILL)
 

@@ -76,7 +76,8 @@ class RuleSheet:
 class FlowSheet:
     """Sheets under one another, each behind prefixes."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: int) -> None:
+        self._at = at
         self.codes: list[CodeSheet] = []
         """The code in it."""
         self._parts: list[tuple[Sheet, tuple[Run, ...], tuple[Run, ...]]] = []
@@ -105,12 +106,14 @@ class FlowSheet:
         return self._rows[y]
 
     def _lay_out(self, width: int) -> Iterator[Row]:
+        at = self._at
         for sheet, first, rest in self._parts:
             room = max(_LEAST_CELLS, width - cells(first))
             for y in range(sheet.height(room)):
                 row = sheet.row(room, y)
-                before = rest if y else first
-                yield _beside(before, row, room) if before else row
+                at = at if row.at is None else row.at
+                before = first if y == 0 else rest
+                yield _beside(before, row, room, at) if before else row
 
 
 def sheet_of(text: str, part: Part) -> Sheet:
@@ -120,7 +123,7 @@ def sheet_of(text: str, part: Part) -> Sheet:
 
 
 def _verbatim(text: str, part: Part) -> FlowSheet:
-    sheet, at = FlowSheet(), part.start
+    sheet, at = FlowSheet(part.start), part.start
     for line in text[part.start : part.end].split("\n"):
         sheet.append(LineSheet(text_runs(line, "", at)))
         at += len(line) + 1
@@ -133,16 +136,14 @@ def prepare() -> None:
     sheet_of(text, Part("code", 0, len(text)))
 
 
-def _beside(before: tuple[Run, ...], row: Row, room: int) -> Row:
+def _beside(before: tuple[Run, ...], row: Row, room: int, at: int) -> Row:
     runs = row.runs
-    if row.at is not None:
-        # A marker stands for itself, but what goes on beside text stands for that.
-        at = row.at
-        before = tuple(replace(run, at=at) if run.text.strip(" ▌") == "" else run for run in before)
+    # A marker stands for itself, but what goes on beside text stands for that.
+    before = tuple(replace(run, at=at) if run.text.strip(" ▌") == "" else run for run in before)
     if row.fill:
         space = room - cells(runs)
         runs = tuple(Run(r.text, f"{r.style} {row.fill}".strip(), r.at, r.fixed) for r in runs)
-        runs += (Run(" " * space, row.fill, runs[-1].at if runs else 0, fixed=True),)
+        runs += (Run(" " * space, row.fill, runs[-1].at if runs else at, fixed=True),)
     return Row(before + runs)
 
 
@@ -153,7 +154,7 @@ class _Builder:
         self._part = part
         self._cursor = Cursor(text, part.start)
         self._tokens = parser().parse(text)
-        self._sheet = FlowSheet()
+        self._sheet = FlowSheet(part.start)
         self._prefixes: list[_Prefix] = []
         self._lists: list[int | None] = []
         """The number of the next item of each list that is open; None for bullets."""
@@ -251,13 +252,16 @@ class _Builder:
         indented = token.type == "code_block"
         language = "" if indented else (token.info.split() or [""])[0]
         start = (token.map or [0])[0]
-        sheet = CodeSheet(language, self._cursor.line(start)[0], framed=not indented)
-        at = self._cursor.at
-        for number, line in enumerate(token.content.splitlines(), start + (not indented)):
+        at, opening = self._cursor.line(start)
+        sheet = CodeSheet(language, at, framed=not indented)
+        at += len(opening)
+        lines = token.content.removesuffix("\n").split("\n") if token.content else []
+        for number, line in enumerate(lines, start + (not indented)):
             # The indentation of the block is no part of its code.
             at, written = self._cursor.line(number)
-            at += max(0, len(written) - len(line))
+            at += max(0, len(written.rstrip()) - len(line.rstrip()))
             sheet.append(at, line)
+            at += len(line)
         sheet.end(at)
         return sheet
 

@@ -185,7 +185,8 @@ class _LiveCode:
         last = text.rfind("\n", 0, end) + 1
         closing = text[last:end].strip()
         is_closed = last >= self._at and closing.startswith(self._fence) and not closing.strip("`~")
-        self.advance(text, last if is_closed else end)
+        # Not the line that closes it; but the last line, also when it is empty.
+        self.advance(text, last if is_closed else end + 1)
         self.sheet.end(end)
         return self.sheet
 

@@ -34,6 +34,44 @@ LINES = st.lists(
 ).map("\n".join)
 
 
+SCRAPS = st.lists(
+    st.sampled_from(
+        ["\n", "\n\n", "    ", "\t", "- ", "1. ", "> ", "```", "```py\n", "~~~", "|", "|---|---|\n"]
+        + [
+            "$",
+            "$$",
+            "\\(",
+            "\\]",
+            "**",
+            "_",
+            "`",
+            "[",
+            "](",
+            ")",
+            "<",
+            "&amp;",
+            "&#0;",
+            "\\",
+            "word",
+        ]
+        + [
+            "漢",
+            "👩‍👩‍👧",
+            "\u0301",
+            "\u200d",
+            "\ufe0f",
+            "[x] ",
+            "<think>",
+            "\u2028",
+            "\ufeff",
+            "~~",
+        ]
+    ),
+    max_size=30,
+).map("".join)
+"""What no model means to write, and some do."""
+
+
 def shown(section: Section, width: int) -> list[Row]:
     return [section.row(width, y) for y in range(section.height(width))]
 
@@ -67,6 +105,15 @@ def test_text_knows_where_it_was_written_and_fits(text: str, width: int) -> None
         for run in row.runs:
             if not run.fixed:
                 assert text[run.at : run.at + len(run.text)] == run.text
+
+
+@given(SCRAPS, st.integers(1, 50), st.data())
+def test_any_text_at_all_is_laid_out(text: str, width: int, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=4)))
+    rows = shown(section_of(text, cuts, width), width)
+    assert rows == shown(section_of(text, []), width)
+    places = [row.at for row in rows if row.at is not None]
+    assert places == sorted(places)
 
 
 @given(LINES, st.integers(20, 60))
