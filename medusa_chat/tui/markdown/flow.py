@@ -301,7 +301,7 @@ def table_sheet(lines: Sequence[tuple[int, str]]) -> TableSheet:
     cells = row_cells(head, at, "bold")
     sheet = TableSheet(cells, alignments(delimiters)[: len(cells)], at)
     for place, line in rows:
-        sheet.append(row_cells(line, place))
+        sheet.append(row_cells(line, place), place)
     return sheet
 
 

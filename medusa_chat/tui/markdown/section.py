@@ -211,7 +211,7 @@ class _LiveTable:
     def advance(self, text: str, end: int) -> None:
         while self._at < end:
             line = _line(text, self._at, end)
-            self.sheet.append(row_cells(line, self._at))
+            self.sheet.append(row_cells(line, self._at), self._at)
             self._at += len(line) + 1
 
     def finish(self, text: str, end: int) -> TableSheet:

@@ -35,16 +35,17 @@ class TableSheet:
         self._widths: list[int] = []
         self._ends: list[int] = []
         """After how many rows of the screen each row of the table ends, as far as laid out."""
-        self.append(head)
+        self.append(head, at)
 
-    def append(self, row: Sequence[Cell]) -> None:
-        """Append a row: cells that are missing are empty, those beyond the head's are left out."""
+    def append(self, row: Sequence[Cell], at: int) -> None:
+        """Append a row that stands at the place ``at``.
+
+        Cells that are missing are empty, and those beyond the head's are left out.
+        """
         columns = len(self._aligned)
         row = [*row, *([] for _ in range(columns - len(row)))][:columns]
         sizes = [cells(cell) for cell in row]
-        first = next((cell[0].at for cell in row if cell), None)
-        before = self._places[-1] if self._places else self._at
-        self._places.append(before if first is None else first)
+        self._places.append(at)
         self._cells.append(list(row))
         self._sizes.append(sizes)
         self._natural = [max(pair) for pair in zip(self._natural, sizes, strict=True)]

@@ -34,14 +34,21 @@ LINES = st.lists(
 ).map("\n".join)
 
 
-SCRAPS = st.lists(
-    st.sampled_from(
-        "\n|\n\n|    |\t|- |1. |> |```|```py\n|~~~|$|$$|\\(|\\]|**|_|`|[|](|)|<|&amp;|&#0;|\\|word|漢|"
-        "👩‍👩‍👧|\u0301|\u200d|\ufe0f|[x] |<think>|\u2028|\ufeff|~~".split("|")
-    )
-    | st.sampled_from(["|", "|---|---|\n"]),
-    max_size=30,
-).map("".join)
+MARKS = ["\n", "\n\n", "    ", "\t", "- ", "1. ", "> ", "```", "```py\n", "~~~", "|", "|---|---|\n"]
+SIGNS = ["$", "$$", "\\(", "\\]", "**", "_", "`", "[", "](", ")", "<", "&amp;", "&#0;", "\\", "~~"]
+WORDS = [
+    "word",
+    "漢",
+    "👩‍👩‍👧",
+    "\u0301",
+    "\u200d",
+    "\ufe0f",
+    "[x] ",
+    "<think>",
+    "\u2028",
+    "\ufeff",
+]
+SCRAPS = st.lists(st.sampled_from([*MARKS, *SIGNS, *WORDS]), max_size=30).map("".join)
 """What no model means to write, and some do."""
 
 
