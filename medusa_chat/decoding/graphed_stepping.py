@@ -283,6 +283,7 @@ class GraphedStepper:
         self._choosing = choosing
         self._key = key_of(choosing.seed)
         self._learns = learns
+        self._unlearnt: list[int] = []
         self._root = 0
         self._failed = False
 
@@ -296,12 +297,15 @@ class GraphedStepper:
         """Run a step over a tree of ``shape``."""
         if self._failed:
             return self._eager.advance(shape)
+        if self._unlearnt and isinstance(shape, MixedTree):
+            self._steps.history.add(self._unlearnt, None)
+            self._unlearnt = []
         step = self._steps.step(shape, self._choosing, self._key, self._root)
         if step is None:
             self._failed = True
-            self._eager.resume(self._root, self._steps.hidden.clone())
+            self._eager.resume(self._root, self._steps.hidden.clone(), self._unlearnt)
             return self._eager.advance(shape)
         if self._learns and not isinstance(shape, MixedTree):
-            self._steps.history.add(step.tokens, None)
+            self._unlearnt += step.tokens
         self._root = step.next_root
         return step

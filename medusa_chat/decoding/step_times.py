@@ -35,17 +35,23 @@ class StepTimes:
         """Count a step."""
         seen = self._seen.setdefault(size, deque(maxlen=_KEPT))
         seen.append(seconds)
-        if len(seen) >= _ENOUGH:
-            self._usual[size] = sorted(seen)[len(seen) // 4]
+        self._usual.pop(size, None)
 
     def of(self, size: int) -> float | None:
         """Return T(``size``); None when too few steps of that size were ever measured."""
-        return self._usual.get(size, self._known.get(size))
+        usual = self._usual.get(size)
+        if usual is None:
+            seen = self._seen.get(size, ())
+            if len(seen) < _ENOUGH:
+                return self._known.get(size)
+            usual = self._usual[size] = sorted(seen)[len(seen) // 4]
+        return usual
 
     @property
     def measured(self) -> dict[int, float]:
         """All that is known, by size."""
-        return dict(sorted((self._known | self._usual).items()))
+        sizes = sorted(self._known.keys() | self._seen.keys())
+        return {size: seconds for size in sizes if (seconds := self.of(size)) is not None}
 
     def missing(self, sizes: Iterable[int] = SIZES) -> list[int]:
         """Return those of ``sizes`` that were never measured."""

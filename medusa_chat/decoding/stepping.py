@@ -92,6 +92,9 @@ class EagerStepper:
         self._drafters: dict[StepShape, Drafter | MixedDrafter] = {}
         self._root = 0
         self._position = 0
+        # A step that drafts nothing is to cost no more than a plain one: its tokens are learnt when
+        # something is drafted from them, and what the model thought of others there is not.
+        self._unlearnt: list[int] = []
         self._hidden: Tensor
 
     def begin(self, prompt: Sequence[int], prefilled: StepOutput) -> int:
@@ -112,9 +115,13 @@ class EagerStepper:
             self._penalty.add([self._root])
         return self._root
 
-    def resume(self, root: int, hidden: Tensor) -> None:
-        """Go on behind what another stepper has accepted: ``hidden`` [1, H] is the last token's."""
+    def resume(self, root: int, hidden: Tensor, unlearnt: list[int]) -> None:
+        """Go on behind what another stepper has accepted: ``hidden`` [1, H] is the last token's.
+
+        ``unlearnt`` are the latest tokens, which ``history`` does not know yet.
+        """
         self._root, self._hidden, self._position = root, hidden, self._forward.length
+        self._unlearnt = unlearnt
 
     def advance(self, shape: StepShape) -> Advance:
         """Run a step over a tree of ``shape``."""
@@ -122,6 +129,10 @@ class EagerStepper:
         if self._noise is not None:
             noise = self._noise.window(self._position + 1, shape.depth + 1)
         drafter = self._drafter_of(shape)
+        if self._unlearnt and isinstance(drafter, MixedDrafter):
+            assert self._history is not None, "a mixed tree is grown from it"
+            self._history.add(self._unlearnt, None)
+            self._unlearnt = []
         draft = drafter.draft(root, self._hidden, noise)
         step = self._forward.step(draft.tokens, draft.tree)
         accepted, tokens = self._accept(draft, step, noise)
@@ -132,9 +143,7 @@ class EagerStepper:
         if isinstance(drafter, MixedDrafter):
             drafter.learn(tokens, step.logits[accepted.nodes], self._root)
         elif self._history is not None:
-            # A step that drafts nothing is to cost no more than a plain one: what the model
-            # thought of other tokens there is left unlearnt.
-            self._history.add(tokens, None)
+            self._unlearnt += tokens
         if self._penalty is not None:
             self._penalty.add([*tokens[1:], self._root])
         return Advance(accepted.nodes, tokens, self._root, draft.tree.size, KeptDraft(draft))
