@@ -198,6 +198,13 @@ class Chat:
         self._store.save(self)
         self._store.remember("the deletion", self.id, partial(self._put_back, removed, read[-1].id))
 
+    def withdraw(self, prompt: Message) -> None:
+        """Take back a prompt that nothing follows: it was not asked yet, and is nothing to undo."""
+        self.tree.remove(prompt.id)
+        self.unsaved.changed.discard(prompt.id)
+        self.unsaved.removed.add(prompt.id)
+        self._store.save(self)
+
     def rename(self, name: str) -> None:
         """Give the chat a title that stays; the store can undo it."""
         undo = partial(self._set_title, self.title, renamed=self.renamed)

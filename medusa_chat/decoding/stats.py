@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 StopReason = Literal["eos", "stop", "length", "context", "cancelled"]
@@ -56,6 +57,25 @@ class Figures:
         if self.tokens < 2 or self.decode_seconds <= 0:
             return None
         return (self.tokens - 1) / self.decode_seconds
+
+    def after(self, earlier: Figures) -> Figures:
+        """Return the figures of a reply that was stopped after the ``earlier`` ones, and gone on
+        with. What the second prefill took is the time of a token like any other.
+        """
+        counts = zip_longest(earlier.accepted_counts, self.accepted_counts, fillvalue=0)
+        first = earlier.first_token_seconds
+        return Figures(
+            prompt_tokens=earlier.prompt_tokens,
+            reused_tokens=earlier.reused_tokens,
+            tokens=earlier.tokens + self.tokens,
+            steps=earlier.steps + self.steps,
+            passes=earlier.passes + self.passes,
+            nodes=earlier.nodes + self.nodes,
+            prefill_seconds=earlier.prefill_seconds,
+            decode_seconds=earlier.decode_seconds + self.prefill_seconds + self.decode_seconds,
+            first_token_seconds=self.first_token_seconds if first is None else first,
+            accepted_counts=tuple(one + other for one, other in counts),
+        )
 
     def tree_words(self, tree: str) -> str:
         """Return how the reply's ``tree`` is shown: of the automatic one its mean size."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import Literal, get_args
 
 from medusa_chat.tui.markdown.rows import Run, grapheme_end, text_runs
@@ -36,9 +36,20 @@ class Bursts:
         self._depths = [0]
         self._burst = -1
         self._tokens = 0
+        self._before = 0
+        """How many bursts there were before the reply was gone on with."""
+
+    def continued(self) -> Bursts:
+        """Return the same, so that bursts counted from 0 again follow."""
+        again = Bursts(0)
+        again._ends, again._bursts = list(self._ends), list(self._bursts)
+        again._depths = list(self._depths)
+        again._before = max(0, max(self._bursts) + 1)
+        return again
 
     def add(self, burst: int, end: int, tokens: int) -> None:
         """Take down that ``tokens`` more of a burst have come, with the text up to ``end``."""
+        burst += self._before
         if burst != self._burst:
             self._burst, self._tokens = burst, 0
         # Text that was held back, and comes without a token, belongs to the one before it.
@@ -48,6 +59,14 @@ class Bursts:
             self._ends.append(end)
             self._bursts.append(burst)
             self._depths.append(depth)
+
+    def span(self, burst: int) -> tuple[int, int]:
+        """Return where a burst's text begins and ends; an empty place for one without text."""
+        burst += self._before
+        first = bisect_left(self._bursts, burst)
+        behind = bisect_right(self._bursts, burst)
+        start = self._ends[max(first - 1, 0)]
+        return start, self._ends[behind - 1] if behind > first else start
 
     def runs(self, text: str, start: int, end: int, view: BurstView) -> list[Run]:
         """Return the text from ``start`` to ``end`` with what ``view`` marks in it."""

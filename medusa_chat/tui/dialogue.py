@@ -8,13 +8,35 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import ChatMessage
-from medusa_chat.tui.reply_record import outcome_of, recipe_of
+from medusa_chat.tui.reply_record import figures_of, outcome_of, recipe_of, settings_of
 
 if TYPE_CHECKING:
     from medusa_chat.conversation.chat import Chat, Reply
+    from medusa_chat.conversation.conversation import Message, Recipe
     from medusa_chat.engine.protocol import Bursts, Loaded, Started
     from medusa_chat.settings import DecodeSettings
     from medusa_chat.tui.link import EngineLink
+
+_SUMMARY = "Summary of the conversation before this:\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the engine is yet to do: to answer a prompt, or to go on with a reply to it."""
+
+    prompt: int
+    continues: int | None = None
+    """The reply that is gone on with."""
+    again: bool = False
+    """Whether the prompt has a reply, to be had in another way: with another seed."""
+    recipe: Recipe | None = None
+    """The settings and the seed to be used, in place of those in force."""
+
+    def settings(self, settings: DecodeSettings) -> DecodeSettings:
+        """Return how the reply is decoded, where ``settings`` are in force."""
+        if self.recipe is not None:
+            return settings_of(self.recipe, settings)
+        return dataclasses.replace(settings, seed=None) if self.again else settings
 
 
 @dataclass(slots=True)
@@ -22,14 +44,26 @@ class Answer:
     """The reply that is being written."""
 
     reply_id: int
-    prompt: int
-    """The id of its prompt."""
+    turn: Turn
     settings: DecodeSettings
     reply: Reply | None = None
     """What is written of it; None before the engine has begun."""
     started: Started | None = None
     figures: Figures = dataclasses.field(default_factory=Figures)
+    """Of what the engine has written since it began, or went on."""
+    earlier: Figures | None = None
+    """Of what was there before it went on."""
     stopping: bool = False
+
+    @property
+    def prompt(self) -> int:
+        """The id of its prompt."""
+        return self.turn.prompt
+
+    @property
+    def message(self) -> int | None:
+        """The id of what is written of it; None before the engine has begun."""
+        return None if self.reply is None else self.reply.message.id
 
 
 class Dialogue:
@@ -38,7 +72,9 @@ class Dialogue:
     def __init__(self, chat: Chat, link: EngineLink) -> None:
         self.chat = chat
         self._link = link
-        self._waiting: list[int] = []
+        self._waiting: list[Turn] = []
+        self.held: Turn | None = None
+        """What did not fit the context, and waits for the user to say what is to be done."""
         self.answer: Answer | None = None
 
     @property
@@ -47,20 +83,85 @@ class Dialogue:
         assert self.answer is not None
         return self.answer
 
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The ids of the prompts that wait for a reply."""
+        return tuple(turn.prompt for turn in self._waiting if turn.continues is None)
+
+    # What is to be done --------------------------------------------------------------------------
+
     def ask(self, text: str) -> int:
         """Write down a prompt, put it in line, and return its id."""
-        prompt = self.chat.add_prompt(text)
-        self._waiting.append(prompt.id)
-        return prompt.id
+        return self._queue(Turn(self.chat.add_prompt(text).id))
+
+    def edit(self, prompt: Message, text: str) -> int:
+        """Write down another prompt in the place of one, put it in line, and return its id."""
+        return self._queue(Turn(self.chat.edit_prompt(prompt, text).id))
+
+    def retry(self, reply: Message, *, same_seed: bool = False) -> int:
+        """Put another reply to the same prompt in line, and return the prompt's id.
+
+        With the ``same_seed`` all settings are those of the reply as well.
+        """
+        assert reply.parent is not None
+        recipe = reply.recipe if same_seed else None
+        return self._queue(Turn(reply.parent, again=True, recipe=recipe))
+
+    def answer_again(self, prompt: Message) -> int:
+        """Put a reply in line to a prompt that has none, or another one, and return its id."""
+        replies = [one for one in self.chat.tree.children(prompt.id) if one.role == "assistant"]
+        return self._queue(Turn(prompt.id, again=bool(replies)))
+
+    def go_on(self, reply: Message) -> None:
+        """Put in line that a reply which was stopped is gone on with."""
+        assert reply.parent is not None
+        self._queue(Turn(reply.parent, continues=reply.id, recipe=reply.recipe))
+
+    def _queue(self, turn: Turn) -> int:
+        if turn not in self._waiting:
+            self._waiting.append(turn)
+        return turn.prompt
+
+    def take_back(self) -> Message | None:
+        """Take the last prompt out of the line and the chat; None when none waits."""
+        if not self._waiting or self._waiting[-1].continues or self._waiting[-1].again:
+            return None
+        prompt = self.chat.message(self._waiting.pop().prompt)
+        self.chat.withdraw(prompt)
+        return prompt
+
+    def hold(self) -> Turn:
+        """Have a reply that could not begin wait for the user's decision, and the others with it.
+
+        Nothing is written down of it.
+        """
+        self.held, self.answer = self.answering.turn, None
+        return self.held
+
+    def let_go(self, *, again: bool) -> None:
+        """Try once more to have what is held answered, or give it up; the others go on."""
+        turn, self.held = self.held, None
+        if again and turn is not None:
+            self._waiting.insert(0, turn)
+
+    # The reply -----------------------------------------------------------------------------------
 
     def answer_next(self, settings: DecodeSettings) -> Answer | None:
         """Have the next prompt answered; None when none waits or the engine is not free."""
-        if not (self._waiting and self._link.is_free):
+        if self.held is not None or not self._link.is_free:
             return None
-        prompt = self._waiting.pop(0)
-        reply_id = self._link.ask(self.messages(prompt, settings), settings)
-        self.answer = Answer(reply_id, prompt, settings)
-        return self.answer
+        while self._waiting:
+            turn = self._waiting.pop(0)
+            # Another window may have deleted it meanwhile.
+            if all(one is None or one in self.chat.tree for one in (turn.prompt, turn.continues)):
+                settings = turn.settings(settings)
+                messages = self.messages(turn.prompt, settings)
+                if turn.continues is not None:
+                    begun = self.chat.message(turn.continues).content
+                    messages = (*messages, ChatMessage("assistant", begun))
+                self.answer = Answer(self._link.ask(messages, settings), turn, settings)
+                return self.answer
+        return None
 
     def stop(self) -> bool:
         """Have the reply stopped; False when there is none, or it is being stopped already."""
@@ -80,9 +181,14 @@ class Dialogue:
         """Write down how the reply is made."""
         answer = self.answering
         answer.started = started
-        answer.reply = self.chat.start_reply(
-            self.chat.message(answer.prompt), recipe_of(answer.settings, started, loaded)
-        )
+        if answer.turn.continues is not None:
+            begun = self.chat.message(answer.turn.continues)
+            answer.earlier = figures_of(begun.outcome)
+            answer.reply = self.chat.continue_reply(begun)
+        else:
+            answer.reply = self.chat.start_reply(
+                self.chat.message(answer.prompt), recipe_of(answer.settings, started, loaded)
+            )
 
     def extend(self, bursts: Bursts) -> None:
         """Write down more of the reply."""
@@ -101,8 +207,14 @@ class Dialogue:
         answer = self.answering
         answer.figures = figures or answer.figures
         self.answer = None
-        reply = answer.reply or self.chat.start_reply(self.chat.message(answer.prompt))
-        reply.end(outcome_of(stop_reason, answer.figures))
+        reply = answer.reply
+        if reply is None and answer.turn.continues is None and answer.prompt in self.chat.tree:
+            reply = answer.reply = self.chat.start_reply(self.chat.message(answer.prompt))
+        if reply is not None:
+            whole = answer.figures
+            if answer.turn.continues is not None and answer.earlier is not None:
+                whole = whole.after(answer.earlier)
+            reply.end(outcome_of(stop_reason, whole))
         return answer
 
     def is_answering(self, reply_id: int | None) -> bool:
@@ -113,10 +225,18 @@ class Dialogue:
         self, prompt: int | None, settings: DecodeSettings, text: str = ""
     ) -> tuple[ChatMessage, ...]:
         """Return what the engine answers; without a prompt's id, ``text`` asks at the end."""
-        messages = [ChatMessage("system", settings.system)] if settings.system else []
         asking = None if prompt is None else self.chat.message(prompt)
+        messages = self._opening(asking, settings)
         for asked, replied in self.chat.dialogue_before(asking):
             messages.append(ChatMessage("user", asked.content))
             messages.append(ChatMessage("assistant", replied.content))
         messages.append(ChatMessage("user", text if asking is None else asking.content))
         return tuple(messages)
+
+    def _opening(self, asking: Message | None, settings: DecodeSettings) -> list[ChatMessage]:
+        """Return the system message: the user's own, and the summary of what is not sent."""
+        cut = self.chat.cut_above(asking)
+        summary = cut.cut.summary if cut is not None and cut.cut is not None else ""
+        parts = [settings.system or "", _SUMMARY + summary if summary else ""]
+        text = "\n\n".join(part for part in parts if part)
+        return [ChatMessage("system", text)] if text else []

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class PromptEntry:
-    """A prompt, and what it waits for."""
+    """A prompt, which of several it is, and what it waits for."""
 
     text: str
     waiting: str = ""
+    message: int | None = None
+    """Its id in the chat."""
+    mark: str = ""
     widget: PromptTurn | None = None
 
     @property
@@ -30,22 +33,25 @@ class PromptEntry:
 
     def show(self, view: BurstView, *, folded: bool) -> PromptTurn:  # noqa: ARG002
         """Return a new widget that shows it."""
-        self.widget = PromptTurn(self.text, self.waiting)
+        self.widget = PromptTurn(self.text, _joined(self.mark, self.waiting))
         return self.widget
 
     def show_waiting(self, waiting: str) -> None:
         """Say what it waits for; nothing once it is being answered."""
         self.waiting = waiting
         if self.widget is not None:
-            self.widget.show_waiting(waiting)
+            self.widget.show_waiting(_joined(self.mark, waiting))
 
 
 @dataclass(slots=True, eq=False)
 class ReplyEntry:
-    """A reply, and the line under it."""
+    """A reply, which of several it is, and the line under it."""
 
     text: ReplyText
     status: str = ""
+    message: int | None = None
+    """Its id in the chat; None before the engine has begun."""
+    mark: str = ""
     widget: Reply | None = None
 
     @property
@@ -55,14 +61,15 @@ class ReplyEntry:
 
     def show(self, view: BurstView, *, folded: bool) -> Reply:
         """Return a new widget that shows it."""
-        self.widget = Reply(self.text, self.status, view=view, folded=folded)
+        line = _joined(self.mark, self.status)
+        self.widget = Reply(self.text, line, view=view, folded=folded)
         return self.widget
 
     def show_status(self, status: str) -> None:
         """Put these words under it."""
         self.status = status
         if self.widget is not None:
-            self.widget.show_status(status)
+            self.widget.show_status(_joined(self.mark, status))
 
 
 @dataclass(slots=True, eq=False)
@@ -77,6 +84,10 @@ class NoticeEntry:
         """Return a new widget that shows it."""
         self.widget = Notice(self.text, self.kind)
         return self.widget
+
+
+def _joined(mark: str, words: str) -> str:
+    return f"{mark} · {words}" if mark and words else mark or words
 
 
 Message = PromptEntry | ReplyEntry

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medusa_chat.conversation.conversation import Outcome, Recipe
 from medusa_chat.conversation.versions import program_versions
+from medusa_chat.decoding.stats import Figures
 
 if TYPE_CHECKING:
-    from medusa_chat.decoding.stats import Figures
     from medusa_chat.engine.protocol import Loaded, Started
     from medusa_chat.settings import DecodeSettings
+
+
+_DECIDING = (
+    "acceptance",
+    "temperature",
+    "top_p",
+    "top_k",
+    "repetition_penalty",
+    "posterior_threshold",
+    "posterior_alpha",
+    "seed",
+    "max_new_tokens",
+    "stop",
+    "ignore_eos",
+    "system",
+)
+"""The settings that decide a reply's text."""
 
 
 def recipe_of(settings: DecodeSettings, started: Started, loaded: Loaded) -> Recipe:
@@ -40,6 +57,37 @@ def recipe_of(settings: DecodeSettings, started: Started, loaded: Loaded) -> Rec
         ignore_eos=settings.ignore_eos,
         raw=settings.raw,
     )
+
+
+def settings_of(recipe: Recipe, settings: DecodeSettings) -> DecodeSettings:
+    """Return what makes the text of a reply over again, where ``settings`` are in force.
+
+    What only makes it fast or slow stays as it is. Raises UsageError for a recipe of another
+    program's making that has values out of their ranges.
+    """
+    found: dict[str, Any] = {
+        name: getattr(recipe, name)
+        for name in _DECIDING
+        if getattr(recipe, name) is not None or name == "system"
+    }
+    if recipe.acceptance != "exact":
+        found["medusa"] = recipe.mode == "medusa"
+    return dataclasses.replace(settings, **found)
+
+
+def figures_of(outcome: Outcome | None) -> Figures | None:
+    """Return what was measured of a reply; None where that is not known."""
+    if outcome is None or not outcome.figures:
+        return None
+    kept: dict[str, Any] = {
+        field.name: outcome.figures[field.name]
+        for field in dataclasses.fields(Figures)
+        if field.name in outcome.figures
+    }
+    counts = kept.pop("accepted_counts", ())
+    if not all(isinstance(value, int | float | None) for value in kept.values()):
+        return None
+    return Figures(**kept, accepted_counts=tuple(counts))
 
 
 def outcome_of(stop_reason: str, figures: Figures) -> Outcome:

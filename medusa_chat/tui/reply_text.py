@@ -37,6 +37,8 @@ class ReplyText:
         """Begin with text that belongs to no burst."""
         self.text = printable(text)
         self.is_complete = bool(text)
+        self.reply_id: int | None = None
+        """What the engine calls it; None for one of an earlier run."""
         self.is_thinking = False
         """Whether the text so far ends in the middle of thinking."""
         self._bursts = Bursts(len(self.text))
@@ -47,9 +49,20 @@ class ReplyText:
         self.text += printable(piece.text)
         self._bursts.add(piece.burst, len(self.text), piece.tokens)
 
+    def reopened(self) -> ReplyText:
+        """Return the same with more to come."""
+        again = ReplyText(self.text)
+        again.is_complete = False
+        again._bursts = self._bursts.continued()
+        return again
+
     def end(self) -> None:
         """Take note that no more will come."""
         self.is_complete = True
+
+    def span(self, burst: int) -> tuple[int, int]:
+        """Return where the text of a burst begins and ends."""
+        return self._bursts.span(burst)
 
     def runs(self, start: int, end: int, view: BurstView) -> list[Run]:
         """Return a part of the text with its bursts marked."""

@@ -47,6 +47,13 @@ _REASONS = {
 CONTEXT_FULL = "The context is full. Ctrl+N begins a new chat."
 
 
+def cut(messages: int, summary: str) -> str:
+    """Return the rule above which nothing is sent any more, with what is sent instead."""
+    what = "message above is" if messages == 1 else f"{messages} messages above are"
+    rule = f"—— the {what} no longer sent ——"
+    return f"{rule}\nSent instead, as the model summed it up:\n{summary}" if summary else rule
+
+
 def abandoned(given_up: State) -> str:
     """Return what to say when the user does not want to wait for a model."""
     what = "Loading was stopped."
@@ -58,6 +65,12 @@ def abandoned(given_up: State) -> str:
 def waiting(state: State) -> str:
     """Return what a prompt waits for."""
     return _WAITING[state]
+
+
+def place(waiting: str, number: int, of: int) -> str:
+    """Return what a prompt waits for, and how many wait before it; the last can be taken back."""
+    line = f"{waiting} · {number} of {of}" if of > 1 else waiting
+    return f"{line} · Up takes it back" if number == of else line
 
 
 def ending(stop_reason: str, figures_line: str, mode: str | None) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from medusa_chat.conversation.conversation import Conversation, Message, Outcome
+from medusa_chat.tui.widgets.entry_scroll import MOST_ENTRIES, PAGE_ENTRIES
 from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.reply import Reply
-from medusa_chat.tui.widgets.transcript import MOST_ENTRIES, PAGE_ENTRIES, Transcript
+from medusa_chat.tui.widgets.transcript import Transcript
 
 from .driving import LINES, Chat, begin_reply, chat
 from .scripted_engine import ScriptedEngine
