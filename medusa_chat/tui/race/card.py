@@ -153,7 +153,7 @@ def _prefill(result: RaceResult) -> str:
     cached = f", {prefill.reused_tokens} of them cached before" if prefill.reused_tokens else ""
     return (
         f"{prefill.prompt_tokens} tokens, prefilled once for both in "
-        f"{prefill.seconds * 1000:.0f} ms{cached}; in no other time"
+        f"{prefill.seconds * 1000:.0f} ms{cached}; no time above contains that"
     )
 
 

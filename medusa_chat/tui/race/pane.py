@@ -67,6 +67,10 @@ class RacePane(Vertical):
         if follows:  # who has scrolled up is reading
             self._scroll.scroll_end(animate=False)
 
+    def go_to_end(self) -> None:
+        """Show the end of the text, as after the pane has become smaller."""
+        self._scroll.scroll_end(animate=False)
+
     def show_state(self, state: str) -> None:
         """Say what the side is doing."""
         name = NAMES[self._mode]

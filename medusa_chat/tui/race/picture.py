@@ -18,7 +18,7 @@ _LINE = 22
 _BAR_START, _BAR_WIDTH = 120, 500
 _COLUMNS = (_MARGIN, 400, 620)
 """Where the names begin, and where the figures of both sides end."""
-_WRAP_CHARACTERS = 86
+_WRAP_CHARACTERS = 80
 _MOST_LINES = 4
 
 _INK, _MUTED, _BACKGROUND, _PLAIN, _MEDUSA = "#d5d9e0", "#98a1af", "#12151b", "#6ea8dc", "#6fbfa8"
@@ -45,7 +45,7 @@ def svg(card: Card, result: RaceResult) -> str:
         )
         body.append(_text(_BAR_START + width + 10, y + 20, f"{seconds:.2f} s"))
         y += 34
-    y += 10
+    y += 28
     body += _row(y, ("", "plain", "Medusa"), fill=_MUTED)
     for row in card.rows:
         y += _LINE

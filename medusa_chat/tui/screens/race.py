@@ -219,6 +219,8 @@ class RaceScreen(Screen[None]):
     def _show_card(self, *, shown: bool) -> None:
         self._shows_card = shown
         self.set_class(shown, "-card")
+        for pane in self._panes.values():
+            self.call_after_refresh(pane.go_to_end)
 
 
 def _replay_words(clock: ReplayClock, seconds: float) -> str:
