@@ -54,7 +54,6 @@ class Contest:
         self.loaded = link.loaded
         self.state: State = "warming up"
         self.failure = ""
-        self.context_full = False
         self.recordings: dict[Mode, Recording] = {}
         self.result: RaceResult | None = None
         self._link = link
@@ -100,9 +99,11 @@ class Contest:
                 if self.is_running:
                     self._follow(event)
                 return True
-            case Ended() | Failed(reply_id=None) | Unavailable():
-                self._fail(str(event) if isinstance(event, Ended) else "The engine is gone.")
-            case Loading() | Fetching():
+            case Failed(reply_id=None, message=message):
+                self._fail(message)
+            case Ended():
+                self._fail(str(event))
+            case Loading() | Fetching() | Unavailable():
                 self._fail(_REPLACED)
         return False
 
@@ -118,8 +119,7 @@ class Contest:
             case Finished():
                 self.recordings[self.side] = self.recorder.finish(event)
                 self._go_on()
-            case Failed(message=message, context_full=context_full):
-                self.context_full = context_full
+            case Failed(message=message):
                 self._fail(message)
 
     def _go_on(self) -> None:
