@@ -110,6 +110,10 @@ def run_chat(
     machine = describe(device)
     report("Measuring the memory's bandwidth", None)
     bandwidth = copy_bandwidth(device)
+    report("Measuring trees", None)
+    for _ in engine.measure():  # as a chat does before its first prompt comes
+        if cancelled():
+            break
     measurement = measure(cases, contestants, repeats=repeats, cancelled=cancelled, report=report)
     items = measurement.items
     report("Looking where the time goes", None)

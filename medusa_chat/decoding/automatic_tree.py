@@ -67,9 +67,10 @@ class TreeKind:
         self._kept = self.beliefs.known
         return KindExperience(self.times.measured, self._kept)
 
-    def times_measured(self) -> None:
-        """Take note that ``times`` were measured outside of replies: none need be tried in one."""
-        self._sizer = TreeSizer(self.times, self.sizes[-1], self.depth, self._sizer.accepted)
+    def measured(self) -> None:
+        """Begin with what was measured outside of replies: no time need be tried in one."""
+        self._stored = self._kept = self.beliefs.known
+        self._sizer = self._sized(Beliefs(self._stored))
 
     @property
     def rate(self) -> float:
@@ -93,12 +94,17 @@ class TreeKind:
         # The first step of a size makes room, or a graph: it says nothing of those to come.
         is_warm = size in self._warm
         self._warm.add(size)
+        places = self.believe(size, accepted)
+        self._sizer.observe(size, places, seconds if is_warm else None)
+
+    def believe(self, size: int, accepted: Sequence[int]) -> Sequence[int]:
+        """Count what a step accepted, not what it took; return the places of its drafts."""
         places = accepted[1:]
         if self._places_of is not None and places:
             places = self._places_of(size, places)
         if size > 1:
             self.beliefs.add(size, places)
-        self._sizer.observe(size, places, seconds if is_warm else None)
+        return places
 
     def _sized(self, beliefs: Beliefs) -> TreeSizer:
         guessing = TreeSizer(self.times, self.sizes[-1], self.depth)

@@ -91,7 +91,7 @@ class Server:
 
     def _next(self, engine: Engine) -> Load | Generate | Steps:
         """Return the next request; until there is one, measure what steps take."""
-        measuring = engine.measure_times()
+        measuring = engine.measure()
         try:
             while self._measures and self._queue.empty():
                 next(measuring)

@@ -1,13 +1,17 @@
-"""What steps take, measured while the engine has nothing else to do, a step at a time.
+"""What steps take and what they bring, measured while the engine has nothing else to do.
 
-Whole steps, by the decoder itself, behind what it has cached; afterwards all of that is as it was.
+A step at a time. Whole steps, by the decoder itself, behind what it has cached; afterwards all of
+that is as it was.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
-from medusa_chat.decoding.automatic_tree import AutomaticTree
+from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
+from medusa_chat.decoding.automatic_tree import AutomaticTree, TreeKind
 from medusa_chat.decoding.decoder import Decoder, Request
 from medusa_chat.decoding.interlude import interlude
 from medusa_chat.decoding.reply_output import Ending
@@ -17,6 +21,52 @@ from medusa_chat.decoding.timed_rounds import TimedRounds
 _ROUNDS = 2
 _REPLY_TOKENS = 64
 """So short that the cache need not grow for it; then another one begins."""
+_FEW_STEPS = 40
+"""What is believed after fewer steps than these is measured."""
+_MOST_SECONDS = 10.0
+"""A slow machine has better things to do; it learns from replies."""
+
+
+class _Largest(AdaptiveTree):
+    """The largest tree of a kind each time: it tells what all smaller ones would have accepted."""
+
+    def __init__(self, kind: TreeKind, *, learns: bool) -> None:
+        self.size = kind.sizes[-1]
+        self.depth = kind.depth
+        self.learns = learns
+        self._kind = kind
+
+    def next_shape(self) -> StepShape:
+        return self._kind.shape(self.size)
+
+    def observe(self, shape: StepShape, accepted: Sequence[int], seconds: float) -> None:
+        del seconds
+        self._kind.believe(shape.size, accepted)
+
+
+def measure_acceptance(
+    decoder: Decoder, tree: AutomaticTree, prompts: Sequence[Sequence[int]], request: Request
+) -> Generator[None, None, None]:
+    """Measure what trees of ``tree`` bring, in replies to ``prompts`` to nobody.
+
+    ``request`` says how they are drawn and end. Only where nothing is cached, since they begin with
+    nothing, and where next to nothing is known. Yields after each step.
+    """
+    kind = tree.grown
+    seen = kind.beliefs.known.get(kind.sizes[-1])
+    if decoder.cached or (seen is not None and seen.steps >= _FEW_STEPS):
+        return
+    begun = time.monotonic()
+    asked = replace(request, shape=_Largest(kind, learns=tree.learns))
+    for prompt in prompts:
+        if len(prompt) + kind.sizes[-1] > decoder.forward.context_tokens:
+            continue
+        with interlude(decoder):
+            for _ in decoder.start(prompt, asked).run():
+                yield
+        if time.monotonic() - begun > _MOST_SECONDS:
+            break
+    kind.measured()
 
 
 def measure_times(
@@ -42,4 +92,4 @@ def measure_times(
         for size, seconds in zip(missing, rounds.seconds, strict=True):
             for one in seconds:
                 kind.times.add(size, one)
-    kind.times_measured()
+    kind.measured()

@@ -16,7 +16,7 @@ from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.stats import Mode
 from medusa_chat.decoding.tree_choice import ChosenTree, choose_tree
 from medusa_chat.engine.continuation import Said
-from medusa_chat.engine.idle import measure_times
+from medusa_chat.engine.idle import measure_acceptance, measure_times
 from medusa_chat.engine.protocol import ChatMessage, Loaded
 from medusa_chat.engine.setup import setup_of
 from medusa_chat.errors import EngineError, UsageError
@@ -64,6 +64,18 @@ class Answer:
 
 _KEPT_TREES = 8
 _IDLE_TEXT = "The sea is large and deep, and"
+_IDLE_PROMPTS = (
+    "Good evening! Did you have a nice day?",
+    "I need a room in Lyon for two nights, please.",
+    "Tell me about a fox who could not sleep.",
+    "Which five things should I take along to the beach?",
+    "How does a bicycle stay upright?",
+    "Say this more politely: Send me the report today.",
+    "Write a function that adds up the even numbers of a list.",
+    "What can you do for me?",
+)
+"""Of the kinds that people ask; what comes of them is read by nobody."""
+_IDLE_REPLY_TOKENS = 48
 
 
 class Engine:
@@ -204,8 +216,8 @@ class Engine:
         step_time_store.keep(setup_of(self.model, settings), experience)
         self._trees.pop(_of_the_tree(settings), None)
 
-    def measure_times(self) -> Generator[None, None, None]:
-        """Measure what steps of the automatic trees in use take, where that was never measured.
+    def measure(self) -> Generator[None, None, None]:
+        """Measure what steps of the automatic trees in use take and bring, where it is not known.
 
         Yields after each step of it. To be closed when there is something else to do; what replies
         go on from, the cache and all that was learnt, is the same afterwards.
@@ -216,11 +228,19 @@ class Engine:
             if not isinstance(tree.shape, AutomaticTree):
                 continue
             model, kind = self.model, tree.shape.grown
+            sampling = Sampling(settings.temperature)
             if kind.times.missing(kind.sizes):
                 prompt = model.format.encode_raw(_IDLE_TEXT)
-                yield from measure_times(
-                    model.decoder, tree.shape, prompt, Sampling(settings.temperature)
-                )
+                yield from measure_times(model.decoder, tree.shape, prompt, sampling)
+                self.keep_times()
+            if not model.decoder.cached:
+                prompts = [
+                    model.format.encode([{"role": "user", "content": text}])
+                    for text in _IDLE_PROMPTS
+                ]
+                ending = Ending(eos_ids=model.format.turn_ids, max_new_tokens=_IDLE_REPLY_TOKENS)
+                request = Request(tree.shape, sampling, ending)
+                yield from measure_acceptance(model.decoder, tree.shape, prompts, request)
                 self.keep_times()
 
     def encode(self, messages: Sequence[ChatMessage], settings: DecodeSettings) -> list[int]:

@@ -57,18 +57,18 @@ def bursts(engine: Engine, settings: DecodeSettings, *messages: ChatMessage) -> 
 def test_every_size_is_measured_once_and_kept(engine: Engine) -> None:
     tree = automatic(engine)
     assert tree.grown.times.measured == {}
-    steps = sum(1 for _ in engine.measure_times())
+    steps = sum(1 for _ in engine.measure())
     assert steps >= 2 * 4 * len(SIZES)
     measured = tree.grown.times.measured
     assert tuple(measured) == SIZES
     assert all(seconds > 0 for seconds in measured.values())
-    assert list(engine.measure_times()) == []
+    assert list(engine.measure()) == []
     engine._trees.clear()
     assert automatic(engine).grown.times.measured == measured
 
 
 def test_before_any_reply_what_most_of_them_will_use_is_measured(engine: Engine) -> None:
-    for _ in engine.measure_times():
+    for _ in engine.measure():
         pass
     shape = engine.choose_tree(DecodeSettings()).shape
     assert isinstance(shape, AutomaticTree)
@@ -77,13 +77,13 @@ def test_before_any_reply_what_most_of_them_will_use_is_measured(engine: Engine)
 
 
 def test_without_a_model_there_is_nothing_to_measure() -> None:
-    assert list(Engine().measure_times()) == []
+    assert list(Engine().measure()) == []
 
 
 def test_a_reply_after_it_tries_no_size_for_its_time(engine: Engine) -> None:
     tree = automatic(engine)
     before = tree.next_shape().size
-    for _ in engine.measure_times():
+    for _ in engine.measure():
         pass
     assert before == 1  # the first of the missing ones
     times = tree.grown.times
@@ -101,7 +101,7 @@ def test_nothing_is_left_of_it(engine: Engine, steps: int | None) -> None:
     decoder = engine.model.decoder
     got = [bursts(engine, FIXED, QUESTION)]
     cached, history = list(decoder.cached), decoder.history
-    measuring = engine.measure_times()
+    measuring = engine.measure()
     for step, _ in enumerate(measuring):
         if step == steps:
             break
@@ -115,12 +115,12 @@ def test_nothing_is_left_of_it(engine: Engine, steps: int | None) -> None:
 
 def test_what_was_measured_before_a_request_is_kept(engine: Engine) -> None:
     tree = automatic(engine)
-    measuring = engine.measure_times()
+    measuring = engine.measure()
     for _ in range(16):
         next(measuring)
     measuring.close()
     assert 2 <= len(tree.grown.times.measured) < len(SIZES)
-    for _ in engine.measure_times():
+    for _ in engine.measure():
         pass
     assert tuple(tree.grown.times.measured) == SIZES
 
@@ -130,7 +130,7 @@ def test_no_room_in_the_context_no_measurement(engine: Engine) -> None:
     decoder = engine.model.decoder
     bursts(engine, DecodeSettings(medusa=False, max_new_tokens=460, ignore_eos=True), QUESTION)
     assert len(decoder.cached) > 450
-    assert list(engine.measure_times()) == []
+    assert list(engine.measure()) == []
 
 
 class Slow:
@@ -141,7 +141,7 @@ class Slow:
         self.steps = 0
         self.closed = False
 
-    def measure_times(self) -> Generator[None, None, None]:
+    def measure(self) -> Generator[None, None, None]:
         try:
             while True:
                 self.steps += 1
@@ -171,7 +171,7 @@ def test_one_that_fails_is_told_to_the_log_and_not_tried_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Failing(Slow):
-        def measure_times(self) -> Generator[None, None, None]:
+        def measure(self) -> Generator[None, None, None]:
             yield
             self.steps += 1
             self.server._queue.put(Generate(1, (QUESTION,), AUTO))
@@ -184,3 +184,28 @@ def test_one_that_fails_is_told_to_the_log_and_not_tried_again(
     one._queue.put(Generate(2, (QUESTION,), AUTO))
     one._next(engine)  # type: ignore[arg-type]
     assert engine.steps == 1
+
+
+def test_what_trees_bring_is_known_before_the_first_reply(engine: Engine) -> None:
+    tree = automatic(engine)
+    guessed = list(tree.grown._sizer.accepted)
+    for _ in engine.measure():
+        pass
+    known = tree.grown.beliefs.known
+    assert known[SIZES[-1]].steps >= 40
+    assert tuple(known) == SIZES[1:]
+    engine.forget()
+    believed = tree.grown._sizer.accepted
+    assert believed != guessed
+    assert believed[1:] == pytest.approx([known[size].tokens for size in SIZES[1:]], rel=0.2)
+    assert engine.model.decoder.cached == []
+    assert engine.model.decoder.history.length == 0
+
+
+def test_behind_a_conversation_no_other_one_is_begun(engine: Engine) -> None:
+    tree = automatic(engine)
+    bursts(engine, FIXED, QUESTION)
+    for _ in engine.measure():
+        pass
+    assert tree.grown.times.missing(SIZES) == []
+    assert tree.grown.beliefs.known == {}

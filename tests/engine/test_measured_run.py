@@ -107,7 +107,7 @@ def test_the_chat_goes_on_as_if_nothing_had_been(engine: Engine) -> None:
 def test_what_the_automatic_tree_believes_stays(engine: Engine) -> None:
     tree = engine.choose_tree(AUTO).shape
     assert isinstance(tree, AutomaticTree)
-    for _ in engine.measure_times():
+    for _ in engine.measure():
         pass
     for _ in range(3):
         bursts(engine, AUTO)
