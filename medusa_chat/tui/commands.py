@@ -78,6 +78,8 @@ def spelled(keys: str) -> str:
         "pageup": "Page Up",
         "pagedown": "Page Down",
         "escape": "Esc",
+        "F": "Shift+F",
+        "X": "Shift+X",
         "delete": "Del",
         "slash": "/",
     }
@@ -198,6 +200,15 @@ CHAT_COMMANDS = (
         "copy",
     ),
     Command(
+        "alt+t",
+        "trees",
+        "Trees",
+        "Show what the steps of that reply guessed (t, where one is gone to)",
+        False,
+        "tree",
+        ("trees",),
+    ),
+    Command(
         "",
         "rename",
         "Rename",
@@ -263,6 +274,18 @@ CHATS_COMMANDS = (
     Command("pageup", "move(-8)", "Page up", "Go up by several chats"),
     Command("pagedown", "move(8)", "Page down", "Go down by several chats"),
     Command("escape", "back", "Back", "Leave the new title, the search, then the chats", True),
+)
+
+TREES_COMMANDS = (
+    Command("right,l,n", "step(1)", "Next", "Go to the next step", True),
+    Command("left,h,p", "step(-1)", "Previous", "Go to the step before", True),
+    Command("f", "find('full', 1)", "Full", "The next step that was right to its end", True),
+    Command("F", "find('full', -1)", "Full before", "The one before that was right to its end"),
+    Command("x", "find('failed', 1)", "Failed", "The next step of which no guess was right", True),
+    Command("X", "find('failed', -1)", "Failed before", "The one before with no guess right"),
+    Command("home", "first", "First", "Go to the first step"),
+    Command("end", "last", "Last", "Go to the last step"),
+    Command("escape,q,t", "back", "Back", "Leave the trees", True),
 )
 
 RACE_COMMANDS = (

@@ -20,6 +20,8 @@ from medusa_chat.engine.protocol import (
     Load,
     Loaded,
     Loading,
+    RecordedSteps,
+    Steps,
 )
 from medusa_chat.errors import MedusaChatError
 
@@ -71,6 +73,8 @@ class EngineLink:
         """How much of that is done, where it is known."""
         self.loaded: Loaded | None = None
         """The model in use, while there is one."""
+        self.on_steps: Callable[[RecordedSteps], None] | None = None
+        """Who is told what was asked about steps."""
         self._busy: int | None = None
         self._reply_ids = itertools.count(1)
 
@@ -142,6 +146,10 @@ class EngineLink:
         """Have a reply stopped; its Finished follows."""
         self._engine.send(Cancel(reply_id))
 
+    def ask_steps(self, asked: Steps) -> None:
+        """Ask what steps of a reply checked; the answer goes to ``on_steps``."""
+        self._engine.send(asked)
+
     def take(self) -> Iterator[News]:
         """Yield the events since the last call, the state moving along with each.
 
@@ -149,7 +157,10 @@ class EngineLink:
         """
         events, self._arrived = self._arrived, []
         for event in events:
-            if not (isinstance(event, Ended) and self.state == "down"):
+            if isinstance(event, RecordedSteps):
+                if self.on_steps is not None:
+                    self.on_steps(event)
+            elif not (isinstance(event, Ended) and self.state == "down"):
                 self._follow(event)
                 yield event
 

@@ -22,6 +22,7 @@ from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.messages import ModelLoaded, ModelUnavailable
 from medusa_chat.tui.meter import Meter, Readings
 from medusa_chat.tui.screens.history import HistoryScreen
+from medusa_chat.tui.screens.inspecting import InspectingScreen
 from medusa_chat.tui.screens.racing import RacingScreen
 from medusa_chat.tui.slash import choice
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
@@ -56,7 +57,7 @@ _GAUGE_SECONDS = 1 / 5
 _RECENT_CHATS = 20
 
 
-class ChatScreen(HistoryScreen, RacingScreen):
+class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
     """One chat at a time, with the engine that answers in it."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -256,6 +257,7 @@ class ChatScreen(HistoryScreen, RacingScreen):
             case Started():
                 assert self._link.loaded is not None
                 self._dialogue.start(event, self._link.loaded)
+                self._transcript.number_reply(event.reply_id)
                 self._meter.start(event)
             case Bursts(pieces=pieces):
                 self._dialogue.extend(event)

@@ -24,6 +24,10 @@ class Prompt(TextArea):
         )
         self._last = ""
 
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Leave letters in an empty prompt to keys of the screen, if there are any for them now."""
+        return bool(self.text) and super().check_consume_key(key, character)
+
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
             event.stop()
