@@ -66,12 +66,17 @@ class TreeSizer:
         if size == self.sizes[0] and self._until_probe and not self._probes_left:
             self._until_probe -= 1  # it tells nothing of any tree
             return
+        surprise = 0.0
         for index, one in enumerate(self.sizes):
-            if one > size:
-                break
-            tokens = 1 + sum(place < one for place in places)
-            weight = self._weights[index] = min(self._weights[index] + 1, _MEMORY_STEPS)
-            self.accepted[index] += (tokens - self.accepted[index]) / weight
+            if one <= size:
+                tokens = 1 + sum(place < one for place in places)
+                weight = self._weights[index] = min(self._weights[index] + 1, _MEMORY_STEPS)
+                surprise = (tokens - self.accepted[index]) / weight
+            elif self._weights[index] > _TRUSTED_STEPS:
+                break  # larger ones were seen themselves
+            # Where a tree brings less than was thought larger ones will, too: what further nodes
+            # add is believed as before until they are seen.
+            self.accepted[index] += surprise
         self._turn()
 
     def _turn(self) -> None:

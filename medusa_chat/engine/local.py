@@ -65,14 +65,24 @@ class Answer:
 _KEPT_TREES = 8
 _IDLE_TEXT = "The sea is large and deep, and"
 _IDLE_PROMPTS = (
-    "Good evening! Did you have a nice day?",
-    "I need a room in Lyon for two nights, please.",
-    "Tell me about a fox who could not sleep.",
-    "Which five things should I take along to the beach?",
-    "How does a bicycle stay upright?",
-    "Say this more politely: Send me the report today.",
-    "Write a function that adds up the even numbers of a list.",
-    "What can you do for me?",
+    "Good evening! My train was late again, and now I am waiting in the rain.",
+    "I need a room in Lyon for two nights from Thursday. Is breakfast included?",
+    "Tell me about a fox who could not sleep because the owl sang all night.",
+    "Which five things should I take along to the beach, and why?",
+    "How does a bicycle stay upright when nobody holds it?",
+    "Say this more politely: Send me the report today, you have had a week for it.",
+    "Write a function in Python that adds up the even numbers of a list.",
+    "Sum this up in one sentence: The bakery at the corner has closed. Its owner, Mrs Adler, is "
+    "eighty, and none of her children wanted to rise at three in the morning. A shop for bicycles "
+    "will move in. The neighbours say that they will miss the smell of bread.",
+    "Correct this: yesterday we was going to the lake and have swam until it get dark.",
+    "My sister has a new puppy and he eats her shoes. What would you do?",
+    "Compare coffee with tea in three lines.",
+    "Continue: The door opened slowly, and behind it stood",
+    "What is the difference between a comet and a meteor?",
+    "Put these in order, the smallest first: whale, ant, horse, cat. Then say which can fly.",
+    "I would like to see a film tonight, something funny. What is on near me?",
+    "Write a short letter to my landlord: the heating has been cold since Monday.",
 )
 """Of the kinds that people ask; what comes of them is read by nobody."""
 _IDLE_REPLY_TOKENS = 48
