@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from medusa_chat.tui.markdown.rows import MUTED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,7 +23,6 @@ SOURCES = {
 }
 """By letter: the name and the style of where a guess came from."""
 
-_MUTED = "$text-muted"
 _LEAST_TOKEN_COLUMNS = 10
 _GUIDES = {
     (False, False): ("├─", "│ "),
@@ -108,7 +109,7 @@ class _Columns:
         """The names of the columns."""
         numbers = ("here", "path") if self._with_path else ("here",)
         return Content.styled(
-            set_cell_size("token", self._room) + self._numbers("from", numbers), _MUTED
+            set_cell_size("token", self._room) + self._numbers("from", numbers), MUTED
         )
 
     def row(
@@ -128,11 +129,11 @@ class _Columns:
         gap = " " * (self._room - cell_len(before) - cell_len(token))
         muted = mark == WRONG
         return Content.assemble(
-            (guide, _MUTED),
-            (f"{mark} ", _MUTED if muted else "bold $success"),
+            (guide, MUTED),
+            (f"{mark} ", MUTED if muted else "bold $success"),
             (token, style),
             gap,
-            (self._numbers(name, numbers), _MUTED if muted else ""),
+            (self._numbers(name, numbers), MUTED if muted else ""),
         )
 
     def _numbers(self, name: str, numbers: tuple[str, ...]) -> str:

@@ -10,8 +10,9 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from medusa_chat.tui.commands import TREES_COMMANDS
+from medusa_chat.tui.markdown.rows import MUTED
 from medusa_chat.tui.step_book import Kind, StepBook
-from medusa_chat.tui.tree_rows import RIGHT, WRONG, percent, tree_rows
+from medusa_chat.tui.tree_rows import NEXT, RIGHT, WRONG, percent, tree_rows
 
 if TYPE_CHECKING:
     from textual import events
@@ -42,7 +43,9 @@ _NOTES: dict[Kind, str] = {
     "full": "was right to the end of its tree",
     "failed": "had guesses of which none was right",
 }
-_BAR_COLUMNS = 16
+_BAR_COLUMNS = 6, 30
+"""The least and the most of a histogram."""
+_NUMBER_COLUMNS = 18
 
 
 class TreesScreen(Screen[None]):
@@ -169,7 +172,8 @@ class TreesScreen(Screen[None]):
             self._tree.update(rows)
             self._keep_in_sight(last_right)
         self._text.update(_marked(self._reply.text, *span))
-        self._histogram.update(_histogram(book.histogram, self._outcome_tokens))
+        room = self._text.container_size.width
+        self._histogram.update(_histogram(book.histogram, self._outcome_tokens, room))
 
     def _why_none(self) -> str:
         if self._book.is_known is None:
@@ -223,27 +227,29 @@ def _marked(text: str, start: int, end: int) -> Content:
     burst = text[start:end] or "▏"
     cut = "…" if len(before) < start else ""
     return Content.assemble(
-        (cut + before, "$text-muted"),
+        (cut + before, MUTED),
         (burst, "bold underline reverse"),
-        (after + ("…" if end + _TEXT_AFTER < len(text) else ""), "$text-muted"),
+        (after + ("…" if end + _TEXT_AFTER < len(text) else ""), MUTED),
     )
 
 
-def _histogram(counts: dict[int, int], here: int | None) -> Content:
+def _histogram(counts: dict[int, int], here: int | None, width: int) -> Content:
     """Draw how many steps emitted how many tokens; the step that is shown is pointed at."""
+    least, longest = _BAR_COLUMNS
+    columns = min(max(width - _NUMBER_COLUMNS, least), longest)
     total, most = sum(counts.values()), max(counts.values(), default=1)
     rows: list[Content] = [
-        Content.styled(f"{RIGHT} right  {WRONG} not  → the model's own choice", "$text-muted"),
-        Content.styled("accepted   steps", "$text-muted"),
+        Content.styled(f"{RIGHT} right  {WRONG} not  {NEXT} the model's", MUTED),
+        Content.styled("accepted" + "steps".rjust(columns + 4), MUTED),
     ]
     for tokens, count in counts.items():
-        bar = "█" * max(1, round(_BAR_COLUMNS * count / most))
+        bar = "█" * max(1, round(columns * count / most))
         pointer = "▸" if tokens == here else " "
         rows.append(
             Content.assemble(
                 f"{pointer}{tokens:>3} ",
-                (bar.ljust(_BAR_COLUMNS), "$success"),
-                f"{count:>6} {percent(count / total):>5}",
+                (bar.ljust(columns), "$success"),
+                f"{count:>6} {percent(count / total):>4}",
             )
         )
     return Content("\n").join(rows)
