@@ -40,6 +40,8 @@ class Figures:
     """From the request's arrival at the engine to the first token; None before it."""
     accepted_counts: tuple[int, ...] = ()
     """``accepted_counts[n]``: how many bursts had n + 1 tokens."""
+    memory_bytes: int | None = None
+    """What the engine had in use when the reply ended; None where nobody asked the system."""
 
     @property
     def accepted_per_step(self) -> float | None:
@@ -58,6 +60,32 @@ class Figures:
             return None
         return (self.tokens - 1) / self.decode_seconds
 
+    @property
+    def prefill_tokens_per_second(self) -> float | None:
+        """Tokens of the prompt run a second, those left out that were in the cache already."""
+        fresh = self.prompt_tokens - self.reused_tokens
+        return fresh / self.prefill_seconds if fresh > 0 and self.prefill_seconds > 0 else None
+
+    @property
+    def hit_rates(self) -> tuple[float, ...]:
+        """How often the guess at each depth was right, of the steps in which those above it were.
+
+        From depth 1 to the deepest that ever was right. Empty where nothing was guessed.
+        """
+        if self.nodes <= self.passes:
+            return ()
+        reached = [sum(self.accepted_counts[depth:]) for depth in range(len(self.accepted_counts))]
+        if not reached:
+            return ()
+        # The last burst may have taken no pass: nothing was guessed behind its root.
+        reached[0] -= self.steps - self.passes
+        if len(reached) == 1:
+            return (0.0,)
+        return tuple(
+            further / there if there > 0 else 0.0
+            for there, further in zip(reached, reached[1:], strict=False)
+        )
+
     def after(self, earlier: Figures) -> Figures:
         """Return the figures of a reply that was stopped after the ``earlier`` ones, and gone on
         with. What the second prefill took is the time of a token like any other.
@@ -75,6 +103,7 @@ class Figures:
             decode_seconds=earlier.decode_seconds + self.prefill_seconds + self.decode_seconds,
             first_token_seconds=self.first_token_seconds if first is None else first,
             accepted_counts=tuple(one + other for one, other in counts),
+            memory_bytes=self.memory_bytes,
         )
 
     def tree_words(self, tree: str) -> str:
