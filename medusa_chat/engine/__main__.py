@@ -6,6 +6,7 @@ goes to stderr, which the interface has pointed at the log.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import queue
 import signal
@@ -163,6 +164,7 @@ class Server:
 
     def _reply(self, engine: Engine, request: Generate, beforehand: Prefill | None = None) -> None:
         from medusa_chat.decoding.launches import launches
+        from medusa_chat.models.memory_growth import bytes_in_use
 
         reply_id = request.reply_id
         answer = engine.answer(request.messages, request.settings)
@@ -195,7 +197,9 @@ class Server:
             self._send(Bursts(reply_id, tuple(pieces), decoding.figures))
         stop_reason = decoding.output.stop_reason
         assert stop_reason is not None
-        self._send(Finished(reply_id, stop_reason, decoding.figures))
+        in_use = bytes_in_use(engine.model.decoder.forward.device)
+        figures = dataclasses.replace(decoding.figures, memory_bytes=in_use)
+        self._send(Finished(reply_id, stop_reason, figures))
         self._cancelled.discard(reply_id)
         if beforehand is None:
             engine.keep_times()

@@ -15,12 +15,12 @@ class MemoryGrowth:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._before = _bytes_in_use(device)
+        self._before = bytes_in_use(device)
 
     @property
     def bytes(self) -> int | None:
         """Bytes more than at the beginning; None where the system does not tell."""
-        now = _bytes_in_use(self._device)
+        now = bytes_in_use(self._device)
         return None if now is None or self._before is None else max(0, now - self._before)
 
 
@@ -35,7 +35,7 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _bytes_in_use(device: torch.device) -> int | None:
+def bytes_in_use(device: torch.device) -> int | None:
     """Return the bytes allotted on all CUDA devices, or those of this process that are resident."""
     if device.type == "cuda":
         devices = range(torch.cuda.device_count())

@@ -96,5 +96,8 @@ def outcome_of(stop_reason: str, figures: Figures) -> Outcome:
         **dataclasses.asdict(figures),
         "accepted_per_step": figures.accepted_per_step,
         "tokens_per_second": figures.tokens_per_second,
+        "prefill_tokens_per_second": figures.prefill_tokens_per_second,
+        "nodes_per_step": figures.nodes_per_step,
+        "hit_rates": figures.hit_rates,
     }
     return Outcome(stop_reason, measured, figures.line())

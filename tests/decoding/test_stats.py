@@ -37,3 +37,26 @@ def test_the_line_leaves_out_what_was_not_measured() -> None:
 def test_nodes_per_step_is_over_forward_passes() -> None:
     assert Figures(passes=4, nodes=26).nodes_per_step == 6.5
     assert Figures(tokens=1, steps=1).nodes_per_step is None
+
+
+def test_hit_rates_are_of_the_steps_that_came_so_far() -> None:
+    # Ten bursts: 4 of one token, 3 of two, 2 of three, 1 of four; all had guesses.
+    figures = Figures(steps=10, passes=10, nodes=80, accepted_counts=(4, 3, 2, 1))
+    assert figures.hit_rates == (6 / 10, 3 / 6, 1 / 3)
+
+
+def test_the_last_burst_that_took_no_pass_is_no_miss() -> None:
+    figures = Figures(steps=4, passes=3, nodes=24, accepted_counts=(1, 3))
+    assert figures.hit_rates == (1.0,)
+
+
+def test_guesses_that_were_never_right_are_a_rate_and_none_are_not() -> None:
+    assert Figures(steps=5, passes=5, nodes=40, accepted_counts=(5,)).hit_rates == (0.0,)
+    assert Figures(steps=5, passes=5, nodes=5, accepted_counts=(5,)).hit_rates == ()
+    assert Figures().hit_rates == ()
+
+
+def test_prefill_is_measured_over_what_was_not_in_the_cache() -> None:
+    figures = Figures(prompt_tokens=120, reused_tokens=20, prefill_seconds=0.5)
+    assert figures.prefill_tokens_per_second == 200
+    assert Figures(prompt_tokens=20, reused_tokens=20).prefill_tokens_per_second is None
