@@ -200,6 +200,39 @@ CHAT_COMMANDS = (
         "copy",
     ),
     Command(
+        "alt+e", "edit", "Edit", "Edit that prompt, else the last; the old one stays", slash="edit"
+    ),
+    Command(
+        "alt+r",
+        "retry",
+        "Retry",
+        "Have that reply, else the last, in another way (Ctrl+Y)",
+        slash="retry",
+        aliases=("again",),
+    ),
+    Command("alt+g", "go_on", "Go on", "Go on with a reply that was stopped", slash="continue"),
+    Command(
+        "alt+left", "sibling(-1)", "Older", "Show the older version of a message", slash="older"
+    ),
+    Command(
+        "alt+right", "sibling(1)", "Newer", "Show the newer version of a message", slash="newer"
+    ),
+    Command(
+        "alt+i",
+        "reply_info",
+        "Details",
+        "Show how that reply, else the last, was made; repeat it by its seed",
+        slash="details",
+        aliases=("info",),
+    ),
+    Command(
+        "",
+        "undo",
+        "Undo",
+        "Undo the last edit, retry, deletion or title (Ctrl+Z in an empty prompt)",
+        slash="undo",
+    ),
+    Command(
         "alt+t",
         "trees",
         "Trees",

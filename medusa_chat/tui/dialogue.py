@@ -50,7 +50,7 @@ class Answer:
     """What is written of it; None before the engine has begun."""
     started: Started | None = None
     figures: Figures = dataclasses.field(default_factory=Figures)
-    """Of what the engine has written since it began, or went on."""
+    """Of what the engine writes; once it is over, of the whole reply."""
     earlier: Figures | None = None
     """Of what was there before it went on."""
     stopping: bool = False
@@ -210,11 +210,10 @@ class Dialogue:
         reply = answer.reply
         if reply is None and answer.turn.continues is None and answer.prompt in self.chat.tree:
             reply = answer.reply = self.chat.start_reply(self.chat.message(answer.prompt))
+        if answer.earlier is not None:
+            answer.figures = answer.figures.after(answer.earlier)
         if reply is not None:
-            whole = answer.figures
-            if answer.turn.continues is not None and answer.earlier is not None:
-                whole = whole.after(answer.earlier)
-            reply.end(outcome_of(stop_reason, whole))
+            reply.end(outcome_of(stop_reason, answer.figures))
         return answer
 
     def is_answering(self, reply_id: int | None) -> bool:

@@ -109,7 +109,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
 
     def on_mount(self) -> None:
         """Begin a chat, and start the engine once the first frame is on the screen."""
-        self._transcript.show(self._dialogue.chat.conversation)
+        self._show_path()
         self._open()
         self._show_state()
         self._show_gauges()
@@ -127,6 +127,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
     async def action_stop(self) -> None:
         """Stop the reply and keep its text; before there is a model, stop loading it."""
         self.clear_selection()
+        if self._leave_revising():
+            return
         if self._dialogue.stop():
             self._transcript.show_reply_status(words.STOPPING)
         elif (given_up := await self._link.abandon()) is not None:
@@ -257,6 +259,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
             case Started():
                 assert self._link.loaded is not None
                 self._dialogue.start(event, self._link.loaded)
+                self._name_reply()
                 self._transcript.number_reply(event.reply_id)
                 self._meter.start(event)
             case Bursts(pieces=pieces):
@@ -319,7 +322,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
         settings = dataclasses.replace(self._decode, medusa=self._medusa_on)
         answer = self._dialogue.answer_next(settings)
         if answer is not None:
-            self._transcript.begin_reply(answer.prompt)
+            self._begin_reply(answer)
         self._transcript.show_waiting(words.waiting(self._link.state))
 
     def _open(self) -> None:
@@ -334,8 +337,9 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
             self._ask(self._opening.question)
 
     def _ask(self, text: str) -> None:
-        prompt = self._dialogue.ask(text)
-        self._transcript.add_prompt(prompt, text, words.waiting(self._link.state))
+        if not self._edited(text):
+            prompt = self._dialogue.ask(text)
+            self._transcript.add_prompt(prompt, text, words.waiting(self._link.state))
         self._answer_next()
 
     def _enter(self, chat: Chat) -> None:
@@ -343,7 +347,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
         self._dialogue.leave()
         self._dialogue = Dialogue(chat, self._link)
         self._meter = Meter()
-        self._transcript.show(chat.conversation)
+        self._end_editing()
+        self._show_path()
 
     def _say_error(self, message: str) -> None:
         _LOG.error("%s", message)

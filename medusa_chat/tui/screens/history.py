@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.conversation.export import export
 from medusa_chat.tui.screens.chats import NEW, ChatsScreen
-from medusa_chat.tui.screens.controls import ControlScreen
+from medusa_chat.tui.screens.revising import RevisingScreen
 
 if TYPE_CHECKING:
     from medusa_chat.conversation.chat import Chat
-    from medusa_chat.conversation.store import Store
 
 
-class HistoryScreen(ControlScreen):
+class HistoryScreen(RevisingScreen):
     """A screen around a transcript, from which other chats are opened."""
-
-    _store: Store
 
     def action_chats(self) -> None:
         """Show the chats."""

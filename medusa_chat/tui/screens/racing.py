@@ -43,6 +43,8 @@ class RacingScreen(Screen[None]):
 
         def _keep_speed(self) -> None: ...
 
+        def _show_path(self) -> None: ...
+
     def action_race(self, text: str = "") -> None:
         """Race ``text``, else what stands in the prompt, else the last prompt of the chat."""
         if self._contest is not None:
@@ -116,6 +118,6 @@ class RacingScreen(Screen[None]):
         reply.append(recording.text)
         reply.end(outcome_of(recording.stop_reason, recording.figures))
         if chat is self._dialogue.chat:
-            self._transcript.show(chat.conversation)
+            self._show_path()
         name = "plain reply" if recording.mode == "plain" else "reply with Medusa"
         return f"The {name} stands in the chat."
