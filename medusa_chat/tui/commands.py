@@ -337,5 +337,9 @@ RACE_COMMANDS = (
 PROMPT_KEYS = (
     ("enter", "Send; while a reply runs, it waits its turn"),
     ("ctrl+j", "New line (Shift+Enter where the terminal tells)"),
-    ("up", "In an empty prompt: bring back the last message"),
+    ("up", "Take back what waits in line; else go to earlier prompts"),
+    ("down", "Go to later prompts"),
+    ("tab", "Complete a command or a path; go to the next {{place}}"),
+    ("slash", "Call a command; // sends a text that begins with a slash"),
+    ("@", "@path adds a text file; \\@ is a mere @"),
 )

@@ -11,14 +11,20 @@ from medusa_chat.conversation.export import export
 from medusa_chat.conversation.markdown import markdown
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.tui import slash, words
+from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
+from medusa_chat.tui.completion import Offer, offer
 from medusa_chat.tui.screens.reading import ReadingScreen
 
 if TYPE_CHECKING:
+    from textual.widgets import OptionList
+
     from medusa_chat.conversation.chat import Chat
+    from medusa_chat.conversation.store import Store
     from medusa_chat.settings import DecodeSettings
     from medusa_chat.tui.commands import Command
     from medusa_chat.tui.dialogue import Dialogue
+    from medusa_chat.tui.link import EngineLink
     from medusa_chat.tui.messages import PromptSubmitted
     from medusa_chat.tui.preferences import Preferences
     from medusa_chat.tui.widgets.prompt import Prompt
@@ -33,6 +39,8 @@ class ControlScreen(ReadingScreen):
 
     _prompt: Prompt
     _dialogue: Dialogue
+    _link: EngineLink
+    _store: Store
     _preferences: Preferences
     _session: DecodeSettings
     """How replies are decoded where a chat has no settings of its own."""
@@ -109,6 +117,43 @@ class ControlScreen(ReadingScreen):
             self._say_error(str(error))
         else:
             self._transcript.say(f"Exported to {path}")
+
+    # What the prompt asks ------------------------------------------------------------------------
+
+    def earlier_prompts(self) -> list[str]:
+        """Return what was sent in any chat, the latest first, without the files that went along."""
+        try:
+            found = self._store.prompts()
+        except MedusaChatError as error:
+            self._say_error(str(error))
+            found = []
+        # What could not be saved was sent all the same.
+        unsaved = [turn.content for turn in self._dialogue.chat.path if turn.role == "user"]
+        every = (*reversed(unsaved), *found) if self._store.failure else found
+        return list(dict.fromkeys(split(content)[0] for content in every))
+
+    def take_back(self) -> str | None:
+        """Take the prompt that was sent last back from the line, and return it."""
+        taken = self._dialogue.take_back()
+        if taken is None:
+            return None
+        self._transcript.take_back(taken.id)
+        self._transcript.show_waiting(words.waiting(self._link.state))
+        return split(taken.content)[0]
+
+    def offer(self, before: str) -> Offer | None:
+        """Return how the text before the cursor could go on."""
+        return offer(before, (*CHAT_COMMANDS, *APP_COMMANDS), {})
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether a command is called so, its slash included."""
+        commands = (*CHAT_COMMANDS, *APP_COMMANDS)
+        return name.lower() in {f"/{one}" for command in commands for one in command.names}
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Complete with the suggestion that was clicked."""
+        if event.option_list is self._prompt.suggestions:
+            self._prompt.complete()
 
     async def _call(self, call: slash.Call) -> None:
         app: Any = self.app
