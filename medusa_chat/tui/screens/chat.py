@@ -92,7 +92,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
         self._header = Header()
         self._transcript = Transcript()
         self._transcript.burst_view = cast("BurstView", preferences.marks)
-        self._prompt = Prompt()
+        self._prompt = Prompt(self)
         self._gauge_line = GaugeLine()
         self._gauges = Gauges()
 
@@ -103,6 +103,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
             with Vertical(id="talk"):
                 yield self._transcript
                 yield self._gauge_line
+                yield self._prompt.suggestions
                 yield self._prompt
             yield self._gauges
         yield Footer(show_command_palette=False, compact=True)
@@ -127,6 +128,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
     async def action_stop(self) -> None:
         """Stop the reply and keep its text; before there is a model, stop loading it."""
         self.clear_selection()
+        if self._prompt.close_suggestions():
+            return
         if self._leave_revising():
             return
         if self._dialogue.stop():
@@ -245,6 +248,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
                 self._on_down(str(event))
             case _ if self._dialogue.is_answering(event.reply_id):
                 self._on_reply_event(event)
+            case _ if self._dialogue.is_summing_up(event.reply_id):
+                self._on_summary(event)
 
     def _on_loaded(self, loaded: Loaded) -> None:
         self._show_state()
@@ -273,6 +278,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
                 self._end_reply(stop_reason, figures)
                 if stop_reason == "context":
                     self._transcript.say_after_reply(words.CONTEXT_FULL, "note")
+            case Failed() if self._holds(event):
+                pass
             case Failed(message=message, context_full=context_full):
                 self._end_reply("failed")
                 _LOG.error("a reply failed: %s", message)
