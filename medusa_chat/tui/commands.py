@@ -226,6 +226,14 @@ CHAT_COMMANDS = (
         aliases=("info",),
     ),
     Command(
+        "ctrl+o",
+        "make_room",
+        "Room",
+        "Make room in the context: leave out or sum up what is old",
+        slash="room",
+        aliases=("context", "summarise"),
+    ),
+    Command(
         "",
         "undo",
         "Undo",

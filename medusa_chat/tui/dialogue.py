@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import ChatMessage
+from medusa_chat.tui.context_room import Summary, asking_to_sum_up, summary_settings
 from medusa_chat.tui.reply_record import figures_of, outcome_of, recipe_of, settings_of
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Dialogue:
         self._waiting: list[Turn] = []
         self.held: Turn | None = None
         """What did not fit the context, and waits for the user to say what is to be done."""
+        self.summary: Summary | None = None
         self.answer: Answer | None = None
 
     @property
@@ -148,6 +150,10 @@ class Dialogue:
 
     def answer_next(self, settings: DecodeSettings) -> Answer | None:
         """Have the next prompt answered; None when none waits or the engine is not free."""
+        if self.summary is not None and self._link.state != "ready":
+            # The engine that wrote it is gone.
+            self.summary = None
+            self.let_go(again=True)
         if self.held is not None or not self._link.is_free:
             return None
         while self._waiting:
@@ -165,6 +171,9 @@ class Dialogue:
 
     def stop(self) -> bool:
         """Have the reply stopped; False when there is none, or it is being stopped already."""
+        if self.summary is not None:
+            self._link.cancel(self.summary.reply_id)
+            return True
         if self.answer is None or self.answer.stopping:
             return False
         self.answer.stopping = True
@@ -173,6 +182,9 @@ class Dialogue:
 
     def leave(self) -> None:
         """Write down a reply that nobody waits for any more, and have it stopped."""
+        if self.summary is not None:
+            self._link.cancel(self.summary.reply_id)
+            self.summary = None
         if self.answer is not None:
             self._link.cancel(self.answer.reply_id)
             self.end("cancelled")
@@ -215,6 +227,19 @@ class Dialogue:
         if reply is not None:
             reply.end(outcome_of(stop_reason, answer.figures))
         return answer
+
+    def sum_up(self, at: Message, settings: DecodeSettings, context_tokens: int) -> None:
+        """Have the model, which must be free, sum up what is sent above a prompt."""
+        messages = [
+            *self._opening(at, settings),
+            *asking_to_sum_up(self.chat.dialogue_before(at)),
+        ]
+        settings = summary_settings(settings, context_tokens)
+        self.summary = Summary(self._link.ask(tuple(messages), settings), at.id)
+
+    def is_summing_up(self, reply_id: int | None) -> bool:
+        """Tell whether this is the summary that is being written."""
+        return self.summary is not None and self.summary.reply_id == reply_id
 
     def is_answering(self, reply_id: int | None) -> bool:
         """Tell whether this is the reply being written: others belong to a chat that was left."""

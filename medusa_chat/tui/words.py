@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from medusa_chat import quantities
+from medusa_chat.engine.protocol import Failed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from medusa_chat.engine.protocol import Loaded
+    from medusa_chat.engine.protocol import Finished, Loaded, Overflow
     from medusa_chat.library.catalog import Entry
     from medusa_chat.settings import DecodeSettings, SamplingDefaults
     from medusa_chat.tui.link import State
@@ -45,7 +46,26 @@ _REASONS = {
     "interrupted": "interrupted",
 }
 
-CONTEXT_FULL = "The context is full. Ctrl+N begins a new chat."
+CONTEXT_FULL = "The context is full. Ctrl+O makes room and goes on; Ctrl+N begins a new chat."
+ROOM = "The messages above are sent with each prompt. Fewer of them leave room for replies."
+ROOM_LATER = "Room can be made once the model is free: Esc stops what it is doing."
+NO_ROOM = "There is nothing yet that could be left out: the last prompt and its reply always stay."
+NOT_SENT = "It was not sent. Ctrl+Y tries again, Alt+E shortens it."
+SUMMING_UP = "The model sums up the oldest messages… Esc stops it."
+
+
+def too_long(overflow: Overflow) -> str:
+    """Return why a prompt was not sent."""
+    return (
+        f"With what is sent before it this prompt has {overflow.prompt_tokens} tokens, and the "
+        f"model's context holds {overflow.context_tokens}. Nothing was sent: Ctrl+O makes room."
+    )
+
+
+def no_summary(event: Finished | Failed, *, sent: bool) -> str:
+    """Return what to say when a summary did not come."""
+    why = event.message if isinstance(event, Failed) else "The summary was stopped."
+    return why if sent else f"{why} {NOT_SENT}"
 
 
 def cut(messages: int, summary: str) -> str:

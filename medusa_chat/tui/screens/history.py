@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.conversation.export import export
 from medusa_chat.tui.screens.chats import NEW, ChatsScreen
-from medusa_chat.tui.screens.revising import RevisingScreen
+from medusa_chat.tui.screens.making_room import RoomScreen
 
 if TYPE_CHECKING:
     from medusa_chat.conversation.chat import Chat
 
 
-class HistoryScreen(RevisingScreen):
+class HistoryScreen(RoomScreen):
     """A screen around a transcript, from which other chats are opened."""
 
     def action_chats(self) -> None:
