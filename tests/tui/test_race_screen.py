@@ -13,6 +13,7 @@ from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tui.commands import RACE_COMMANDS
 from medusa_chat.tui.race.pane import RacePane
 from medusa_chat.tui.screens.race import RaceScreen
+from medusa_chat.tui.widgets.reply import Reply
 
 from .driving import FIGURES, begin_reply, chat, contents, saved, shown
 from .scripted_engine import DEMO, ScriptedEngine
@@ -155,6 +156,20 @@ async def test_a_side_is_kept_as_a_reply_with_its_figures(home: Path) -> None:
             "Hello there, friend.",
             "Go on",
         ]
+
+
+async def test_a_side_that_is_kept_still_has_its_bursts_and_its_trees() -> None:
+    async with chat() as c:
+        c.prompt.insert("And now?")
+        screen = await race(c)
+        await at_the_card(c, screen)
+        await c.pilot.press("m", "escape")
+        await c.until(lambda: c.app.screen is c.screen)
+        await c.until(lambda: list(c.screen.query(Reply)))
+        text = c.screen.query_one(Reply).text
+        assert text.reply_id == c.engine.generates[1].reply_id
+        marked = [run.style for run in text.runs(0, len(text.text), "bursts")]
+        assert len(set(marked)) > 2
 
 
 async def test_a_reply_that_was_there_stays_beside_the_one_kept() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from medusa_chat.decoding.stats import Figures, Mode
+    from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.race.recording import Arrival
 
 NAMES: dict[Mode, str] = {"plain": "Plain", "medusa": "Medusa"}
@@ -31,9 +32,11 @@ _MOST_BAR = 40
 class RacePane(Vertical):
     """Shows as many arrivals of a side as it is told to."""
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, view: BurstView) -> None:
+        """Show a side, its bursts marked as ``view`` says, also where that says only live ones."""
         super().__init__(id=f"race-{mode}", classes="race-pane")
         self._mode = mode
+        self._view: BurstView = "bursts" if view == "live" else view
         self._title = Static(classes="race-name")
         self._scroll = VerticalScroll(classes="race-text")
         self._gauges = Static(classes="race-gauges")
@@ -99,5 +102,5 @@ class RacePane(Vertical):
 
     def _begin(self) -> None:
         self._text = ReplyText()
-        self._reply = Reply(self._text, view="bursts")
+        self._reply = Reply(self._text, view=self._view)
         self._drawn = 0

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medusa_chat.tui.reply_text import ReplyText
+
 if TYPE_CHECKING:
     from medusa_chat.decoding.stats import Figures, Mode, StopReason
     from medusa_chat.engine.protocol import Bursts, Finished, Piece, Started
@@ -52,6 +54,16 @@ class Recording:
     def tree(self) -> str:
         """What was checked at each step, in words."""
         return self.figures.tree_words(self.started.tree)
+
+    def reply_text(self) -> ReplyText:
+        """Return the text with the bursts that it came in."""
+        text = ReplyText()
+        for arrival in self.arrivals:
+            for piece in arrival.pieces:
+                text.add(piece)
+        text.end()
+        text.reply_id = self.started.reply_id
+        return text
 
     def tokens_before(self, character: int) -> int:
         """Return how many whole tokens end at or before this place of the text."""

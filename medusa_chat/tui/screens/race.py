@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from medusa_chat.decoding.stats import Mode
+    from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.race.card import Card
     from medusa_chat.tui.race.contest import Contest
     from medusa_chat.tui.race.recording import Recording
@@ -51,9 +52,13 @@ class RaceScreen(Screen[None]):
         self,
         contest: Contest,
         keep: Callable[[Recording], str],
+        view: BurstView = "bursts",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Show ``contest``; ``keep`` takes a side over into the chat, and says so in words."""
+        """Show ``contest``; ``keep`` takes a side over into the chat, and says so in words.
+
+        Bursts are marked as in the ``view``.
+        """
         super().__init__()
         self._contest = contest
         self._keep = keep
@@ -65,7 +70,8 @@ class RaceScreen(Screen[None]):
         """What the replay showed last, to draw it once."""
         self._kept: set[Mode] = set()
         self._heading = Static(id="race-heading")
-        self._panes: dict[Mode, RacePane] = {mode: RacePane(mode) for mode in ("plain", "medusa")}
+        modes: tuple[Mode, Mode] = ("plain", "medusa")
+        self._panes = {mode: RacePane(mode, view) for mode in modes}
         self._card = Static(id="race-card-text")
         self._status = Static(id="race-status")
 

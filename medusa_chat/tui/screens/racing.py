@@ -66,7 +66,10 @@ class RacingScreen(Screen[None]):
             self._races += 1
             self._contest = Contest(self._link, subject, self._decode, order)
             self._contest.begin()
-            self.app.push_screen(RaceScreen(self._contest, self._keep_side), self._leave_race)
+            self.app.push_screen(
+                RaceScreen(self._contest, self._keep_side, self._transcript.burst_view),
+                self._leave_race,
+            )
 
     def _subject(self, text: str) -> Subject | None:
         """Return what is to be raced; None when nothing was ever asked."""
@@ -116,7 +119,8 @@ class RacingScreen(Screen[None]):
         recipe = recipe_of(recording.settings, recording.started, contest.loaded)
         reply = chat.start_reply(chat.message(subject.prompt), recipe)
         reply.append(recording.text)
-        reply.end(outcome_of(recording.stop_reason, recording.figures))
+        message = reply.end(outcome_of(recording.stop_reason, recording.figures))
+        self._transcript.remember(message.id, recording.reply_text())
         if chat is self._dialogue.chat:
             self._show_path()
         name = "plain reply" if recording.mode == "plain" else "reply with Medusa"

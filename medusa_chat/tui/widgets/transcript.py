@@ -34,8 +34,8 @@ class Transcript(EntryScroll):
         self._last_reply: ReplyEntry | None = None
         self._grown = False
         """Whether the reply has got more text than is drawn."""
-        self._written: dict[str, ReplyText] = {}
-        """The replies of this run by their text, so that one shown again still has its bursts."""
+        self._written: dict[int, ReplyText] = {}
+        """The replies of this run by their ids, so that one shown again still has its bursts."""
 
     def on_mount(self) -> None:
         """Prepare for the first reply, once the program stands."""
@@ -97,7 +97,14 @@ class Transcript(EntryScroll):
             status = words.ending(turn.outcome.stop_reason, turn.outcome.figures_line, mode)
         text = ReplyText(turn.content)
         text.end()
-        return ReplyEntry(self._written.get(text.text, text), status)
+        written = self._written.get(turn.id)
+        as_it_came = written is not None and written.text == text.text
+        return ReplyEntry(written if written is not None and as_it_came else text, status)
+
+    def remember(self, message: int, text: ReplyText) -> None:
+        """Show this reply of the chat with the bursts that it came in, from the next time on."""
+        text.end()
+        self._written[message] = text
 
     def say(self, text: str, kind: Kind = "note") -> None:
         """Put what the program has to say at the end."""
@@ -204,7 +211,8 @@ class Transcript(EntryScroll):
     def _keep_reply(self) -> None:
         if self._reply is not None:
             self._reply.text.end()
-            self._written[self._reply.text.text] = self._reply.text
+            if self._reply.message is not None:
+                self._written[self._reply.message] = self._reply.text
 
     # How it is shown ---------------------------------------------------------------------------
 

@@ -49,3 +49,13 @@ def test_end_without_text_counts_in_the_figures() -> None:
     assert recording.text == "Hi"
     assert recording.seconds == pytest.approx(0.4)
     assert recording.arrivals[-1].seconds == pytest.approx(0.1)
+
+
+def test_reply_text_has_the_bursts() -> None:
+    text = side("medusa", burst=3).reply_text()
+    assert text.is_complete
+    assert text.text == "The fox sat by the sea."
+    medusa = {run.style for run in text.runs(0, len(text.text), "depth")}
+    plain = {run.style for run in side("plain").reply_text().runs(0, 9, "depth")}
+    assert {"$text-success underline", "$text-warning bold underline"} <= medusa
+    assert plain == {"$text-primary"}
