@@ -226,7 +226,7 @@ CHAT_COMMANDS = (
         aliases=("info",),
     ),
     Command(
-        "ctrl+o",
+        "alt+o",
         "make_room",
         "Room",
         "Make room in the context: leave out or sum up what is old",

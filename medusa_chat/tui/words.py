@@ -46,7 +46,7 @@ _REASONS = {
     "interrupted": "interrupted",
 }
 
-CONTEXT_FULL = "The context is full. Ctrl+O makes room and goes on; Ctrl+N begins a new chat."
+CONTEXT_FULL = "The context is full. Alt+O makes room and goes on; Ctrl+N begins a new chat."
 ROOM = "The messages above are sent with each prompt. Fewer of them leave room for replies."
 ROOM_LATER = "Room can be made once the model is free: Esc stops what it is doing."
 NO_ROOM = "There is nothing yet that could be left out: the last prompt and its reply always stay."
@@ -58,7 +58,7 @@ def too_long(overflow: Overflow) -> str:
     """Return why a prompt was not sent."""
     return (
         f"With what is sent before it this prompt has {overflow.prompt_tokens} tokens, and the "
-        f"model's context holds {overflow.context_tokens}. Nothing was sent: Ctrl+O makes room."
+        f"model's context holds {overflow.context_tokens}. Nothing was sent: Alt+O makes room."
     )
 
 

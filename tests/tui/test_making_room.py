@@ -119,7 +119,7 @@ async def test_a_second_summary_holds_the_first() -> None:
         c.engine.finish(c.engine.generates[-1])
         await c.until(lambda: c.everything.count("first token") == 3)
         await said(c, "four")
-        await c.pilot.press("ctrl+o")
+        await c.pilot.press("alt+o")
         await c.until(lambda: isinstance(c.app.screen, ContextOffer))
         await c.settle()
         c.engine.bursts = (("Second.",),)
@@ -169,12 +169,12 @@ async def test_who_writes_is_not_interrupted_and_the_line_waits() -> None:
         await c.send("waiting")
         await c.pilot.press("h", "m")
         refuse(c, c.engine.generates[-1])
-        await c.until_shown("Nothing was sent: Ctrl+O makes room.")
+        await c.until_shown("Nothing was sent: Alt+O makes room.")
         await c.settle()
         assert c.app.screen is c.screen
         assert len(c.engine.generates) == 3
         c.engine.answer_by_itself = True
-        await c.pilot.press("ctrl+o")
+        await c.pilot.press("alt+o")
         await c.until(lambda: isinstance(c.app.screen, ContextOffer))
         await c.settle()
         await c.pilot.press("enter")
@@ -199,8 +199,8 @@ async def test_a_reply_that_fills_the_context_goes_on_when_there_is_room() -> No
         await said(c, "one", "two")
         c.engine.stop_reason = "context"
         await c.send("three")
-        await c.until_shown("Ctrl+O makes room and goes on")
-        await c.pilot.press("ctrl+o")
+        await c.until_shown("Alt+O makes room and goes on")
+        await c.pilot.press("alt+o")
         await c.until(lambda: isinstance(c.app.screen, ContextOffer))
         await c.settle()
         await c.pilot.press("enter")
@@ -215,11 +215,11 @@ async def test_a_reply_that_fills_the_context_goes_on_when_there_is_room() -> No
 async def test_there_may_be_nothing_to_leave_out() -> None:
     async with chat(ScriptedEngine(answer_by_itself=False)) as c:
         await c.until_shown("Medusa on")
-        await c.pilot.press("ctrl+o")
+        await c.pilot.press("alt+o")
         await c.until_shown("There is nothing yet that could be left out")
         await c.send("one")
         await c.until(lambda: c.engine.generates)
-        await c.pilot.press("ctrl+o")
+        await c.pilot.press("alt+o")
         await c.until_shown("Room can be made once the model is free")
 
 
