@@ -18,6 +18,8 @@ _LOG = logging.getLogger(__name__)
 
 _ENOUGH_TOKENS = 50
 """Of each kind: a reply of a few words is over before its speed means anything."""
+_CLEARLY_LESS = 0.95
+"""Replies of one kind differ by this much from time to time."""
 
 
 class Comparison:
@@ -47,6 +49,19 @@ class Comparison:
         """How many times as fast replies are with Medusa; None until known."""
         rates = self.rates
         return None if rates is None else rates[1] / rates[0]
+
+    def slowdown(self, figures: Figures) -> float | None:
+        """Return how many times as fast as plain replies one with Medusa is, if clearly slower.
+
+        By its own speed, once that means something, else by that of all replies so far; None where
+        it is no slower, or nothing was measured.
+        """
+        plain_tokens, plain_seconds = self._tokens["plain"], self._seconds["plain"]
+        ratio = self.speed_up
+        rate = figures.tokens_per_second
+        if rate is not None and min(figures.tokens, plain_tokens) >= _ENOUGH_TOKENS:
+            ratio = rate * plain_seconds / plain_tokens
+        return ratio if ratio is not None and ratio < _CLEARLY_LESS else None
 
     def speed(self, loaded: Loaded | None) -> Speed | None:
         """Return what was measured with the model, for the list of models; None until known."""

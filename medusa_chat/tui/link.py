@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from medusa_chat.engine.process import Ended, Engine
 from medusa_chat.engine.protocol import (
+    Bursts,
     Cancel,
     ChatMessage,
-    Event,
     Failed,
     Finished,
     Generate,
@@ -21,6 +21,7 @@ from medusa_chat.engine.protocol import (
     Loaded,
     Loading,
     RecordedSteps,
+    Started,
     Steps,
 )
 from medusa_chat.errors import MedusaChatError
@@ -51,7 +52,7 @@ class Unavailable:
     error: MedusaChatError
 
 
-News = Event | Ended | Fetching | Unavailable
+News = Loading | Loaded | Started | Bursts | Finished | Failed | Ended | Fetching | Unavailable
 
 
 class EngineLink:
@@ -65,7 +66,7 @@ class EngineLink:
         """The model in use, or on its way."""
         self._supply = supply
         self._engine = factory()
-        self._arrived: list[News] = []
+        self._arrived: list[News | RecordedSteps] = []
         self.state: State = "loading"
         self.stage = _STARTING
         """What loading is busy with, in words."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medusa_chat.decoding.stats import Figures, Mode
-    from medusa_chat.engine.protocol import Bursts, Started
+    from medusa_chat.engine.protocol import Bursts, Loaded, Started
+    from medusa_chat.tui.comparison import Comparison
 
 RECENT_BURSTS = 64
+_NOW_SECONDS = 1.0
+"""The speed now is that of so long a time, as the engine counts it."""
+_MOST_MARKS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +24,19 @@ class Readings:
     figures: Figures | None = None
     recent_bursts: tuple[int, ...] = ()
     """Tokens of the latest bursts, in order."""
+    speed_now: float | None = None
+    """Tokens a second over the last moment; None when no reply is being written."""
     mode: Mode | None = None
     tree: str | None = None
     seed: int | None = None
     context_limit: int | None = None
     speed_up: float | None = None
+    slowdown: float | None = None
+    """How many times as fast as plain replies, where that is clearly less than once."""
     launches: str | None = None
     """How steps are run, where there is more than one way."""
+    model_bytes: int | None = None
+    """What the model takes, its cache and heads included."""
 
 
 class Meter:
@@ -35,16 +46,20 @@ class Meter:
         self._figures: Figures | None = None
         self._started: Started | None = None
         self._bursts: dict[int, int] = {}
+        self._marks: deque[tuple[float, int]] = deque(maxlen=_MOST_MARKS)
+        """Seconds of decoding, and the tokens there were by then."""
 
     def start(self, started: Started) -> None:
         """Begin with a reply: what was measured on the one before it goes."""
         self._started = started
         self._figures = None
         self._bursts.clear()
+        self._marks.clear()
 
     def extend(self, bursts: Bursts) -> None:
         """Take in what came."""
-        self._figures = bursts.figures
+        figures = self._figures = bursts.figures
+        self._marks.append((figures.decode_seconds, figures.tokens))
         for piece in bursts.pieces:
             self._bursts[piece.burst] = self._bursts.get(piece.burst, 0) + piece.tokens
         for burst in list(self._bursts)[:-RECENT_BURSTS]:
@@ -53,17 +68,33 @@ class Meter:
     def finish(self, figures: Figures) -> None:
         """Take in a reply's last figures."""
         self._figures = figures
+        self._marks.clear()
 
-    def readings(self, context_limit: int | None, speed_up: float | None) -> Readings:
-        """Return what the gauges show now."""
+    def readings(self, loaded: Loaded | None, comparison: Comparison) -> Readings:
+        """Return what the gauges show now, with the model that is in use."""
         started = self._started
+        mode = started.mode if started else None
+        slowdown = None
+        if mode == "medusa" and self._figures is not None:
+            slowdown = comparison.slowdown(self._figures)
         return Readings(
             figures=self._figures,
             recent_bursts=tuple(self._bursts.values()),
-            mode=started.mode if started else None,
+            speed_now=self._speed_now,
+            mode=mode,
             tree=started.tree if started else None,
             seed=started.seed if started else None,
-            context_limit=context_limit,
-            speed_up=speed_up,
+            context_limit=loaded.context_tokens if loaded else None,
+            speed_up=comparison.speed_up,
+            slowdown=slowdown,
             launches=started.launches if started else None,
+            model_bytes=loaded.memory_bytes if loaded else None,
         )
+
+    @property
+    def _speed_now(self) -> float | None:
+        if not self._marks:
+            return None
+        end, tokens = self._marks[-1]
+        begin, before = next(mark for mark in self._marks if mark[0] >= end - _NOW_SECONDS)
+        return (tokens - before) / (end - begin) if end > begin else None

@@ -102,11 +102,11 @@ async def test_the_speed_up_is_shown_once_both_kinds_were_measured() -> None:
     async with chat(ScriptedEngine(bursts=(("word ", "and "),) * 30)) as c:
         await c.send("with")
         await c.until_shown("60 tokens")
-        await c.until_shown("send a reply with Medusa")
+        await c.until_shown("a race measures it")
         await c.pilot.press("f2")
         await c.send("without")
         await c.until_shown("2.00×")
-        assert "send a reply with Medusa" not in c.everything
+        assert "a race measures it" not in c.everything
         await c.until(lambda: speeds.speed_of("builtin") is not None)
         kept = speeds.speed_of("builtin")
         assert kept is not None

@@ -8,11 +8,14 @@ from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import Bursts, Piece, Started
 from medusa_chat.tui.comparison import Comparison
 from medusa_chat.tui.meter import RECENT_BURSTS, Meter, Readings
-from medusa_chat.tui.widgets.gauges import WIDTH, line, panel
+from medusa_chat.tui.widgets.gauges import TOOLTIPS, WIDTH, Gauge, Gauges, line, panel, parts
 
-from .scripted_engine import figures_of
+from .driving import chat
+from .scripted_engine import DEMO, figures_of
 
-FIGURES = figures_of((("a", "b"), ("c",), ("d", "e", "f"), ("g",) * 7))
+FIGURES = dataclasses.replace(
+    figures_of((("a", "b"), ("c",), ("d", "e", "f"), ("g",) * 7)), memory_bytes=312_000_000
+)
 
 READINGS = Readings(
     figures=FIGURES,
@@ -22,6 +25,8 @@ READINGS = Readings(
     seed=42,
     context_limit=66,
     speed_up=1.416,
+    speed_now=87.4,
+    model_bytes=46_000_000,
 )
 
 
@@ -39,7 +44,12 @@ def test_the_gauges_show_what_was_measured() -> None:
     assert shown["Context"] == "33 of 66"
     assert shown["Mode"] == "Medusa"
     assert shown["Tree"] == "dynamic, 8 nodes"
+    assert shown["Nodes/step"] == "8.0"
     assert shown["Seed"] == "42"
+    assert shown["Now"] == "87 tok/s"
+    assert shown["Prompt"] == "200 tok/s"
+    assert shown["Model"] == "memory 46.0 MB"
+    assert shown["Engine"] == "memory 312 MB"
     assert "▂▁▃▇█" in panel(READINGS).plain
 
 
@@ -61,7 +71,9 @@ def test_half_a_context_is_half_a_bar() -> None:
 
 def test_the_histogram_gathers_long_bursts_in_its_last_row() -> None:
     shown = rows(READINGS)
-    assert [shown[name].split()[-1] for name in ("1", "2", "3", "4", "5+")] == list("11101")
+    counts = [shown[name].split()[-2:] for name in ("1", "2", "3", "4", "5+")]
+    assert [count for count, _ in counts] == list("11101")
+    assert [hit for _, hit in counts] == ["75%", "67%", "50%", "100%", "100%"]
 
 
 def test_what_was_not_measured_is_a_dash() -> None:
@@ -77,8 +89,8 @@ def test_what_was_not_measured_is_a_dash() -> None:
         "Tree",
         "Seed",
     ):
-        assert shown[name] == "—"
-    assert "send a reply with Medusa" in panel(Readings()).plain
+        assert set(shown[name].split()) == {"—"}
+    assert "a race measures it" in panel(Readings()).plain
     assert line(Readings()).plain == "— · — accepted/step · context —"
 
 
@@ -87,10 +99,14 @@ def test_a_context_without_a_reply_is_empty() -> None:
 
 
 def test_the_line_shows_the_most_telling() -> None:
-    assert line(READINGS).plain == "100 tok/s · 3.25 accepted/step · context 33 of 66"
+    assert line(READINGS).plain == "100 tok/s · 1.42× · 3.25 accepted/step · context 33 of 66"
+    slow = dataclasses.replace(READINGS, slowdown=0.9)
+    assert line(slow).plain.startswith("100 tok/s · 0.90× plain, F2 turns Medusa off · ")
 
 
-@pytest.mark.parametrize("readings", [Readings(), READINGS])
+@pytest.mark.parametrize(
+    "readings", [Readings(), READINGS, dataclasses.replace(READINGS, slowdown=0.5)]
+)
 def test_no_row_is_wider_than_the_panel(readings: Readings) -> None:
     assert {len(row) <= WIDTH for row in panel(readings).plain.split("\n")} == {True}
 
@@ -106,21 +122,22 @@ def test_the_meter_gathers_bursts_that_come_in_several_pieces() -> None:
     meter.start(Started(1, 5, "medusa", "chain", 10, 0))
     meter.extend(Bursts(1, (Piece(0, "a", 1), Piece(0, "b", 2), Piece(1, "c", 1)), Figures()))
     meter.extend(Bursts(1, (Piece(1, "d", 1),), FIGURES))
-    readings = meter.readings(100, None)
+    readings = meter.readings(DEMO, Comparison())
     assert readings.recent_bursts == (3, 2)
+    assert readings.context_limit == DEMO.context_tokens
     assert readings.figures == FIGURES
     assert (readings.mode, readings.tree, readings.seed) == ("medusa", "chain", 5)
     meter.finish(Figures(tokens=9))
-    assert meter.readings(100, None).figures == Figures(tokens=9)
+    assert meter.readings(None, Comparison()).figures == Figures(tokens=9)
     meter.start(Started(2, 6, "plain", "root", 10, 0))
-    assert meter.readings(100, None).recent_bursts == ()
-    assert meter.readings(100, None).figures is None
+    assert meter.readings(None, Comparison()).recent_bursts == ()
+    assert meter.readings(None, Comparison()).figures is None
 
 
 def test_the_meter_keeps_the_latest_bursts() -> None:
     meter = Meter()
     meter.extend(Bursts(1, tuple(Piece(n, "a", n) for n in range(500)), Figures()))
-    recent = meter.readings(None, None).recent_bursts
+    recent = meter.readings(None, Comparison()).recent_bursts
     assert recent == tuple(range(500 - RECENT_BURSTS, 500))
 
 
@@ -143,8 +160,75 @@ def test_a_few_words_are_not_enough_for_a_speed_up() -> None:
     assert comparison.speed_up is None
 
 
-def test_the_automatic_tree_is_shown_with_its_mean_size() -> None:
+def test_the_mean_size_of_trees_is_shown() -> None:
     figures = Figures(tokens=9, steps=4, passes=4, nodes=27)
-    assert rows(Readings(figures=figures, tree="auto"))["Tree"] == "auto, 6.8 nodes"
-    assert rows(Readings(figures=figures, tree="chain, 5 nodes"))["Tree"] == "chain, 5 nodes"
-    assert rows(Readings(tree="auto"))["Tree"] == "auto"
+    shown = rows(Readings(figures=figures, tree="auto"))
+    assert (shown["Tree"], shown["Nodes/step"]) == ("auto", "6.8")
+
+
+def test_the_speed_now_is_that_of_the_last_second() -> None:
+    meter = Meter()
+    meter.start(Started(1, 5, "medusa", "chain", 10, 0))
+    assert meter.readings(None, Comparison()).speed_now is None
+    # Ten tokens a second for two seconds, then forty in one.
+    for seconds, tokens in ((0.0, 1), (1.0, 11), (2.0, 21), (2.5, 41), (3.0, 61)):
+        meter.extend(Bursts(1, (), Figures(decode_seconds=seconds, tokens=tokens)))
+    assert meter.readings(None, Comparison()).speed_now == pytest.approx(40)
+    meter.finish(Figures(decode_seconds=3.0, tokens=61))
+    assert meter.readings(None, Comparison()).speed_now is None
+
+
+def compared(plain_tokens: int) -> Comparison:
+    comparison = Comparison()
+    comparison.add("plain", Figures(tokens=plain_tokens + 1, decode_seconds=plain_tokens / 100))
+    return comparison
+
+
+def test_a_reply_that_medusa_slows_down_is_told_from_measured_speeds() -> None:
+    slow = Figures(tokens=91, decode_seconds=1.0)
+    assert compared(200).slowdown(slow) == pytest.approx(0.9)
+    assert compared(200).slowdown(Figures(tokens=98, decode_seconds=1.0)) is None
+    # Of too few tokens of either kind nothing is said.
+    assert compared(49).slowdown(slow) is None
+    assert compared(200).slowdown(Figures(tokens=10, decode_seconds=0.5)) is None
+    assert Comparison().slowdown(slow) is None
+
+
+def test_a_short_reply_goes_by_those_before_it() -> None:
+    comparison = compared(200)
+    comparison.add("medusa", Figures(tokens=201, decode_seconds=4.0))
+    assert comparison.slowdown(Figures(tokens=5, decode_seconds=0.01)) == pytest.approx(0.5)
+
+
+def test_what_to_do_about_a_slow_medusa_is_said() -> None:
+    slow = dataclasses.replace(READINGS, slowdown=0.9)
+    told = " ".join(parts(slow)["speed_up"].plain.split())
+    assert told.endswith(
+        "Medusa is slower here: 0.90×. F2 turns it off, or leave the tree on auto."
+    )
+    auto = dataclasses.replace(slow, tree="auto")
+    assert " ".join(parts(auto)["speed_up"].plain.split()).endswith("0.90×. F2 turns it off.")
+
+
+def test_a_plain_reply_is_not_slowed_down_by_medusa() -> None:
+    meter = Meter()
+    meter.start(Started(1, 5, "plain", "root", 10, 0))
+    meter.finish(Figures(tokens=91, decode_seconds=1.0))
+    assert meter.readings(DEMO, compared(200)).slowdown is None
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_every_gauge_says_what_it_means(size: tuple[int, int]) -> None:
+    async with chat(size=size) as c:
+        await c.until_shown("builtin · float32 · cpu")
+        shown = {gauge.id: gauge for gauge in c.screen.query(Gauge)}
+        assert [gauge.tooltip for gauge in shown.values()] == list(TOOLTIPS.values())
+        assert c.screen.query_one(Gauges).has_class("short") == (size[1] < 30)
+
+
+async def test_gauges_are_one_line_on_a_narrow_terminal() -> None:
+    async with chat(size=(60, 16)) as c:
+        await c.until_shown("builtin · float32 · cpu")
+        assert not c.screen.query_one(Gauges).display
+        await c.send("Hello")
+        await c.until_shown("100 tok/s · 1.33 accepted/step · context 24 of 2048")

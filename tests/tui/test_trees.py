@@ -195,7 +195,7 @@ async def test_t_opens_the_trees_where_a_reply_is_chosen_and_is_a_letter_elsewhe
         await c.until_shown("tok/s")
         await c.pilot.press("alt+up", "x", "t")
         assert c.prompt.text == "xt"
-        await c.pilot.press("backspace", "backspace", "t")
+        await c.pilot.press("backspace", "backspace", "alt+up", "t")
         await until(c, "Step 1 of 5")
 
 
@@ -209,7 +209,7 @@ async def test_without_a_reply_there_are_no_trees() -> None:
     ("engine", "words"),
     [
         (Recording(kept=False), "not kept any more"),
-        (Recording(steps=()), "No step is recorded"),
+        (Recording(steps=()), "There is no step in this reply"),
         (Recording(answers_steps=False), "Asking the engine"),
     ],
 )

@@ -381,10 +381,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
         self._transcript.show_waiting(words.waiting(self._link.state))
 
     def _show_gauges(self) -> None:
-        loaded = self._link.loaded
-        readings = self._meter.readings(
-            loaded.context_tokens if loaded else None, self._comparison.speed_up
-        )
+        readings = self._meter.readings(self._link.loaded, self._comparison)
         if readings != self._readings:
             self._readings = readings
             self._gauges.show(readings)

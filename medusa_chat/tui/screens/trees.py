@@ -32,8 +32,7 @@ _LINES_BEFORE = 6
 _WAITING = "Asking the engine…"
 _SILENT = "The engine does not answer: it is busy with a prompt, or gone. Esc goes back."
 _NO_STEPS = (
-    "No step is recorded of this reply. Its first token comes from the prompt, and steps begin "
-    "behind it; where steps run as CUDA graphs that cannot be looked into, none is recorded."
+    "There is no step in this reply. Its first token comes from the prompt, steps begin behind it."
 )
 _GONE = (
     "The steps of this reply are not kept any more. They stay in memory for the last replies of "
