@@ -113,12 +113,15 @@ class ChatApp(App[None]):
             self.register_theme(theme)
         self.theme = self._preferences.theme
         self.set_keymap(self._keys)
-        for problem in self._problems:
-            self._chat.say(printable(problem))
+        self.call_after_refresh(self._tell_problems)
         self.set_interval(_DOWNLOADS_SECONDS, self._show_downloads)
         # Asked to end from outside, as by a logout, leave the terminal as it was found.
         with contextlib.suppress(NotImplementedError):  # on Windows
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+
+    def _tell_problems(self) -> None:
+        for problem in self._problems:
+            self._chat.say(problem)
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the chat."""

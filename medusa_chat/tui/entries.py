@@ -33,7 +33,8 @@ class PromptEntry:
 
     def show(self, view: BurstView, *, folded: bool) -> PromptTurn:  # noqa: ARG002
         """Return a new widget that shows it."""
-        self.widget = PromptTurn(self.text, _joined(self.mark, self.waiting))
+        line = _joined(self.mark, self.waiting)
+        self.widget = PromptTurn(self.text, line, folded=folded)
         return self.widget
 
     def show_waiting(self, waiting: str) -> None:

@@ -70,6 +70,8 @@ def _read(value: object) -> str:
 
 def _key(text: str) -> str:
     *modifiers, name = text.strip().lower().split("+")
+    if not name or not set(modifiers) <= set(_MODIFIERS):
+        raise ValueError(f"there is no key {text.strip()!r}")
     if len(name) == 1:
         name = _character_to_key(name)
         if not {"ctrl", "alt", "super", "meta", "hyper"} & set(modifiers):
@@ -77,8 +79,7 @@ def _key(text: str) -> str:
     key = "+".join((*modifiers, name))
     if key in _TAKEN:
         raise ValueError(f"{spelled(key)} {_TAKEN[key]}")
-    is_known = key in _NAMES or name in _NAMES or len(text.strip().rpartition("+")[2]) == 1
-    if not is_known or not set(modifiers) <= set(_MODIFIERS):
+    if key not in _NAMES and name not in _NAMES and len(text.strip().rpartition("+")[2]) != 1:
         raise ValueError(f"there is no key {text.strip()!r}")
     return key
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
+from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.suggestions import Suggestions
 
 from .driving import FIGURES, begin_reply, chat, contents, saved
@@ -186,7 +187,12 @@ async def test_a_file_goes_along(tmp_path: Path) -> None:
         assert sent == (
             "Explain @fox.py please\n\nFile fox.py, 2 lines:\n````py\nprint('fox')\n```\n````"
         )
-        await c.until_shown(FIGURES)
+        await c.until_shown(FIGURES, "▸ fox.py · 2 lines")
+        assert "print('fox')" not in c.everything
+        await c.pilot.press("f7")
+        await c.until_shown("▾ fox.py · 2 lines", "print('fox')")
+        await c.pilot.click(PromptTurn)
+        await c.until(lambda: "print('fox')" not in c.everything)
         await c.pilot.press("up")
         assert c.prompt.text == "Explain @fox.py please"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from medusa_chat import paths
+from medusa_chat.configuration import templates
 from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
 from medusa_chat.conversation.export import export
 from medusa_chat.conversation.markdown import markdown
@@ -15,6 +17,7 @@ from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
 from medusa_chat.tui.completion import Offer, offer
 from medusa_chat.tui.screens.reading import ReadingScreen
+from medusa_chat.tui.screens.settings import SettingsScreen
 
 if TYPE_CHECKING:
     from textual.widgets import OptionList
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from medusa_chat.conversation.chat import Chat
     from medusa_chat.conversation.store import Store
     from medusa_chat.settings import DecodeSettings
+    from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.commands import Command
     from medusa_chat.tui.dialogue import Dialogue
     from medusa_chat.tui.link import EngineLink
@@ -79,27 +83,73 @@ class ControlScreen(ReadingScreen):
         Raises UsageError for a text that is no value.
         """
         field = BY_NAME[name]
-        chat = self._dialogue.chat
         if text:
             value = None if text.strip().lower() == _DEFAULT else field.read(text)
             self.set_value(field, value)
         now = written(getattr(self._decode, name))
-        source = self._preferences.source_of(field, chat, self._session)
+        source = self.source_of(field)
         self._transcript.say(
             f"{field.command}: {now} ({source}){'' if text else f'. {field.does}.'}"
         )
 
+    def value_of(self, field: Field) -> object:
+        """Return what holds now."""
+        if field.table == "decoding":
+            return getattr(self._decode, field.name)
+        if field.name == "theme":
+            return self.app.theme
+        return self._transcript.burst_view if field.name == "marks" else self._kept(field)
+
+    def source_of(self, field: Field) -> str:
+        """Return who said what holds now, in words."""
+        return self._preferences.source_of(field, self._dialogue.chat, self._session)
+
     def set_value(self, field: Field, value: Value | None) -> None:
         """Set a value in the chat that may have its own, else for all; None takes it back.
 
-        Raises UsageError for values that do not go together.
+        What concerns no reply is kept in the file at once. Raises UsageError.
         """
         if field.is_per_chat:
             self._preferences.set_for_chat(self._dialogue.chat, **{field.name: value})
+        elif field.table == "decoding":
+            taken: Any = self._kept(field) if value is None else value
+            self._session = replace(self._session, **{field.name: taken})
+            self._preferences.take_back(field)
+            self._show_state()
+        else:
+            self._preferences.keep(field, value)
+            if field.name == "theme":
+                self.app.theme = str(self._kept(field))
+            elif field.name == "marks":
+                self._transcript.burst_view = cast("BurstView", self._kept(field))
+
+    def keep(self, field: Field) -> None:
+        """Write what holds now into the settings file, for all chats. Raises UsageError."""
+        value: Any = self.value_of(field)
+        self._preferences.keep(field, value)
+        if field.table == "decoding":
+            self._session = replace(self._session, **{field.name: value})
+        if field.is_per_chat:
+            self._preferences.set_for_chat(self._dialogue.chat, **{field.name: None})
+
+    def _kept(self, field: Field) -> object:
+        return self._preferences.kept(field)
+
+    def action_settings(self) -> None:
+        """Show all settings."""
+        file = self._preferences.file.path
+        self.app.push_screen(SettingsScreen(self, str(file or "nowhere")))
+
+    def action_prompt(self, name: str = "") -> None:
+        """Insert a prompt that is kept in a file; without a name, say which there are.
+
+        Raises UsageError when there is none of this name.
+        """
+        folder = paths.config_dir() / templates.FOLDER_NAME
+        if not name:
+            self._transcript.say(templates.described(folder))
             return
-        taken: Any = self._preferences.kept(field) if value is None else value
-        self._preferences.take_back(field)
-        self._session = replace(self._session, **{field.name: taken})
+        self._prompt.fill_in(templates.read(folder, name, self.get_selected_text() or ""))
 
     def action_export(self, kind: str = "") -> None:
         """Export the chat to a file of this kind, Markdown unless told."""
@@ -143,7 +193,8 @@ class ControlScreen(ReadingScreen):
 
     def offer(self, before: str) -> Offer | None:
         """Return how the text before the cursor could go on."""
-        return offer(before, (*CHAT_COMMANDS, *APP_COMMANDS), {})
+        words_of = {"prompt": lambda: templates.names(paths.config_dir() / templates.FOLDER_NAME)}
+        return offer(before, (*CHAT_COMMANDS, *APP_COMMANDS), words_of)
 
     def is_called(self, name: str) -> bool:
         """Tell whether a command is called so, its slash included."""
@@ -163,6 +214,9 @@ class ControlScreen(ReadingScreen):
         raise NotImplementedError
 
     def _say_error(self, message: str) -> None:
+        raise NotImplementedError
+
+    def _show_state(self) -> None:
         raise NotImplementedError
 
 

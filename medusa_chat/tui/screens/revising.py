@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from medusa_chat.tui import words
+from medusa_chat.tui.attachments import split
 from medusa_chat.tui.reply_record import settings_of
 from medusa_chat.tui.screens.controls import ControlScreen
 from medusa_chat.tui.screens.reply_info import AGAIN, ReplyInfo
@@ -84,7 +85,8 @@ class RevisingScreen(ControlScreen):
             self._transcript.say("There is no message of yours yet to edit.")
             return
         self._editing = prompt
-        self._prompt.text = prompt.content
+        # Its files are read again when it is sent.
+        self._prompt.text = split(prompt.content)[0]
         self._prompt.move_cursor(self._prompt.document.end)
         self._prompt.border_title = words.EDITING
         self._prompt.focus()

@@ -230,10 +230,10 @@ class Transcript(EntryScroll):
         self.notify(VIEW_WORDS[self.burst_view], title="Bursts", markup=False)
 
     def toggle_thinking(self) -> None:
-        """Show the thinking of all replies, or fold it away."""
+        """Show the thinking of all replies and the files of all prompts, or fold them away."""
         self._folded = not self._folded
         for entry in self._entries:
-            if isinstance(entry, ReplyEntry) and entry.widget is not None:
+            if isinstance(entry, PromptEntry | ReplyEntry) and entry.widget is not None:
                 entry.widget.fold(folded=self._folded)
 
     def _stays(self, entry: Entry) -> bool:
