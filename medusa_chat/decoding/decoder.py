@@ -122,7 +122,7 @@ class Decoding:
         self.steps = StepLog()
         """What each step checked."""
         self._stepper = self._made_stepper()
-        self._passes = self._nodes = 0
+        self._passes = self._nodes = self._lone_roots = 0
         self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
         self._prefilled_at = 0.0
@@ -150,6 +150,7 @@ class Decoding:
             step = self._stepper.advance(shape)
             self._passes += 1
             self._nodes += step.size
+            self._lone_roots += step.size == 1
             self._decoder.cached += step.tokens
             self._last_token_at = time.perf_counter()
             if step.drafted is not None:
@@ -174,6 +175,7 @@ class Decoding:
             steps=len(self.output.bursts),
             passes=self._passes,
             nodes=self._nodes,
+            lone_roots=self._lone_roots,
             prefill_seconds=self._prefill_seconds,
             decode_seconds=self._last_token_at - self._prefilled_at,
             first_token_seconds=self._first_token_seconds,

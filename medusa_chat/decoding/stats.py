@@ -32,6 +32,8 @@ class Figures:
     """Forward passes after prefill; the last burst may have taken none."""
     nodes: int = 0
     """That all of these passes checked, the roots included."""
+    lone_roots: int = 0
+    """How many of these passes checked the root alone: nothing was guessed."""
     prefill_seconds: float = 0.0
     """From the start of prefill to the first token known."""
     decode_seconds: float = 0.0
@@ -72,13 +74,11 @@ class Figures:
 
         From depth 1 to the deepest that ever was right. Empty where nothing was guessed.
         """
-        if self.nodes <= self.passes:
-            return ()
         reached = [sum(self.accepted_counts[depth:]) for depth in range(len(self.accepted_counts))]
-        if not reached:
+        if not reached or self.nodes <= self.passes:
             return ()
-        # The last burst may have taken no pass: nothing was guessed behind its root.
-        reached[0] -= self.steps - self.passes
+        # The last burst may have taken no pass: nothing was guessed behind its root either.
+        reached[0] -= self.steps - self.passes + self.lone_roots
         if len(reached) == 1:
             return (0.0,)
         return tuple(
@@ -99,6 +99,7 @@ class Figures:
             steps=earlier.steps + self.steps,
             passes=earlier.passes + self.passes,
             nodes=earlier.nodes + self.nodes,
+            lone_roots=earlier.lone_roots + self.lone_roots,
             prefill_seconds=earlier.prefill_seconds,
             decode_seconds=earlier.decode_seconds + self.prefill_seconds + self.decode_seconds,
             first_token_seconds=self.first_token_seconds if first is None else first,

@@ -45,6 +45,11 @@ def test_hit_rates_are_of_the_steps_that_came_so_far() -> None:
     assert figures.hit_rates == (6 / 10, 3 / 6, 1 / 3)
 
 
+def test_steps_that_guessed_nothing_missed_nothing() -> None:
+    figures = Figures(steps=10, passes=10, nodes=24, lone_roots=8, accepted_counts=(9, 1))
+    assert figures.hit_rates == (0.5,)
+
+
 def test_the_last_burst_that_took_no_pass_is_no_miss() -> None:
     figures = Figures(steps=4, passes=3, nodes=24, accepted_counts=(1, 3))
     assert figures.hit_rates == (1.0,)

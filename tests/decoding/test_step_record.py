@@ -77,6 +77,7 @@ def test_the_records_tell_how_a_reply_came_about(shape: Any, temperature: float)
     )
     steps = decoding.steps.checked(0, 999)
     assert len(steps) == decoding.figures.passes
+    assert decoding.figures.lone_roots == sum(len(step.parents) == 1 for step in steps)
     for step, burst in zip(steps, decoding.output.bursts, strict=False):
         told = [step.tokens[node] for node in step.accepted]
         assert told[: len(burst)] == burst
