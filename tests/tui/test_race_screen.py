@@ -106,6 +106,31 @@ async def test_what_stands_in_the_prompt_is_raced_and_stays_there(home: Path) ->
         assert saved(home) == before
 
 
+async def test_files_that_are_mentioned_go_along(tmp_path: Path) -> None:
+    (tmp_path / "poem.txt").write_text("Roses are red.")
+    async with chat() as c:
+        c.prompt.insert("What is @poem.txt?")
+        screen = await race(c)
+        await at_the_card(c, screen)
+        assert "Roses are red." in contents(c.engine.generates[0])[0][1]
+        assert "What is @poem.txt?" in shown(screen)
+        assert "Roses" not in str(screen._heading.visual)
+        await c.pilot.press("p", "escape")
+        await c.until(lambda: c.app.screen is c.screen)
+        assert c.prompt.text == ""
+        assert "Roses are red." in c.screen._dialogue.chat.path[0].content
+
+
+async def test_a_file_that_is_not_there() -> None:
+    async with chat() as c:
+        await ready(c)
+        c.prompt.insert("What is @poems/nowhere.txt?")
+        await c.pilot.press("f8")
+        await c.until_shown("There is no file")
+        assert c.engine.generates == []
+        assert c.app.screen is c.screen
+
+
 async def test_a_prompt_by_its_command() -> None:
     async with chat() as c:
         await ready(c)

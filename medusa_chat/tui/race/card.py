@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from medusa_chat.tui.race.result import Cause, Difference, RaceResult
 
 DASH = "—"
+_PROMPT_CHARACTERS = 400
 _CAUSES: dict[Cause, str] = {
     "defect": "In 32 bits they must be the same: this is a defect of medusa-chat, please report it",
     "rounding": "a near-tie: rows of a tree and single ones are rounded differently here",
@@ -65,7 +66,7 @@ def card_of(result: RaceResult) -> Card:
         is_same=difference is None,
         prefill=_prefill(result),
         conditions=_conditions(result),
-        prompt=one_line(result.prompt),
+        prompt=_cut(one_line(result.prompt)),
     )
 
 
@@ -115,6 +116,11 @@ def markdown(card: Card) -> str:
         f"- Conditions: {card.conditions}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cut(prompt: str) -> str:
+    """Leave out the end of what a card has no room for, such as a file that went along."""
+    return prompt if len(prompt) <= _PROMPT_CHARACTERS else f"{prompt[:_PROMPT_CHARACTERS]}…"
 
 
 def _same(recording: Recording) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loading, Started
+from medusa_chat.tui.attachments import split
 from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.race.recording import Recorder
 from medusa_chat.tui.race.result import RaceResult
@@ -39,6 +40,13 @@ class Subject:
     """The id of the prompt in the chat; None for one that stands in no chat yet."""
     text: str
     messages: tuple[ChatMessage, ...]
+    is_in_prompt: bool = False
+    """Whether the user has written it, and not sent it."""
+
+    @property
+    def words(self) -> str:
+        """What was written, without the files that go along."""
+        return split(self.text)[0]
 
 
 class Contest:
@@ -128,7 +136,7 @@ class Contest:
             return
         self.state = "over"
         self.result = RaceResult(
-            self.subject.text,
+            self.subject.words,
             self.loaded,
             self.recordings["plain"],
             self.recordings["medusa"],

@@ -87,7 +87,7 @@ class RaceScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Say what is raced, and begin to draw."""
-        text = printable(one_line(self._contest.subject.text))
+        text = printable(one_line(self._contest.subject.words))
         self._heading.update(Content.assemble(("Race", "bold"), f"  {text}"))
         self.set_interval(_FRAME_SECONDS, self._draw)
         self._draw()

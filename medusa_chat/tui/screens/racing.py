@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from medusa_chat.errors import UsageError
 from medusa_chat.tui import slash
 from medusa_chat.tui.race.card import summary
 from medusa_chat.tui.race.contest import ORDERS, Contest, Subject
@@ -50,7 +51,11 @@ class RacingScreen(Screen[None]):
         if self._contest is not None:
             return
         loaded = self._link.loaded
-        subject = self._subject(text)
+        try:
+            subject = self._subject(text)
+        except UsageError as error:  # a file that is mentioned cannot be read
+            self._transcript.say(str(error), "error")
+            return
         if loaded is None:
             self._transcript.say(NO_MODEL)
         elif (reason := obstacle(loaded, self._decode)) is not None:
@@ -74,9 +79,10 @@ class RacingScreen(Screen[None]):
     def _subject(self, text: str) -> Subject | None:
         """Return what is to be raced; None when nothing was ever asked."""
         chat = self._dialogue.chat
-        typed = text or slash.without_escape(self._prompt.text)
+        typed = text or slash.without_escape(self._prompt.whole_text())
         if typed.strip():
-            return Subject(chat, None, typed, self._dialogue.messages(None, self._decode, typed))
+            messages = self._dialogue.messages(None, self._decode, typed)
+            return Subject(chat, None, typed, messages, is_in_prompt=not text)
         last = next((one for one in reversed(chat.path) if one.role == "user"), None)
         if last is None:
             return None
@@ -113,7 +119,7 @@ class RacingScreen(Screen[None]):
         chat = subject.chat
         if subject.prompt is None:
             subject = contest.kept_as(chat.add_prompt(subject.text).id)
-            if self._prompt.text.strip() == subject.text.strip():
+            if subject.is_in_prompt:
                 self._prompt.clear()
         assert subject.prompt is not None
         recipe = recipe_of(recording.settings, recording.started, contest.loaded)

@@ -117,3 +117,8 @@ def test_files_are_named_after_the_prompt_and_never_overwritten(tmp_path: Path) 
 def test_no_folder_takes_them(tmp_path: Path) -> None:
     with pytest.raises(MedusaChatError, match="nowhere"):
         export_race(race(), tmp_path / "nowhere")
+
+
+def test_a_long_prompt_is_cut() -> None:
+    assert card_of(race(prompt="word " * 500)).prompt.endswith("…")
+    assert len(card_of(race(prompt="word " * 500)).prompt) < 500
