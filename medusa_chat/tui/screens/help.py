@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-_KEY_COLUMNS = 14
-_NAME_COLUMNS = 15
+_KEY_COLUMNS = 15
+_NAME_COLUMNS = 20
+_WIDE = 100
+_NARROW = 16
 
 
 class HelpScreen(ModalScreen[None]):
@@ -48,21 +51,36 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
-        commands = [*self._first, *CHAT_COMMANDS, *APP_COMMANDS]
-        rows = [(spelled(key), "", does) for key, does in PROMPT_KEYS]
-        rows += [(keys_of(one, self._keymap), written(one), one.does) for one in commands]
-        rows.append(("Ctrl+P", "", "Find an action or an earlier chat by name"))
-        lines = [
-            Content.assemble(
-                (keys.ljust(_KEY_COLUMNS), "bold $text-primary"),
-                (name.ljust(_NAME_COLUMNS), "$text-secondary"),
-                does,
-            )
-            for keys, name, does in rows
-        ]
-        with VerticalScroll(classes="dialog"):
-            yield Static(Content("\n").join(lines))
+        with VerticalScroll(classes="dialog wide"):
+            yield Static(self._list(_WIDE))
 
     def on_mount(self) -> None:
         """Give the list its title."""
         self.query_one(".dialog").border_title = "Keys and commands"
+
+    def on_resize(self) -> None:
+        """Wrap what commands do beside their names, not under them."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self.query_one(".dialog Static", Static).update(
+            self._list(self.query_one(".dialog", VerticalScroll).scrollable_content_region.width)
+        )
+
+    def _list(self, columns: int) -> Content:
+        commands = [*self._first, *CHAT_COMMANDS, *APP_COMMANDS]
+        rows = [(spelled(key), "", does) for key, does in PROMPT_KEYS]
+        rows += [(keys_of(one, self._keymap), written(one), one.does) for one in commands]
+        rows.append(("Ctrl+P", "", "Find an action or an earlier chat by name"))
+        before = _KEY_COLUMNS + _NAME_COLUMNS
+        lines = []
+        for keys, name, does in rows:
+            wrapped = textwrap.wrap(does, max(_NARROW, columns - before))
+            lines.append(
+                Content.assemble(
+                    (keys.ljust(_KEY_COLUMNS), "bold $text-primary"),
+                    (name.ljust(_NAME_COLUMNS), "$text-secondary"),
+                    f"\n{' ' * before}".join(wrapped),
+                )
+            )
+        return Content("\n").join(lines)

@@ -69,7 +69,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the list, what the chosen setting means, and where its value is written."""
-        with Vertical(classes="dialog wide"):
+        with Vertical(classes="dialog wide", id="settings-dialog"):
             yield self._list
             yield self._about
             yield self._input

@@ -13,7 +13,7 @@ from medusa_chat.printable import printable
 if TYPE_CHECKING:
     from medusa_chat.tui.completion import Offer, Suggestion
 
-_SHOWN_COLUMNS = 26
+_SHOWN_COLUMNS = 22
 
 
 class Suggestions(OptionList, can_focus=False):
