@@ -91,6 +91,12 @@ class ChatApp(App[None]):
         ``hub`` is where models come from, the Hugging Face Hub unless another is given.
         """
         super().__init__(css_path=paths.shipped("assets/app.tcss"))
+        self._preferences = preferences or Preferences()
+        # Before the style sheet is read, which with other colours has to be read anew.
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self._styled_for = self._preferences.theme
+        self.stylesheet.set_variables(self.get_css_variables())
         self._log_file = log_file
         self._downloads = Downloads()
         self._supply = Supply(hub or ModelHub(), self._downloads)
@@ -99,7 +105,6 @@ class ChatApp(App[None]):
         )
         opening = opening or Opening()
         store = open_store(paths.data_dir, ephemeral=opening.ephemeral)
-        self._preferences = preferences or Preferences()
         self._keys, problems = keymap(self._preferences.file.keys, (*CHAT_COMMANDS, *APP_COMMANDS))
         self._problems = (*self._preferences.file.problems, *problems)
         self._chat = ChatScreen(self._link, decode, log_file, store, opening, self._preferences)
@@ -108,10 +113,7 @@ class ChatApp(App[None]):
         self._quit_asked = False
 
     def on_mount(self) -> None:
-        """Put on the colours, take the user's keys, and say what is wrong in the settings."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = self._preferences.theme
+        """Take the user's keys, and say what is wrong in the settings."""
         self.set_keymap(self._keys)
         self.call_after_refresh(self._tell_problems)
         self.set_interval(_DOWNLOADS_SECONDS, self._show_downloads)
@@ -122,6 +124,12 @@ class ChatApp(App[None]):
     def _tell_problems(self) -> None:
         for problem in self._problems:
             self._chat.say(problem)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read the style sheet anew for other colours; Textual would at the start as well."""
+        if self._styled_for != self.theme:
+            self._styled_for = self.theme
+            super().refresh_css(animate)
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the chat."""
