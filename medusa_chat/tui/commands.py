@@ -267,6 +267,14 @@ CHAT_COMMANDS = (
         aliases=("set", "config"),
     ),
     Command(
+        "alt+h",
+        "earlier",
+        "Earlier",
+        "Find a prompt that was sent before, in any chat",
+        slash="earlier",
+        aliases=("prompts",),
+    ),
+    Command(
         "",
         "prompt",
         "Prompt",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import events
+from textual.widgets import OptionList
 
+from medusa_chat.tui.screens.earlier import EarlierScreen
 from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.suggestions import Suggestions
 
@@ -204,3 +206,23 @@ async def test_a_file_that_cannot_go_along_is_told_and_nothing_sent(tmp_path: Pa
         await c.until(lambda: "There is no file 'no/such.txt'" in str(list(c.app._notifications)))
         assert c.prompt.text == "see @no/such.txt"
         assert c.engine.generates == []
+
+
+async def test_an_earlier_prompt_is_found_by_its_words() -> None:
+    async with chat() as c:
+        for text in ("Foxes at night", "Bears by day", "A fox [/b] by day"):
+            await c.send(text)
+            await c.until(lambda: c.screen._dialogue.answer is None)
+        await c.pilot.press("alt+h")
+        await c.until(lambda: isinstance(c.app.screen, EarlierScreen))
+        listed = c.app.screen.query_one(OptionList)
+        assert listed.option_count == 3
+        await c.pilot.press(*"DAY fo")
+        await c.until(lambda: listed.option_count == 1)
+        assert str(listed.get_option_at_index(0).prompt) == "A fox [/b] by day"
+        await c.pilot.press("backspace", "backspace")
+        await c.until(lambda: listed.option_count == 2)
+        await c.pilot.press("down", "enter")
+        await c.until(lambda: c.prompt.text == "Bears by day")
+        await c.pilot.press("alt+h", "escape")
+        assert c.app.screen is c.screen

@@ -16,6 +16,7 @@ from medusa_chat.tui import slash, words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
 from medusa_chat.tui.completion import Offer, offer
+from medusa_chat.tui.screens.earlier import EarlierScreen
 from medusa_chat.tui.screens.reading import ReadingScreen
 from medusa_chat.tui.screens.settings import SettingsScreen
 
@@ -139,6 +140,15 @@ class ControlScreen(ReadingScreen):
         """Show all settings."""
         file = self._preferences.file.path
         self.app.push_screen(SettingsScreen(self, str(file or "nowhere")))
+
+    def action_earlier(self) -> None:
+        """Find a prompt that was sent before, in any chat."""
+
+        def take(prompt: str | None) -> None:
+            if prompt is not None:
+                self._prompt.fill_in(prompt)
+
+        self.app.push_screen(EarlierScreen(self.earlier_prompts()), take)
 
     def action_prompt(self, name: str = "") -> None:
         """Insert a prompt that is kept in a file; without a name, say which there are.
