@@ -92,9 +92,10 @@ def summary(result: RaceResult) -> str:
     """Return the card in a line or two, for the chat."""
     card = card_of(result)
     plain, medusa = result.plain, result.medusa
+    verb = " is" if card.is_same else ""
     return (
         f"Race: {card.headline} ({_speed(medusa)} against {_speed(plain)}, "
-        f"{_accepted(medusa)} accepted/step). The text is {card.text}"
+        f"{_accepted(medusa)} accepted/step). The text{verb} {card.text}"
     )
 
 

@@ -43,6 +43,13 @@ def test_figures() -> None:
         assert part in card.conditions
 
 
+def test_summary() -> None:
+    assert summary(race()) == (
+        "Race: Medusa was 3.00× as fast as plain decoding (30 tok/s against 10 tok/s, 2.33 "
+        "accepted/step). The text is the same, all 7 tokens."
+    )
+
+
 @pytest.mark.parametrize(
     ("speed_up", "words"),
     [(2.5, "2.50× as fast"), (1.0, "1.00× as fast"), (0.8, "slower"), (None, "Too short")],
@@ -64,6 +71,7 @@ def test_difference_in_words(dtype: str, words: str) -> None:
     assert 'Medusa "a lake[31m."' in card.text
     assert words in card.text
     assert "\x1b" not in summary(result)
+    assert "The text differs after 4 tokens" in summary(result)
 
 
 def test_a_text_that_ends_is_said_to() -> None:
