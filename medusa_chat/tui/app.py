@@ -1,4 +1,7 @@
-"""The application: one chat screen, the engine behind it, and an orderly end in every case."""
+"""The application: one chat screen, the engine behind it, and an orderly end in every case.
+
+Other screens are imported by the action that opens them: the first frame does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,6 @@ from medusa_chat.conversation.opening import open_store
 from medusa_chat.engine.process import Engine, EngineProcess
 from medusa_chat.errors import HubError, MedusaChatError, UsageError
 from medusa_chat.log import start_log
-from medusa_chat.models import template_choices
-from medusa_chat.models.templates import FAMILIES, PLAIN
 from medusa_chat.printable import printable
 from medusa_chat.settings import BUILTIN, ModelSettings
 from medusa_chat.tui import words
@@ -33,17 +34,10 @@ from medusa_chat.tui.downloads import Downloads
 from medusa_chat.tui.hub import ModelHub
 from medusa_chat.tui.keymap import keymap
 from medusa_chat.tui.link import EngineLink
-from medusa_chat.tui.offer import offer
 from medusa_chat.tui.opening import Opening
 from medusa_chat.tui.palette import ActionProvider
 from medusa_chat.tui.preferences import Preferences
 from medusa_chat.tui.screens.chat import ChatScreen
-from medusa_chat.tui.screens.doctor import DoctorScreen
-from medusa_chat.tui.screens.families import FamilyScreen
-from medusa_chat.tui.screens.help import HelpScreen
-from medusa_chat.tui.screens.log import LogScreen
-from medusa_chat.tui.screens.models import ModelsScreen
-from medusa_chat.tui.screens.token import TokenScreen
 from medusa_chat.tui.slash import choice
 from medusa_chat.tui.supply import Supply, suggestion_of
 from medusa_chat.tui.theme import THEMES
@@ -157,12 +151,16 @@ class ChatApp(App[None]):
 
     def action_help(self) -> None:
         """List the keys."""
+        from medusa_chat.tui.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             first = getattr(self.screen, "OWN_COMMANDS", ())
             self.push_screen(HelpScreen(first, self._keys))
 
     def action_models(self) -> None:
         """Show the models."""
+        from medusa_chat.tui.screens.models import ModelsScreen
+
         if not isinstance(self.screen, ModelsScreen):
             screen = ModelsScreen(self._supply, self._link.settings, self._link.loaded)
             self.push_screen(screen, self._on_model_chosen)
@@ -190,6 +188,8 @@ class ChatApp(App[None]):
 
     def action_log(self) -> None:
         """Show the end of the log."""
+        from medusa_chat.tui.screens.log import LogScreen
+
         self.push_screen(LogScreen(self._log_file))
 
     async def _on_model_chosen(self, settings: ModelSettings | None) -> None:
@@ -213,6 +213,8 @@ class ChatApp(App[None]):
         if entry is None:
             self.action_models()
             return
+        from medusa_chat.tui.offer import offer
+
         try:
             await offer(self, self._supply, ModelSettings(model=entry.name))
         except MedusaChatError as error:
@@ -220,6 +222,8 @@ class ChatApp(App[None]):
 
     def action_doctor(self) -> None:
         """Look at the machine and the installation."""
+        from medusa_chat.tui.screens.doctor import DoctorScreen
+
         if not isinstance(self.screen, DoctorScreen):
             self.push_screen(DoctorScreen())
 
@@ -243,6 +247,8 @@ class ChatApp(App[None]):
         error = message.error
         if not isinstance(error, HubError) or error.kind not in ("gated", "unauthorized"):
             return
+        from medusa_chat.tui.screens.token import TokenScreen
+
         screen = TokenScreen(
             str(error),
             self._supply.hub.licence_page(error.repository),
@@ -258,12 +264,18 @@ class ChatApp(App[None]):
         """Ask how an unknown model is spoken to; to the built-in one, say what else could run."""
         loaded = message.loaded
         if loaded.template == "unknown":
+            from medusa_chat.models.templates import FAMILIES
+            from medusa_chat.tui.screens.families import FamilyScreen
+
             self.push_screen(FamilyScreen(loaded.model, FAMILIES), self._on_family)
         if loaded.model == BUILTIN and not self._has_suggested:
             self._has_suggested = True
             self._suggest()
 
     async def _on_family(self, family: str | None) -> None:
+        from medusa_chat.models import template_choices
+        from medusa_chat.models.templates import PLAIN
+
         settings = self._link.settings
         try:
             template_choices.remember(settings.model, family or PLAIN.name)

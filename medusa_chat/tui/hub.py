@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from medusa_chat import quantities
 from medusa_chat.errors import MedusaChatError
-from medusa_chat.models.device_memory import DeviceMemory, device_memory
 from medusa_chat.tui.supply import Catalog, as_asked
 
 if TYPE_CHECKING:
     from medusa_chat.library.catalog import Entry, Machine
+    from medusa_chat.models.device_memory import DeviceMemory
     from medusa_chat.models.hub.plan import Plan
     from medusa_chat.settings import ModelSettings
     from medusa_chat.tui.downloads import Download
@@ -125,6 +125,7 @@ def _fit(entry: Entry, settings: ModelSettings) -> list[str]:
 
 def _machine(settings: ModelSettings, in_use_bytes: int = 0) -> Machine:
     from medusa_chat.library.catalog import Machine
+    from medusa_chat.models.device_memory import device_memory
 
     memory = device_memory(settings.device)
     if memory is not None:
