@@ -48,6 +48,15 @@ class StepBook:
             self._ask(Steps(self.reply_id, first, number + _AHEAD - first, known=self._known))
         return tree
 
+    def has(self, number: int) -> bool:
+        """Tell whether the tree of a step is here."""
+        return number in self._trees
+
+    def ask_again(self, number: int) -> None:
+        """Ask for a step once more: an engine that ended took along what it was asked."""
+        self._asked = None
+        self.want(number)
+
     def take(self, told: RecordedSteps) -> None:
         """Take in an answer of the engine."""
         if told.reply_id != self.reply_id:

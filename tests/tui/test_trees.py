@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from rich.cells import cell_len
 
+from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import CheckedStep, RecordedSteps, Steps
 from medusa_chat.tui.screens.trees import TreesScreen
 from medusa_chat.tui.step_book import StepBook
@@ -228,3 +229,28 @@ async def test_a_reply_that_is_being_written_is_followed() -> None:
         await until(c, "Step 1 of 10, and more to come")
         engine.finish(request)
         await until(c, "Step 1 of 10 · ")
+
+
+async def test_the_newest_step_is_stayed_with_after_end() -> None:
+    engine = Recording(answer_by_itself=False)
+    async with chat(engine) as c:
+        await begin_reply(c)
+        await c.pilot.press("alt+t")
+        await until(c, "Step 1 of 5, and more to come")
+        await c.pilot.press("end")
+        await until(c, "Step 5 of 5")
+        engine.steps = STEPS * 2
+        await until(c, "Step 10 of 10")
+        await c.pilot.press("left")
+        engine.steps = STEPS * 3
+        await until(c, "Step 9 of 15")
+
+
+async def test_an_engine_that_ends_is_told_of_and_a_new_one_is_asked() -> None:
+    engine = Recording(answers_steps=False)
+    async with chat(engine, Recording(kept=False)) as c:
+        await open_trees(c, "Asking the engine")
+        engine.emit(Ended(1))
+        await until(c, "The engine does not answer")
+        await c.screen.action_restart()
+        await until(c, "not kept any more")

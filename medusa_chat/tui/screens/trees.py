@@ -64,6 +64,8 @@ class TreesScreen(Screen[None]):
         self._book = StepBook(reply_id, link.ask_steps)
         self._step = 0
         self._looks = 0
+        self._follows = False
+        """Whether the newest step is shown while the reply is being written."""
         self._is_settled = False
         """Whether all steps that there will ever be are known."""
         self._drawn: tuple[object, ...] = ()
@@ -106,21 +108,23 @@ class TreesScreen(Screen[None]):
     def take(self, told: RecordedSteps) -> None:
         """Take in what the engine tells."""
         self._book.take(told)
-        self._step = min(max(self._step, self._book.gone), max(self._book.count - 1, 0))
-        self._show()
+        self._go_to(self._book.count - 1 if self._follows else self._step)
 
     # What the reader does ----------------------------------------------------------------------
 
     def action_step(self, direction: int) -> None:
         """Go to the next step (1), or to the one before (-1)."""
+        self._follows = False
         self._go_to(self._step + direction)
 
     def action_first(self) -> None:
         """Go to the first step that is kept."""
+        self._follows = False
         self._go_to(self._book.gone)
 
     def action_last(self) -> None:
-        """Go to the last step."""
+        """Go to the last step, and stay with the newest while there are more to come."""
+        self._follows = not self._reply.is_complete
         self._go_to(self._book.count - 1)
 
     def action_find(self, kind: str, direction: int) -> None:
@@ -131,6 +135,7 @@ class TreesScreen(Screen[None]):
             where = "after" if direction > 0 else "before"
             self.notify(f"No step {where} this one {_NOTES[wanted]}.", markup=False)
         else:
+            self._follows = False
             self._go_to(found)
 
     def action_back(self) -> None:
@@ -139,14 +144,17 @@ class TreesScreen(Screen[None]):
 
     def _go_to(self, number: int) -> None:
         self._step = min(max(number, self._book.gone), max(self._book.count - 1, 0))
+        if self._book.has(self._step):
+            self._looks = 0
         self._show()
 
     # What is shown -----------------------------------------------------------------------------
 
     def _refresh_steps(self) -> None:
         """Ask what came since; an engine that says nothing is asked again, and told of."""
-        if self._book.is_known is None:
+        if self._is_waiting:
             self._looks += 1
+            self._book.ask_again(self._step)
             self._show()
         elif self._book.is_known and not self._is_settled:
             # Once more after its end, for what came with it.
@@ -159,7 +167,8 @@ class TreesScreen(Screen[None]):
         width = self._tree.container_size.width
         span = self._reply.span(self._step)
         written = len(self._reply.text), self._reply.is_complete
-        state = (self._step, book.count, book.gone, tree, width, span, written, self._looks)
+        known = book.is_known, book.count, book.gone
+        state = (self._step, known, tree, width, span, written, self._looks)
         if state == self._drawn:
             return
         self._drawn = state
@@ -174,13 +183,21 @@ class TreesScreen(Screen[None]):
         room = self._text.container_size.width
         self._histogram.update(_histogram(book.histogram, self._outcome_tokens, room))
 
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether the engine has yet to tell what is to be shown."""
+        book = self._book
+        if book.is_known is None:
+            return True
+        return book.is_known and book.count > 0 and not book.has(self._step)
+
     def _why_none(self) -> str:
-        if self._book.is_known is None:
-            down = self._link.state == "down" or self._looks > _PATIENCE
-            return _SILENT if down else _WAITING
-        if not self._book.is_known:
+        if self._book.is_known is False:
             return _GONE
-        return _WAITING if self._book.count else _NO_STEPS
+        if not self._is_waiting:
+            return _NO_STEPS
+        down = self._link.state == "down" or self._looks > _PATIENCE
+        return _SILENT if down else _WAITING
 
     def _keep_in_sight(self, row: int) -> None:
         """Scroll so that the right path is seen, from the top if that is enough."""
