@@ -95,3 +95,15 @@ async def test_a_reply_that_is_shown_again_still_has_its_bursts() -> None:
         await c.settle()
         assert c.screen.query_one(Reply).text is kept
         assert "Hello there, friend." in c.everything
+
+
+def test_the_text_of_a_burst_is_found_again_when_a_reply_was_gone_on_with() -> None:
+    text = ReplyText()
+    for piece in ((0, "Hello", 1), (0, " there", 1), (1, "", 1), (2, " friend", 1)):
+        text.add(Piece(*piece))
+    assert [text.span(burst) for burst in range(4)] == [(0, 11), (11, 11), (11, 18), (18, 18)]
+    text.end()
+    more = text.reopened()
+    more.add(Piece(0, ", and", 1))
+    more.add(Piece(1, " more", 1))
+    assert [more.text[slice(*more.span(burst))] for burst in (0, 1)] == [", and", " more"]
