@@ -126,7 +126,10 @@ class Dialogue:
 
     def take_back(self) -> Message | None:
         """Take the last prompt out of the line and the chat; None when none waits."""
-        if not self._waiting or self._waiting[-1].continues or self._waiting[-1].again:
+        last, tree = self._waiting[-1] if self._waiting else None, self.chat.tree
+        if last is None or last.continues or last.again or last.prompt not in tree:
+            return None
+        if tree.children(last.prompt):
             return None
         prompt = self.chat.message(self._waiting.pop().prompt)
         self.chat.withdraw(prompt)

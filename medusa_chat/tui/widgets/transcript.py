@@ -122,8 +122,10 @@ class Transcript(EntryScroll):
         self.follow()
 
     def take_back(self, position: int) -> None:
-        """Take away a prompt that waited in line."""
-        entry = self._waiting.pop(position)
+        """Take away a prompt that waited in line, if it is shown."""
+        entry = self._waiting.pop(position, None)
+        if entry is None:
+            return
         if self._chosen is not None and self._chosen[0] is entry:
             self._choose(None)
         self._first -= self._entries.index(entry) < self._first
