@@ -1,18 +1,20 @@
-"""What stands in the transcript, whether it is on the screen or far above it."""
+"""What stands in the transcript, whether it is on the screen or far above it.
+
+Nothing that only replies need is imported before there is one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medusa_chat.conversation.reasoning import answer
-from medusa_chat.tui.reply_text import ReplyText
 from medusa_chat.tui.widgets.notice import Kind, Notice
 from medusa_chat.tui.widgets.prompt_turn import PromptTurn
-from medusa_chat.tui.widgets.reply import Reply
 
 if TYPE_CHECKING:
     from medusa_chat.tui.bursts import BurstView
+    from medusa_chat.tui.reply_text import ReplyText
+    from medusa_chat.tui.widgets.reply import Reply
 
 
 @dataclass(slots=True, eq=False)
@@ -58,10 +60,14 @@ class ReplyEntry:
     @property
     def copied(self) -> str:
         """What copying it takes: the answer, without what was thought before it."""
+        from medusa_chat.conversation.reasoning import answer
+
         return answer(self.text.text)
 
     def show(self, view: BurstView, *, folded: bool) -> Reply:
         """Return a new widget that shows it."""
+        from medusa_chat.tui.widgets.reply import Reply
+
         line = _joined(self.mark, self.status)
         self.widget = Reply(self.text, line, view=view, folded=folded)
         return self.widget

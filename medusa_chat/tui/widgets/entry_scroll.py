@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from medusa_chat.tui.bursts import BurstView
 from medusa_chat.tui.clipboard import copy
 from medusa_chat.tui.entries import Entry, Message, NoticeEntry, ReplyEntry
 from medusa_chat.tui.widgets.reading_scroll import ReadingScroll
-from medusa_chat.tui.widgets.reply import Reply
 
 if TYPE_CHECKING:
     from textual.events import Click
     from textual.geometry import Region
     from textual.widget import Widget
 
+    from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.markdown.code import CodeSheet
     from medusa_chat.tui.reply_text import ReplyText
 
@@ -180,7 +179,7 @@ class EntryScroll(ReadingScroll):
         message, code = self._chosen
         top = message.widget.virtual_region.y if message.widget else 0
         height = message.widget.virtual_region.height if message.widget else 0
-        if code is not None and isinstance(message.widget, Reply):
+        if code is not None and isinstance(message, ReplyEntry) and message.widget:
             top += message.widget.row_of(code.at)
             height = 3
         if not self.scroll_y <= top <= top + height <= self.scroll_y + self.size.height:

@@ -10,7 +10,6 @@ from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
-from medusa_chat.tui.widgets.reply import Reply
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -96,6 +95,8 @@ class ReadingScroll(VerticalScroll, can_focus=False):
         if self.follows or self._arranged is None:
             self._place = None
             return
+        from medusa_chat.tui.widgets.reply import Reply
+
         y = round(self.scroll_y)
         for placement in self._arranged.placements:
             region, child = placement.region, placement.widget
@@ -110,6 +111,8 @@ class ReadingScroll(VerticalScroll, can_focus=False):
     def _keep_place(self, arranged: DockArrangeResult) -> None:
         if self._place is None:
             return
+        from medusa_chat.tui.widgets.reply import Reply
+
         widget, at, row = self._place
         for placement in arranged.placements:
             if placement.widget is not widget:

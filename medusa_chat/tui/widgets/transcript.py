@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.tui import words
 from medusa_chat.tui.background import in_background
-from medusa_chat.tui.bursts import BURST_VIEWS, VIEW_WORDS, BurstView
 from medusa_chat.tui.entries import Entry, Message, NoticeEntry, PromptEntry, ReplyEntry
-from medusa_chat.tui.markdown.flow import prepare
-from medusa_chat.tui.reply_text import ReplyText
 from medusa_chat.tui.widgets.entry_scroll import MOST_ENTRIES, EntryScroll
 
 if TYPE_CHECKING:
@@ -19,6 +16,8 @@ if TYPE_CHECKING:
     from medusa_chat.conversation.conversation import Conversation
     from medusa_chat.conversation.conversation import Message as Turn
     from medusa_chat.engine.protocol import Piece
+    from medusa_chat.tui.bursts import BurstView
+    from medusa_chat.tui.reply_text import ReplyText
     from medusa_chat.tui.widgets.notice import Kind
 
 _PREPARE_SECONDS = 0.5
@@ -42,7 +41,7 @@ class Transcript(EntryScroll):
         self.set_timer(_PREPARE_SECONDS, self._prepare)
 
     def _prepare(self) -> None:
-        self.run_worker(in_background(prepare), group="prepare")
+        self.run_worker(in_background(_prepare), group="prepare")
 
     # What is said ------------------------------------------------------------------------------
 
@@ -95,7 +94,7 @@ class Transcript(EntryScroll):
         if turn.outcome is not None:
             mode = turn.recipe.mode if turn.recipe else None
             status = words.ending(turn.outcome.stop_reason, turn.outcome.figures_line, mode)
-        text = ReplyText(turn.content)
+        text = _reply_text(turn.content)
         text.end()
         written = self._written.get(turn.id)
         as_it_came = written is not None and written.text == text.text
@@ -143,7 +142,7 @@ class Transcript(EntryScroll):
         prompt = self._waiting.pop(position, None)
         if prompt is not None:
             prompt.show_waiting("")
-        self._reply = self._last_reply = ReplyEntry(ReplyText(), words.READING)
+        self._reply = self._last_reply = ReplyEntry(_reply_text(), words.READING)
         self.place_reply(position)
 
     def place_reply(self, position: int) -> None:
@@ -168,7 +167,7 @@ class Transcript(EntryScroll):
             entry.text = entry.text.reopened()
             self._replace(entry)
         else:
-            entry = ReplyEntry(ReplyText(text).reopened(), message=message)
+            entry = ReplyEntry(_reply_text(text).reopened(), message=message)
         self._reply = self._last_reply = entry
         entry.show_status(words.READING)
 
@@ -227,6 +226,8 @@ class Transcript(EntryScroll):
 
     def show_next_burst_view(self) -> None:
         """Mark the bursts in another way: the next one."""
+        from medusa_chat.tui.bursts import BURST_VIEWS, VIEW_WORDS
+
         following = BURST_VIEWS.index(self.burst_view) + 1
         self.burst_view = BURST_VIEWS[following % len(BURST_VIEWS)]
         self.notify(VIEW_WORDS[self.burst_view], title="Bursts", markup=False)
@@ -240,3 +241,15 @@ class Transcript(EntryScroll):
 
     def _stays(self, entry: Entry) -> bool:
         return entry is self._reply
+
+
+def _reply_text(text: str = "") -> ReplyText:
+    from medusa_chat.tui.reply_text import ReplyText
+
+    return ReplyText(text)
+
+
+def _prepare() -> None:
+    from medusa_chat.tui.markdown.flow import prepare
+
+    prepare()
