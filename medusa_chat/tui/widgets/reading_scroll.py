@@ -10,7 +10,6 @@ from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
-
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
