@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
-from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Cancel
-from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tui.commands import RACE_COMMANDS
 from medusa_chat.tui.race.pane import RacePane
 from medusa_chat.tui.screens.race import RaceScreen
 from medusa_chat.tui.widgets.reply import Reply
 
-from .driving import FIGURES, begin_reply, chat, contents, saved, shown
-from .scripted_engine import DEMO, ScriptedEngine
+from .driving import chat, contents, saved, shown
+from .racing import asked, at_the_card, race, ready, until_on
+from .scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .driving import Chat
 
 WORDS = tuple((f"word{number} ", "more ") for number in range(40))
-SECONDS = 0.182 + 79 / 50
-"""What the slower side takes: 80 tokens, 50 a second after the first."""
-
-
-async def ready(c: Chat) -> None:
-    await c.until_shown("builtin · float32 · cpu")
-
-
-async def race(c: Chat, key: str = "f8") -> RaceScreen:
-    """Press the key, and return the race once it is on the screen."""
-    await ready(c)
-    await c.pilot.press(key)
-    await c.until(lambda: isinstance(c.app.screen, RaceScreen))
-    return cast("RaceScreen", c.app.screen)
-
-
-async def asked(c: Chat) -> None:
-    await c.send("Hello")
-    await c.until_shown("first token 182 ms")
-
-
-async def until_on(c: Chat, screen: RaceScreen, *texts: str) -> None:
-    await c.until(lambda: all(text in shown(screen) for text in texts))
-
-
-async def at_the_card(c: Chat, screen: RaceScreen) -> None:
-    """Skip the replay."""
-    await c.until(lambda: screen._clock is not None)
-    await c.pilot.press("e")
-    await until_on(c, screen, "Text: ")
 
 
 @pytest.mark.parametrize("key", ["f8", "ctrl+g"])
@@ -281,7 +249,7 @@ async def test_replay_is_paused_sped_up_skipped_and_begun_again() -> None:
         await c.pilot.press("s", "s", "s")
         await until_on(c, screen, "1.0 of 1.8 s · 0.5× speed")
         await c.pilot.press("e")
-        await until_on(c, screen, "The end.", "Medusa was 2.00×", "word39")
+        await until_on(c, screen, "Space: again", "Medusa was 2.00×", "word39")
         await c.pilot.press("c")
         await c.until(lambda: "Medusa was 2.00×" not in shown_parts(screen))
         await c.pilot.press("space")
@@ -352,73 +320,6 @@ async def test_no_folder_for_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _refuse(*_: object, **__: object) -> None:
     raise PermissionError(13, "Permission denied")
-
-
-@pytest.mark.parametrize(
-    ("loaded", "decode", "words"),
-    [
-        (dataclasses.replace(DEMO, plain_reason="it failed the check."), {}, "it failed the check"),
-        (DEMO, {"tree": "root"}, "the tree is the root alone"),
-        (dataclasses.replace(DEMO, heads=0), {"draft": "heads"}, "no Medusa heads"),
-    ],
-)
-async def test_a_model_that_cannot_race_says_why(
-    loaded: object, decode: dict[str, object], words: str
-) -> None:
-    settings = DecodeSettings(**decode)  # type: ignore[arg-type]
-    engine = ScriptedEngine(loaded=loaded)  # type: ignore[arg-type]
-    async with chat(engine, decode=settings) as c:
-        await c.until_shown("builtin")
-        await c.send("Hello")
-        await c.until_shown("first token 182 ms")
-        await c.pilot.press("f8")
-        await c.until_shown(words)
-        assert c.app.screen is c.screen
-        assert len(c.engine.generates) == 1
-
-
-async def test_nothing_to_race_and_no_time_for_it() -> None:
-    async with chat(ScriptedEngine(answer_by_itself=False)) as c:
-        await ready(c)
-        await c.pilot.press("f8")
-        await c.until_shown("There is nothing to race")
-        request = await begin_reply(c)
-        await c.pilot.press("f8")
-        await c.until_shown("A reply is being written")
-        assert c.engine.generates == [request]
-
-
-async def test_no_model_yet() -> None:
-    async with chat(ScriptedEngine(load_by_itself=False)) as c:
-        c.prompt.insert("Hi")
-        await c.pilot.press("f8")
-        await c.until_shown("There is no model to race yet")
-        assert c.prompt.text == "Hi"
-
-
-async def test_an_engine_that_dies_is_told_there_and_in_the_chat() -> None:
-    async with chat(ScriptedEngine(answer_by_itself=False)) as c:
-        await ready(c)
-        c.prompt.insert("Hi")
-        screen = await race(c)
-        c.engine.emit(Ended(-9))
-        await until_on(c, screen, "The race failed.", "SIGKILL")
-        await c.pilot.press("escape")
-        await c.until_shown("Ctrl+R starts the engine again")
-
-
-async def test_another_model_ends_it() -> None:
-    engines = ScriptedEngine(answer_by_itself=False), ScriptedEngine()
-    async with chat(*engines) as c:
-        await ready(c)
-        c.prompt.insert("Hi")
-        screen = await race(c)
-        await c.screen.load(ModelSettings())
-        await until_on(c, screen, "The race failed. The model was loaded anew")
-        await c.pilot.press("escape")
-        await c.until_shown("The model was loaded anew")
-        await c.send("")
-        await c.until_shown(FIGURES)
 
 
 async def test_help_lists_its_keys() -> None:

@@ -18,8 +18,8 @@ DASH = "—"
 _PROMPT_CHARACTERS = 400
 _CAUSES: dict[Cause, str] = {
     "defect": "In 32 bits they must be the same: this is a defect of medusa-chat, please report it",
-    "rounding": "a near-tie: rows of a tree and single ones are rounded differently here",
-    "typical": "typical acceptance takes other tokens than the model's own choice",
+    "rounding": "A near-tie: rows of a tree and single ones are rounded differently here",
+    "typical": "Typical acceptance takes other tokens than the model's own choice",
 }
 _MODES = {"plain": "plain", "medusa": "Medusa"}
 

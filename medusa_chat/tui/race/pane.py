@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from medusa_chat.tui.race.recording import Arrival
 
 NAMES: dict[Mode, str] = {"plain": "Plain", "medusa": "Medusa"}
+_NAME_STYLES: dict[Mode, str] = {"plain": "bold $text-primary", "medusa": "bold $text-success"}
 _COLOURS: dict[Mode, str] = {"plain": "$primary", "medusa": "$success"}
 _VALUE = "bold $foreground"
 _MOST_BAR = 40
@@ -77,7 +78,7 @@ class RacePane(Vertical):
     def show_state(self, state: str) -> None:
         """Say what the side is doing."""
         name = NAMES[self._mode]
-        self._title.update(Content.assemble((name, f"bold {_COLOURS[self._mode]}"), f"  {state}"))
+        self._title.update(Content.assemble((name, _NAME_STYLES[self._mode]), f"  {state}"))
 
     def show_gauges(self, figures: Figures | None, seconds: float | None, total: int) -> None:
         """Show the figures so far; ``total`` is how many tokens there will be, 0 if unknown."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _FRAME_SECONDS = 1 / 20
 _NAME_COLUMNS, _FIGURE_COLUMNS = 14, 18
-_AT_END = "The end. Space replays it, C shows the texts, P or M keeps a side, X exports."
+_AT_END = "Space: again · C: texts · P, M: keep · X: save · Esc"
 _FIGURE, _WARNING = "$foreground", "$text-warning"
 _NOT_YET = "The race is still run. Esc stops it."
 
@@ -243,8 +243,8 @@ def _live_words(contest: Contest) -> str:
         case "stopped":
             return "The race was stopped: nothing of it is kept."
         case "warming up":
-            return f"{name} {turn}: the prompt is read, and some tokens are tried for warming up"
-    return f"{name} {turn}: live"
+            return f"{name} {turn}: reading the prompt, warming up · Esc stops"
+    return f"{name} {turn}: live · Esc stops"
 
 
 def _card_content(card: Card) -> Content:

@@ -59,7 +59,7 @@ def test_headline(speed_up: float | None, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "words"), [("float32", "defect"), ("bfloat16", "near-tie: rows of a tree")]
+    ("dtype", "words"), [("float32", "defect"), ("bfloat16", "A near-tie: rows of a tree")]
 )
 def test_difference_in_words(dtype: str, words: str) -> None:
     result = race(medusa=side("medusa", OTHER), loaded=replace(DEMO, dtype=dtype))
