@@ -7,7 +7,7 @@ as it can again. So nothing here fails because of a disk.
 from __future__ import annotations
 
 import dataclasses
-import secrets
+import os
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -40,7 +40,8 @@ _ID_BITS = 11
 
 def new_message_id() -> int:
     """Return an id by the time, which no other program is likely to give as well."""
-    return time.time_ns() // 1000 << _ID_BITS | secrets.randbits(_ID_BITS)
+    chance = int.from_bytes(os.urandom(2)) % (1 << _ID_BITS)
+    return time.time_ns() // 1000 << _ID_BITS | chance
 
 
 @dataclasses.dataclass(slots=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from medusa_chat.conversation.conversation import Cut
-from medusa_chat.conversation.reasoning import answer
 from medusa_chat.engine.protocol import ChatMessage
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ class Summary:
     @property
     def cut(self) -> Cut:
         """What is sent instead, as far as it has come."""
+        from medusa_chat.conversation.reasoning import answer
+
         return Cut(answer("".join(self.texts)).strip())
 
 

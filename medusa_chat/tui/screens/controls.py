@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from medusa_chat import paths
-from medusa_chat.configuration import templates
 from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
-from medusa_chat.conversation.export import export
-from medusa_chat.conversation.markdown import markdown
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.tui import slash, words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
-from medusa_chat.tui.completion import Offer, offer
-from medusa_chat.tui.screens.earlier import EarlierScreen
 from medusa_chat.tui.screens.reading import ReadingScreen
-from medusa_chat.tui.screens.settings import SettingsScreen
 
 if TYPE_CHECKING:
     from textual.widgets import OptionList
@@ -28,6 +22,7 @@ if TYPE_CHECKING:
     from medusa_chat.settings import DecodeSettings
     from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.commands import Command
+    from medusa_chat.tui.completion import Offer
     from medusa_chat.tui.dialogue import Dialogue
     from medusa_chat.tui.link import EngineLink
     from medusa_chat.tui.messages import PromptSubmitted
@@ -138,11 +133,15 @@ class ControlScreen(ReadingScreen):
 
     def action_settings(self) -> None:
         """Show all settings."""
+        from medusa_chat.tui.screens.settings import SettingsScreen
+
         file = self._preferences.file.path
         self.app.push_screen(SettingsScreen(self, str(file or "nowhere")))
 
     def action_earlier(self) -> None:
         """Find a prompt that was sent before, in any chat."""
+
+        from medusa_chat.tui.screens.earlier import EarlierScreen
 
         def take(prompt: str | None) -> None:
             if prompt is not None:
@@ -155,6 +154,8 @@ class ControlScreen(ReadingScreen):
 
         Raises UsageError when there is none of this name.
         """
+        from medusa_chat.configuration import templates
+
         folder = paths.config_dir() / templates.FOLDER_NAME
         if not name:
             self._transcript.say(templates.described(folder))
@@ -164,6 +165,8 @@ class ControlScreen(ReadingScreen):
     def action_export(self, kind: str = "") -> None:
         """Export the chat to a file of this kind, Markdown unless told."""
         import platformdirs
+
+        from medusa_chat.conversation.export import export
 
         kind = slash.choice("/export", kind or "md", ("md", "json", "html"))
         chat = self._dialogue.chat
@@ -203,6 +206,9 @@ class ControlScreen(ReadingScreen):
 
     def offer(self, before: str) -> Offer | None:
         """Return how the text before the cursor could go on."""
+        from medusa_chat.configuration import templates
+        from medusa_chat.tui.completion import offer
+
         words_of = {"prompt": lambda: templates.names(paths.config_dir() / templates.FOLDER_NAME)}
         return offer(before, (*CHAT_COMMANDS, *APP_COMMANDS), words_of)
 
@@ -239,4 +245,6 @@ def _exported(chat: Chat, kind: str) -> str:
         from medusa_chat.conversation.web_page import web_page
 
         return web_page(chat.conversation)
+    from medusa_chat.conversation.markdown import markdown
+
     return markdown(chat.conversation)

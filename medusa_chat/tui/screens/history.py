@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_chat.conversation.export import export
-from medusa_chat.tui.screens.chats import NEW, ChatsScreen
 from medusa_chat.tui.screens.making_room import RoomScreen
 
 if TYPE_CHECKING:
@@ -18,10 +16,14 @@ class HistoryScreen(RoomScreen):
 
     def action_chats(self) -> None:
         """Show the chats."""
+        from medusa_chat.tui.screens.chats import ChatsScreen
+
         screen = ChatsScreen(self._store, self._dialogue.chat.id, _exported)
         self.app.push_screen(screen, self._on_chat_chosen)
 
     def _on_chat_chosen(self, chosen: str | None) -> None:
+        from medusa_chat.tui.screens.chats import NEW
+
         chat = self._dialogue.chat
         if chosen == NEW or (chosen is None and chat.deleted):
             self._enter(self._store.new_chat())
@@ -38,5 +40,7 @@ class HistoryScreen(RoomScreen):
 
 def _exported(chat: Chat) -> Path:
     import platformdirs
+
+    from medusa_chat.conversation.export import export
 
     return export(chat.conversation, Path.cwd(), platformdirs.user_documents_path())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from medusa_chat.conversation.conversation import Cut
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Overflow, Started
 from medusa_chat.tui import context_room, words
-from medusa_chat.tui.screens.context_offer import ContextOffer
 from medusa_chat.tui.screens.revising import RevisingScreen
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class RoomScreen(RevisingScreen):
         return True
 
     def _offer_room(self) -> None:
+        from medusa_chat.tui.screens.context_offer import ContextOffer
+
         held, overflow = self._dialogue.held, self._overflow
         chat = self._dialogue.chat
         if held is None or overflow is None:

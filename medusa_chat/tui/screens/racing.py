@@ -8,9 +8,6 @@ from textual.screen import Screen
 
 from medusa_chat.errors import UsageError
 from medusa_chat.tui import slash
-from medusa_chat.tui.race.card import summary
-from medusa_chat.tui.race.contest import ORDERS, Contest, Subject
-from medusa_chat.tui.race.obstacle import BUSY, NO_MODEL, NO_PROMPT, obstacle
 from medusa_chat.tui.reply_record import outcome_of, recipe_of
 
 if TYPE_CHECKING:
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from medusa_chat.tui.comparison import Comparison
     from medusa_chat.tui.dialogue import Dialogue
     from medusa_chat.tui.link import EngineLink, News
+    from medusa_chat.tui.race.contest import Contest, Subject
     from medusa_chat.tui.race.recording import Recording
     from medusa_chat.tui.widgets.prompt import Prompt
     from medusa_chat.tui.widgets.transcript import Transcript
@@ -50,6 +48,8 @@ class RacingScreen(Screen[None]):
         """Race ``text``, else what stands in the prompt, else the last prompt of the chat."""
         if self._contest is not None:
             return
+        from medusa_chat.tui.race.obstacle import BUSY, NO_MODEL, NO_PROMPT, obstacle
+
         loaded = self._link.loaded
         try:
             subject = self._subject(text)
@@ -65,6 +65,7 @@ class RacingScreen(Screen[None]):
         elif subject is None:
             self._transcript.say(NO_PROMPT)
         else:
+            from medusa_chat.tui.race.contest import ORDERS, Contest
             from medusa_chat.tui.screens.race import RaceScreen
 
             order = ORDERS[self._races % len(ORDERS)]
@@ -78,6 +79,8 @@ class RacingScreen(Screen[None]):
 
     def _subject(self, text: str) -> Subject | None:
         """Return what is to be raced; None when nothing was ever asked."""
+        from medusa_chat.tui.race.contest import Subject
+
         chat = self._dialogue.chat
         typed = text or slash.without_escape(self._prompt.whole_text())
         if typed.strip():
@@ -102,6 +105,8 @@ class RacingScreen(Screen[None]):
         return taken
 
     def _leave_race(self, _: None) -> None:
+        from medusa_chat.tui.race.card import summary
+
         contest, self._contest = self._contest, None
         assert contest is not None
         if contest.result is not None:

@@ -10,7 +10,6 @@ from medusa_chat.tui import words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.reply_record import settings_of
 from medusa_chat.tui.screens.controls import ControlScreen
-from medusa_chat.tui.screens.reply_info import AGAIN, ReplyInfo
 
 if TYPE_CHECKING:
     from textual.widgets import TextArea
@@ -132,6 +131,8 @@ class RevisingScreen(ControlScreen):
 
     def action_reply_info(self) -> None:
         """Show how a reply was made, and what was measured."""
+        from medusa_chat.tui.screens.reply_info import ReplyInfo
+
         reply = self._chosen_or_last("assistant")
         if reply is None:
             self._transcript.say("There is no reply yet to tell of.")
@@ -151,6 +152,8 @@ class RevisingScreen(ControlScreen):
             self._transcript.say(f"Undone, in another chat: {undone.what}.")
 
     def _on_info(self, reply: Message, chosen: str | None) -> None:
+        from medusa_chat.tui.screens.reply_info import AGAIN
+
         if chosen != AGAIN or reply.recipe is None or reply.parent is None:
             return
         settings_of(reply.recipe, self._decode)
