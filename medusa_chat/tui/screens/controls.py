@@ -140,7 +140,6 @@ class ControlScreen(ReadingScreen):
 
     def action_earlier(self) -> None:
         """Find a prompt that was sent before, in any chat."""
-
         from medusa_chat.tui.screens.earlier import EarlierScreen
 
         def take(prompt: str | None) -> None:
