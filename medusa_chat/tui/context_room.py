@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from medusa_chat.conversation.chat import Chat
     from medusa_chat.conversation.conversation import Message
+    from medusa_chat.engine.protocol import Overflow
     from medusa_chat.settings import DecodeSettings
 
 Pair = tuple["Message", "Message"]
@@ -24,6 +25,8 @@ _ASKING = (
 )
 _SHARE = 8
 """One part in so many of the context is what a summary may take."""
+_SAFE = 0.6
+"""Of the context: the markers of a template are not shortened, and the summary needs room."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class Summary:
     reply_id: int
     at: int
     """The prompt above which nothing will be sent."""
+    share: float = 1.0
+    """How much of each message the model is shown, from its beginning."""
     texts: list[str] = field(default_factory=list)
 
     @property
@@ -63,13 +68,25 @@ def above(chat: Chat, at: Message) -> list[Pair]:
     return [(asked, replied) for asked, replied in chat.dialogue_before(at) if asked.id != at.id]
 
 
-def asking_to_sum_up(pairs: Sequence[Pair]) -> list[ChatMessage]:
-    """Return the messages, a system message apart, to which a summary is the answer."""
+def asking_to_sum_up(pairs: Sequence[Pair], share: float) -> list[ChatMessage]:
+    """Return the messages, a system message apart, to which a summary is the answer.
+
+    Of each the ``share`` at its beginning is shown.
+    """
     messages: list[ChatMessage] = []
     for asked, replied in pairs:
-        messages.append(ChatMessage("user", asked.content))
-        messages.append(ChatMessage("assistant", replied.content))
+        messages.append(ChatMessage("user", _begun(asked.content, share)))
+        messages.append(ChatMessage("assistant", _begun(replied.content, share)))
     return [*messages, ChatMessage("user", _ASKING)]
+
+
+def share_that_fits(overflow: Overflow) -> float:
+    """Return how much of each message can be shown, where all of them are too long together."""
+    return _SAFE * overflow.context_tokens / overflow.prompt_tokens
+
+
+def _begun(text: str, share: float) -> str:
+    return text if share >= 1 else text[: max(1, int(share * len(text)))] + "…"
 
 
 def summary_settings(settings: DecodeSettings, context_tokens: int) -> DecodeSettings:

@@ -231,14 +231,18 @@ class Dialogue:
             reply.end(outcome_of(stop_reason, answer.figures))
         return answer
 
-    def sum_up(self, at: Message, settings: DecodeSettings, context_tokens: int) -> None:
-        """Have the model, which must be free, sum up what is sent above a prompt."""
+    def sum_up(
+        self, at: Message, settings: DecodeSettings, context_tokens: int, share: float = 1.0
+    ) -> None:
+        """Have the model, which must be free, sum up what is sent above a prompt: all of it, or
+        the ``share`` at the beginning of each message.
+        """
         messages = [
             *self._opening(at, settings),
-            *asking_to_sum_up(self.chat.dialogue_before(at)),
+            *asking_to_sum_up(self.chat.dialogue_before(at), share),
         ]
         settings = summary_settings(settings, context_tokens)
-        self.summary = Summary(self._link.ask(tuple(messages), settings), at.id)
+        self.summary = Summary(self._link.ask(tuple(messages), settings), at.id, share)
 
     def is_summing_up(self, reply_id: int | None) -> bool:
         """Tell whether this is the summary that is being written."""

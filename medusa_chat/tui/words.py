@@ -52,6 +52,9 @@ ROOM_LATER = "Room can be made once the model is free: Esc stops what it is doin
 NO_ROOM = "There is nothing yet that could be left out: the last prompt and its reply always stay."
 NOT_SENT = "It was not sent. Ctrl+Y tries again, Alt+E shortens it."
 SUMMING_UP = "The model sums up the oldest messages… Esc stops it."
+SUMMING_UP_SHORTER = (
+    "They are too long to be read at once: the model sums up the beginning of each… Esc stops it."
+)
 
 
 def too_long(overflow: Overflow) -> str:

@@ -249,6 +249,22 @@ async def test_a_summary_that_does_not_come_leaves_all_as_it_was(end: str) -> No
         assert all(message.cut is None for message in c.screen._dialogue.chat.path)
 
 
+async def test_what_is_too_long_to_be_summed_up_is_shortened_and_that_said() -> None:
+    async with chat() as c:
+        await overflowing(c)
+        await c.pilot.press("down", "enter")
+        await c.until(lambda: len(c.engine.generates) == 4)
+        refuse(c, c.engine.generates[-1], spare=0)
+        await c.until(lambda: len(c.engine.generates) == 5)
+        await c.until_shown("the model sums up the beginning of each")
+        asked = contents(c.engine.generates[-1])
+        assert asked[0] == ("user", "o…")
+        assert asked[1] == ("assistant", "Hello there…"[: int(0.6 * 2048 / 2300 * 20)] + "…")
+        assert "Sum up" in asked[-1][1]
+        refuse(c, c.engine.generates[-1], spare=0)
+        await c.until_shown("Too long. It was not sent.")
+
+
 async def test_leaving_out_is_undone() -> None:
     async with chat() as c:
         await overflowing(c)

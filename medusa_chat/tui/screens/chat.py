@@ -250,8 +250,6 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
                 self._on_reply_event(event)
             case _ if self._dialogue.is_summing_up(event.reply_id):
                 self._on_summary(event)
-            case _ if self._dialogue.is_summing_up(event.reply_id):
-                self._on_summary(event)
 
     def _on_loaded(self, loaded: Loaded) -> None:
         self._show_state()
@@ -280,8 +278,6 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
                 self._end_reply(stop_reason, figures)
                 if stop_reason == "context":
                     self._transcript.say_after_reply(words.CONTEXT_FULL, "note")
-            case Failed() if self._holds(event):
-                pass
             case Failed() if self._holds(event):
                 pass
             case Failed(message=message, context_full=context_full):

@@ -107,14 +107,14 @@ class RoomScreen(RevisingScreen):
             dialogue.go_on(last)
         self._show_path()
 
-    def _sum_up(self, at: Message) -> None:
+    def _sum_up(self, at: Message, share: float = 1.0) -> None:
         loaded = self._link.loaded
         if loaded is None or not self._link.is_free:
             self._transcript.say(words.ROOM_LATER)
             self._dialogue.let_go(again=True)
             return
-        self._dialogue.sum_up(at, self._decode, loaded.context_tokens)
-        self._transcript.say(words.SUMMING_UP)
+        self._dialogue.sum_up(at, self._decode, loaded.context_tokens, share)
+        self._transcript.say(words.SUMMING_UP if share == 1 else words.SUMMING_UP_SHORTER)
 
     def _on_summary(self, event: Started | Bursts | Finished | Failed) -> None:
         dialogue = self._dialogue
@@ -128,6 +128,10 @@ class RoomScreen(RevisingScreen):
                 self._leave_out(dialogue.chat.message(summary.at), summary.cut)
                 return
             if isinstance(event, Failed):
+                if event.overflow is not None and summary.share == 1:
+                    share = context_room.share_that_fits(event.overflow)
+                    self._sum_up(dialogue.chat.message(summary.at), share)
+                    return
                 _LOG.error("a summary failed: %s", event.message)
             was_held = dialogue.held is not None
             dialogue.let_go(again=False)
