@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -109,6 +110,7 @@ class ChatApp(App[None]):
     def on_mount(self) -> None:
         """Take the user's keys, and say what is wrong in the settings."""
         self.set_keymap(self._keys)
+        self.call_after_refresh(_collect_garbage)
         self.call_after_refresh(self._tell_problems)
         self.set_interval(_DOWNLOADS_SECONDS, self._show_downloads)
         # Asked to end from outside, as by a logout, leave the terminal as it was found.
@@ -170,7 +172,9 @@ class ChatApp(App[None]):
         if not name:
             self.action_models()
             return
-        await self._chat.load(replace(self._link.settings, model=name, base_model=None))
+        await self._chat.load(
+            replace(self._link.settings, model=name, base_model=None, template=None)
+        )
 
     def action_theme(self, name: str = "") -> None:
         """Put on these colours, else the next ones, and keep that choice."""
@@ -302,6 +306,13 @@ class ChatApp(App[None]):
         crash = CrashError(words.crashed(error, self._log_file))
         crash.__cause__ = error
         super()._handle_exception(crash)
+
+
+def _collect_garbage() -> None:
+    """Let Python look for garbage again, but not in what the start has made."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 class CrashError(Exception):

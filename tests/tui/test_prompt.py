@@ -226,3 +226,11 @@ async def test_an_earlier_prompt_is_found_by_its_words() -> None:
         await c.until(lambda: c.prompt.text == "Bears by day")
         await c.pilot.press("alt+h", "escape")
         assert c.app.screen is c.screen
+
+
+async def test_the_names_of_models_are_completed() -> None:
+    async with chat() as c:
+        await c.pilot.press("slash", *"model ")
+        await c.until(lambda: "builtin" in suggested(c))
+        await c.pilot.press(*"fasterdecoding/medusa-1.0-z", "tab")
+        assert c.prompt.text == "/model FasterDecoding/medusa-1.0-zephyr-7b-beta"

@@ -132,7 +132,7 @@ async def test_keys_are_those_of_the_file(tmp_path: Path) -> None:
         await c.until_shown("○ Medusa off")
         await c.pilot.press("f1")
         text = str(c.app.screen.query_one(".dialog Static", Static).visual)
-        assert "Ctrl+X        /medusa" in text
+        assert "Ctrl+X         /medusa" in text
 
 
 async def test_a_prompt_that_is_kept_is_inserted_and_filled_in(home: Path) -> None:

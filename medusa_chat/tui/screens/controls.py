@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from medusa_chat import paths
 from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
 from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.models.registry import known_models
 from medusa_chat.tui import slash, words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
 from medusa_chat.tui.screens.reading import ReadingScreen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from textual.widgets import OptionList
 
     from medusa_chat.conversation.chat import Chat
@@ -208,7 +211,10 @@ class ControlScreen(ReadingScreen):
         from medusa_chat.configuration import templates
         from medusa_chat.tui.completion import offer
 
-        words_of = {"prompt": lambda: templates.names(paths.config_dir() / templates.FOLDER_NAME)}
+        words_of: dict[str, Callable[[], Iterable[str]]] = {
+            "prompt": lambda: templates.names(paths.config_dir() / templates.FOLDER_NAME),
+            "model": _model_names,
+        }
         return offer(before, (*CHAT_COMMANDS, *APP_COMMANDS), words_of)
 
     def is_called(self, name: str) -> bool:
@@ -233,6 +239,14 @@ class ControlScreen(ReadingScreen):
 
     def _show_state(self) -> None:
         raise NotImplementedError
+
+
+def _model_names() -> list[str]:
+    """Return the models that are listed; none when the user's own list cannot be read."""
+    try:
+        return [model.name for model in known_models()]
+    except MedusaChatError:
+        return []
 
 
 def _exported(chat: Chat, kind: str) -> str:
