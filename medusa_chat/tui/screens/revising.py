@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from medusa_chat.tui.dialogue import Answer
     from medusa_chat.tui.link import EngineLink
 
-_PLACEHOLDER = "Write a message"
+_PLACEHOLDER = "Write a message, or / for commands"
 _HINTS = {
     "user": "e edit · r answer again · [ ] other versions · Esc back",
     "assistant": "r again · c go on · [ ] other versions · i details · t trees · Esc back",
