@@ -98,6 +98,14 @@ def test_a_context_without_a_reply_is_empty() -> None:
     assert rows(Readings(context_limit=2048))["Context"] == "0 of 2048"
 
 
+def test_a_context_that_is_nearly_full_says_what_to_do() -> None:
+    limits = {used: dataclasses.replace(READINGS, context_limit=used) for used in (42, 41, 33)}
+    assert "nearly full" not in panel(limits[42]).plain + line(limits[42]).plain
+    for limit in (41, 33):
+        assert "nearly full: Alt+O" in panel(limits[limit]).plain
+        assert line(limits[limit]).plain.endswith(f"context 33 of {limit}, nearly full")
+
+
 def test_the_line_shows_the_most_telling() -> None:
     assert line(READINGS).plain == "100 tok/s · 1.42× · 3.25 accepted/step · context 33 of 66"
     slow = dataclasses.replace(READINGS, slowdown=0.9)

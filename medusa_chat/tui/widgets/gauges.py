@@ -22,6 +22,8 @@ WIDTH = 26
 """Columns of the gauges' text; the style sheet adds their margins."""
 
 DASH = "—"
+_NEARLY_FULL = 0.8
+"""Of the context: the next prompt and its reply may not fit."""
 HISTOGRAM_ROWS = 5
 _REASON_ROWS = 4
 _TALL = 34
@@ -30,6 +32,7 @@ _TALL = 34
 _BARS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _VALUE = "bold $foreground"
+_WARNING = "bold $text-warning"
 _CURVE = "$primary"
 _BAR = "$success"
 _WARNING = "$text-warning"
@@ -87,7 +90,11 @@ def parts(readings: Readings) -> dict[str, Content]:
             [(_sparkline(readings.recent_bursts), _CURVE)],
             *_histogram(figures),
         ],
-        "context": [_row("Context", _context(readings)), _context_bar(readings)],
+        "context": [
+            _row("Context", _context(readings)),
+            _context_bar(readings),
+            *_context_warning(readings),
+        ],
         "memory": [
             _row("Model memory", _bytes(readings.model_bytes)),
             _row("Engine memory", _bytes(figures.memory_bytes)),
@@ -114,7 +121,7 @@ def line(readings: Readings) -> Content:
     told = [
         _rate(figures.tokens_per_second),
         f"{_accepted(figures)} accepted/step",
-        f"context {_context(readings)}",
+        f"context {_context(readings)}{', nearly full' if _is_nearly_full(readings) else ''}",
     ]
     if readings.slowdown is not None:
         told.insert(1, f"{readings.slowdown:.2f}× plain, F2 turns Medusa off")
@@ -182,6 +189,17 @@ def _context(readings: Readings) -> str:
         return DASH
     used = readings.figures.context_tokens if readings.figures else 0
     return f"{used} of {readings.context_limit}"
+
+
+def _is_nearly_full(readings: Readings) -> bool:
+    if readings.context_limit is None or readings.figures is None:
+        return False
+    return readings.figures.context_tokens >= _NEARLY_FULL * readings.context_limit
+
+
+def _context_warning(readings: Readings) -> Rows:
+    """Return what to do when the next prompt may not fit."""
+    return [[("nearly full: Alt+O", _WARNING)]] if _is_nearly_full(readings) else []
 
 
 def _context_bar(readings: Readings) -> list[Part]:
