@@ -106,4 +106,5 @@ def test_the_tags_of_thinking_are_the_models_own_in_its_answers() -> None:
     think = tokenizer.convert_tokens_to_ids("<think>")
     chat = ChatFormat(tokenizer, (), frozenset())
     assert chat.encode(ask("<think>")).count(think) == 0
-    assert chat.encode([{"role": "assistant", "content": "<think>"}]).count(think) == 1
+    turns = [*ask("hi"), {"role": "assistant", "content": "<think>"}, *ask("go on")]
+    assert chat.encode(turns).count(think) == 1
