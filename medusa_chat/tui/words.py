@@ -50,6 +50,7 @@ CONTEXT_FULL = "The context is full. Alt+O makes room and goes on; Ctrl+N begins
 ROOM = "The messages above are sent with each prompt. Fewer of them leave room for replies."
 ROOM_LATER = "Room can be made once the model is free: Esc stops what it is doing."
 NO_ROOM = "There is nothing yet that could be left out: the last prompt and its reply always stay."
+HELD = "Nothing was sent: Alt+O makes room."
 NOT_SENT = "It was not sent. Ctrl+Y tries again, Alt+E shortens it."
 SUMMING_UP = "The model sums up the oldest messages… Esc stops it."
 SUMMING_UP_SHORTER = (
@@ -58,10 +59,10 @@ SUMMING_UP_SHORTER = (
 
 
 def too_long(overflow: Overflow) -> str:
-    """Return why a prompt was not sent."""
+    """Return why a prompt cannot be sent."""
     return (
         f"With what is sent before it this prompt has {overflow.prompt_tokens} tokens, and the "
-        f"model's context holds {overflow.context_tokens}. Nothing was sent: Alt+O makes room."
+        f"model's context holds {overflow.context_tokens}."
     )
 
 

@@ -48,7 +48,7 @@ class RoomScreen(RevisingScreen):
         self._overflow = event.overflow
         self._dialogue.hold()
         self._show_path()
-        self._transcript.say(words.too_long(event.overflow))
+        self._transcript.say(f"{words.too_long(event.overflow)} {words.HELD}")
         # Who is writing something else is not interrupted.
         if self.app.screen is self and not self._prompt.text:
             self._offer_room()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = "Write a message, or / for commands"
 _HINTS = {
-    "user": "e edit · r answer again · [ ] other versions · Esc back",
-    "assistant": "r again · c go on · [ ] other versions · i details · t trees · Esc back",
+    "user": "e edit · r again · [ ] others · Esc back",
+    "assistant": "r again · c on · [ ] others · i info · t tree",
 }
 _UNFINISHED = ("cancelled", "failed", "interrupted", "length", "context")
 
