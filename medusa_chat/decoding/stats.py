@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Literal
 
 StopReason = Literal["eos", "stop", "length", "context", "cancelled"]
@@ -83,7 +83,7 @@ class Figures:
             return (0.0,)
         return tuple(
             further / there if there > 0 else 0.0
-            for there, further in zip(reached, reached[1:], strict=False)
+            for there, further in pairwise(reached)
         )
 
     def after(self, earlier: Figures) -> Figures:
