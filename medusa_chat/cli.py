@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -166,6 +167,9 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             as_json=hasattr(arguments, "json"),
             many=hasattr(arguments, "prompts"),
         )
+    # Classes and widgets come and stay: looking for garbage among them takes a tenth of the start.
+    # The interface turns it on again behind its first frame.
+    gc.disable()
     from medusa_chat.tui.app import run_chat
     from medusa_chat.tui.opening import Opening
     from medusa_chat.tui.preferences import Preferences

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
-from medusa_chat.tui.bursts import BURST_VIEWS
 from medusa_chat.tui.clipboard import copy
 from medusa_chat.tui.slash import choice
 
@@ -31,6 +30,8 @@ class ReadingScreen(Screen[None]):
     def action_toggle_marks(self, view: str = "") -> None:
         """Mark the bursts of all replies in another way: in this one, else in the next."""
         if view:
+            from medusa_chat.tui.bursts import BURST_VIEWS
+
             self._transcript.burst_view = cast("BurstView", choice("/marks", view, BURST_VIEWS))
         else:
             self._transcript.show_next_burst_view()
