@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medusa_chat.engine.protocol import Cancel
+from medusa_chat.engine.protocol import Cancel, Finished
 from medusa_chat.tui.commands import RACE_COMMANDS
 from medusa_chat.tui.race.pane import RacePane
 from medusa_chat.tui.screens.race import RaceScreen
@@ -15,7 +15,7 @@ from medusa_chat.tui.widgets.reply import Reply
 
 from .driving import chat, contents, saved, shown
 from .racing import asked, at_the_card, race, ready, until_on
-from .scripted_engine import ScriptedEngine
+from .scripted_engine import ScriptedEngine, figures_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,24 @@ async def test_the_ratio_is_the_speed_up_and_the_chat_says_it() -> None:
         await c.until_shown("2.00×")
         assert c.app.screen is c.screen
         assert c.prompt.has_focus
+
+
+@pytest.mark.parametrize(("plain_steps", "counts"), [(79, True), (20, False)])
+async def test_a_race_on_a_busy_machine_does_not_count(plain_steps: int, *, counts: bool) -> None:
+    async with chat(ScriptedEngine(bursts=WORDS, answer_by_itself=False)) as c:
+        await ready(c)
+        c.prompt.insert("Hi")
+        screen = await race(c)
+        for side, passes in enumerate((plain_steps, 39)):
+            await c.until(lambda: len(c.engine.generates) == side + 1)  # noqa: B023
+            request = c.engine.generates[side]
+            c.engine.start(request)
+            figures = figures_of(WORDS, 100.0 if side else 50.0)
+            figures = dataclasses.replace(figures, passes=passes)
+            c.engine.emit(Finished(request.reply_id, "eos", figures))
+        await at_the_card(c, screen)
+        assert ("does not count" in shown(screen)) is not counts
+        assert (c.screen._comparison.rates is not None) is counts
 
 
 async def test_what_stands_in_the_prompt_is_raced_and_stays_there(home: Path) -> None:

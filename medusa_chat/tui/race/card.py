@@ -21,6 +21,10 @@ _CAUSES: dict[Cause, str] = {
     "rounding": "A near-tie: rows of a tree and single ones are rounded differently here",
     "typical": "Typical acceptance takes other tokens than the model's own choice",
 }
+_DISTURBED = (
+    "Plain steps took longer than Medusa's, which they do not by themselves: the machine was busy "
+    "with something else. This race does not count; race again."
+)
 _MODES = {"plain": "plain", "medusa": "Medusa"}
 
 
@@ -45,6 +49,8 @@ class Card:
     prefill: str
     conditions: str
     prompt: str
+    doubt: str
+    """Why the figures may not hold; empty where nothing speaks against them."""
 
 
 def card_of(result: RaceResult) -> Card:
@@ -58,6 +64,7 @@ def card_of(result: RaceResult) -> Card:
             CardRow("First token", _first_token(plain), _first_token(medusa)),
             CardRow("Speed", _speed(plain), _speed(medusa)),
             CardRow("Accepted/step", _accepted(plain), _accepted(medusa)),
+            CardRow("Step", _step(plain), _step(medusa)),
             CardRow("Steps", str(plain.figures.steps), str(medusa.figures.steps)),
             CardRow("Tokens", str(plain.figures.tokens), str(medusa.figures.tokens)),
             CardRow("Tree", printable(plain.tree), printable(medusa.tree)),
@@ -67,6 +74,7 @@ def card_of(result: RaceResult) -> Card:
         prefill=_prefill(result),
         conditions=_conditions(result),
         prompt=_cut(one_line(result.prompt)),
+        doubt=_DISTURBED if result.is_disturbed else "",
     )
 
 
@@ -95,7 +103,7 @@ def summary(result: RaceResult) -> str:
     verb = " is" if card.is_same else ""
     return (
         f"Race: {card.headline} ({_speed(medusa)} against {_speed(plain)}, "
-        f"{_accepted(medusa)} accepted/step). The text{verb} {card.text}"
+        f"{_accepted(medusa)} accepted/step). The text{verb} {card.text} {card.doubt}".rstrip()
     )
 
 
@@ -108,6 +116,7 @@ def markdown(card: Card) -> str:
         "",
         f"**{card.headline}.**",
         "",
+        *([card.doubt, ""] if card.doubt else []),
         "| | plain | Medusa |",
         "|---|---:|---:|",
         *(f"| {row.name} | {_cell(row.plain)} | {_cell(row.medusa)} |" for row in card.rows),
@@ -140,6 +149,11 @@ def _seconds(recording: Recording) -> str:
 def _first_token(recording: Recording) -> str:
     seconds = recording.figures.first_token_seconds
     return DASH if seconds is None else f"{seconds * 1000:.0f} ms"
+
+
+def _step(recording: Recording) -> str:
+    seconds = recording.step_seconds
+    return DASH if seconds is None else f"{seconds * 1000:.2f} ms"
 
 
 def _speed(recording: Recording) -> str:

@@ -51,7 +51,7 @@ def svg(card: Card, result: RaceResult) -> str:
         y += _LINE
         body += _row(y, (row.name, row.plain, row.medusa))
     y += 12
-    for label, words in (("Prompt", card.prefill), ("Text", card.text), ("", card.conditions)):
+    for label, words in _notes(card):
         for line in _lines(f"{label}: {words}" if label else words, _MOST_LINES):
             y += _LINE
             body.append(_text(_MARGIN, y, line, fill=_INK if label else _MUTED))
@@ -66,6 +66,11 @@ def svg(card: Card, result: RaceResult) -> str:
             "</svg>\n",
         ]
     )
+
+
+def _notes(card: Card) -> tuple[tuple[str, str], ...]:
+    doubt = (("But", card.doubt),) if card.doubt else ()
+    return *doubt, ("Prompt", card.prefill), ("Text", card.text), ("", card.conditions)
 
 
 def _row(y: int, cells: tuple[str, str, str], fill: str = _INK) -> Iterator[str]:

@@ -51,6 +51,12 @@ class Recording:
         return seconds_of(self.figures)
 
     @property
+    def step_seconds(self) -> float | None:
+        """What a step took, on average; None before one was over."""
+        passes = self.figures.passes
+        return self.figures.decode_seconds / passes if passes else None
+
+    @property
     def tree(self) -> str:
         """What was checked at each step, in words."""
         return self.figures.tree_words(self.started.tree)

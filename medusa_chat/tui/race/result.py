@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS = 40
 _BEFORE_CHARACTERS = 16
+_CALM = 0.9
+"""A step over a tree takes no less than a plain one, but for what a clock does."""
 
 Cause = Literal["defect", "rounding", "typical"]
 """Why two texts differ: nothing may make them, or rounding can, or the acceptance asked for."""
@@ -57,6 +59,15 @@ class RaceResult:
         """How many times as many tokens a second Medusa gives; None for a reply of one token."""
         rates = self.plain.figures.tokens_per_second, self.medusa.figures.tokens_per_second
         return None if rates[0] is None or rates[1] is None else rates[1] / rates[0]
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether plain steps took longer than Medusa's, so that something else took their time.
+
+        What slowed Medusa's steps down cannot be told from what they cost.
+        """
+        plain, medusa = self.plain.step_seconds, self.medusa.step_seconds
+        return plain is not None and medusa is not None and medusa < _CALM * plain
 
     @property
     def seconds(self) -> float:

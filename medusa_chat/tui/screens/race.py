@@ -248,8 +248,10 @@ def _live_words(contest: Contest) -> str:
 
 
 def _card_content(card: Card) -> Content:
+    doubt = [Content.styled(card.doubt, _WARNING)] if card.doubt else []
     lines = [
         Content.styled(card.headline, "bold $text-success"),
+        *doubt,
         Content.styled(f"{'':{_NAME_COLUMNS}}{_cell('plain')}{_cell('Medusa')}", "bold"),
     ]
     for row in card.rows:

@@ -98,7 +98,7 @@ class RacingScreen(Screen[None]):
         if contest is None or not contest.is_running:
             return False
         taken = contest.take(event)
-        if contest.result is not None:
+        if contest.result is not None and not contest.result.is_disturbed:
             for recording in (contest.result.plain, contest.result.medusa):
                 self._comparison.add(recording.mode, recording.figures)
             self._keep_speed()

@@ -29,8 +29,8 @@ def figures(tokens: int, steps: int, decode_seconds: float) -> Figures:
         prompt_tokens=20,
         tokens=tokens,
         steps=steps,
-        passes=steps,
-        nodes=8 * steps,
+        passes=steps - 1,  # the first token is prefill's
+        nodes=8 * (steps - 1),
         decode_seconds=decode_seconds,
         first_token_seconds=FIRST_TOKEN_SECONDS,
     )

@@ -32,6 +32,7 @@ def test_figures() -> None:
         "First token": ("100 ms", "100 ms"),
         "Speed": ("10 tok/s", "30 tok/s"),
         "Accepted/step": ("1.00", "2.33"),
+        "Step": ("100.00 ms", "100.00 ms"),
         "Steps": ("7", "3"),
         "Tokens": ("7", "7"),
         "Tree": ("root, 1 node", "auto, 8.0 nodes"),
@@ -74,6 +75,18 @@ def test_difference_in_words(dtype: str, words: str) -> None:
     assert "The text differs after 4 tokens" in summary(result)
 
 
+def test_doubt_is_said_everywhere() -> None:
+    calm = race()
+    assert card_of(calm).doubt == ""
+    result = race(side("plain", step_seconds=0.2))
+    card = card_of(result)
+    assert "race again" in card.doubt
+    assert card.doubt in summary(result)
+    assert card.doubt in markdown(card)
+    assert "But: Plain steps took longer" in svg(card, result)
+    assert "But:" not in svg(card_of(calm), calm)
+
+
 def test_a_text_that_ends_is_said_to() -> None:
     card = card_of(race(medusa=side("medusa", WORDS[:-1])))
     assert 'plain ".", Medusa the end.' in card.text
@@ -84,7 +97,7 @@ def test_markdown_is_one_table() -> None:
     assert "> Tell me | a story. Now.\n" in text
     assert "**Medusa was 3.00× as fast as plain decoding.**" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 7
+    assert len(rows) == 2 + 8
     assert all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows)
     assert "- Text: the same, all 7 tokens." in text
 

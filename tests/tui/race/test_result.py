@@ -29,6 +29,24 @@ def test_no_speed_of_a_single_token() -> None:
     assert result.difference is None
 
 
+@pytest.mark.parametrize(
+    ("plain", "medusa", "disturbed"),
+    [(0.1, 0.1, False), (0.1, 0.3, False), (0.1, 0.095, False), (0.1, 0.08, True)],
+)
+def test_plain_steps_that_took_longer_were_disturbed(
+    plain: float, medusa: float, *, disturbed: bool
+) -> None:
+    sides = (
+        side("plain", step_seconds=plain),
+        side("medusa", burst=3, step_seconds=medusa),
+    )
+    assert race(*sides).is_disturbed is disturbed
+
+
+def test_a_race_without_steps_was_not_disturbed() -> None:
+    assert not race(side("plain", ("Hi",)), side("medusa", ("Hi",))).is_disturbed
+
+
 def test_first_difference() -> None:
     difference = race(medusa=side("medusa", OTHER, burst=2)).difference
     assert difference is not None
