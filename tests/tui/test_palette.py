@@ -17,7 +17,7 @@ async def test_titles_are_text(title: str) -> None:
         await c.pilot.press("ctrl+n", "ctrl+p")
         await c.until(lambda: isinstance(c.app.screen, CommandPalette))
         await c.until(lambda: f"Open: {title}" in shown_commands(c.app.screen))
-        await c.pilot.press(*"open")
+        await c.pilot.press(*"open", "colon")
         await c.until(lambda: f"Open: {title}" in shown_commands(c.app.screen))
         await c.pilot.press("enter")
         await c.until(lambda: any(title in turn for turn in c.turns))
