@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from medusa_chat import paths
 from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
 from medusa_chat.errors import MedusaChatError, UsageError
-from medusa_chat.models.registry import known_models
 from medusa_chat.tui import slash, words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
@@ -243,6 +242,8 @@ class ControlScreen(ReadingScreen):
 
 def _model_names() -> list[str]:
     """Return the models that are listed; none when the user's own list cannot be read."""
+    from medusa_chat.models.registry import known_models
+
     try:
         return [model.name for model in known_models()]
     except MedusaChatError:
