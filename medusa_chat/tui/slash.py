@@ -58,6 +58,11 @@ def without_escape(text: str) -> str:
     return stripped[1:] if stripped.startswith("//") else text
 
 
+def escaped(text: str) -> str:
+    """Return a text that was sent as it is to be written to be sent again."""
+    return f"/{text}" if is_command(text) or text.startswith("//") else text
+
+
 def read(text: str, commands: Iterable[Command]) -> Call:
     """Return the command that ``text`` calls. Raises UsageError when there is none of this name."""
     match = _COMMAND.fullmatch(text.strip())

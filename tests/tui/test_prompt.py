@@ -137,6 +137,21 @@ async def test_an_earlier_prompt_that_is_edited_is_a_draft() -> None:
         assert c.prompt.text == "firstx"
 
 
+async def test_an_earlier_prompt_suggests_nothing_until_it_is_changed() -> None:
+    async with chat() as c:
+        for text in ("first", "//help"):
+            await c.send(text)
+            await c.until(lambda: c.screen._dialogue.answer is None)
+        await c.pilot.press("up")
+        assert c.prompt.text == "//help"
+        assert suggested(c) == []
+        await c.pilot.press("up")
+        assert c.prompt.text == "first"
+        c.prompt.clear()
+        await c.pilot.press("slash", *"hel")
+        await c.until(lambda: suggested(c) == ["/help"])
+
+
 async def test_a_prompt_that_waits_is_taken_back(home: Path) -> None:
     async with chat(ScriptedEngine(answer_by_itself=False)) as c:
         request = await begin_reply(c)

@@ -42,6 +42,8 @@ def test_anything_else_is_text(text: str) -> None:
 def test_two_slashes_send_one() -> None:
     assert slash.without_escape("//help me") == "/help me"
     assert slash.without_escape("a // b") == "a // b"
+    for text in ("/help me", "//x", "/usr/bin is a folder", "plain"):
+        assert slash.without_escape(slash.escaped(text)) == text
 
 
 def test_the_argument_comes_behind_the_parameters_of_the_table() -> None:

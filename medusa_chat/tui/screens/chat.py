@@ -214,7 +214,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
     # What the engine says ----------------------------------------------------------------------
 
     def _run_engine(self) -> None:
-        self.run_worker(self._link.run(), name="engine", exclusive=True)
+        self.run_worker(self._link.run, name="engine", exclusive=True)
 
     def _draw(self) -> None:
         """Take in what came since the last frame, and draw it once."""

@@ -194,7 +194,7 @@ class ControlScreen(ReadingScreen):
         # What could not be saved was sent all the same.
         unsaved = [turn.content for turn in self._dialogue.chat.path if turn.role == "user"]
         every = (*reversed(unsaved), *found) if self._store.failure else found
-        return list(dict.fromkeys(split(content)[0] for content in every))
+        return list(dict.fromkeys(_as_written(content) for content in every))
 
     def take_back(self) -> str | None:
         """Take the prompt that was sent last back from the line, and return it."""
@@ -203,7 +203,7 @@ class ControlScreen(ReadingScreen):
             return None
         self._transcript.take_back(taken.id)
         self._transcript.show_waiting(words.waiting(self._link.state))
-        return split(taken.content)[0]
+        return _as_written(taken.content)
 
     def offer(self, before: str) -> Offer | None:
         """Return how the text before the cursor could go on."""
@@ -238,6 +238,11 @@ class ControlScreen(ReadingScreen):
 
     def _show_state(self) -> None:
         raise NotImplementedError
+
+
+def _as_written(content: str) -> str:
+    """Return a prompt that was sent as the user may write it again: its files are read anew."""
+    return slash.escaped(split(content)[0])
 
 
 def _model_names() -> list[str]:

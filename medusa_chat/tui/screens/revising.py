@@ -10,6 +10,7 @@ from medusa_chat.tui import words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.reply_record import settings_of
 from medusa_chat.tui.screens.controls import ControlScreen
+from medusa_chat.tui.slash import escaped
 
 if TYPE_CHECKING:
     from textual.widgets import TextArea
@@ -85,7 +86,7 @@ class RevisingScreen(ControlScreen):
             return
         self._editing = prompt
         # Its files are read again when it is sent.
-        self._prompt.text = split(prompt.content)[0]
+        self._prompt.text = escaped(split(prompt.content)[0])
         self._prompt.move_cursor(self._prompt.document.end)
         self._prompt.border_title = words.EDITING
         self._prompt.focus()

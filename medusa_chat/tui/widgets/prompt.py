@@ -159,7 +159,9 @@ class Prompt(TextArea):
     def _suggest(self) -> None:
         if self.text != self._closed_at:
             self._closed_at = None
-        nothing = self._closed_at is not None or not self.selection.is_empty or self._place >= 0
+        # Going through earlier prompts, Up and Down must not get caught in a list.
+        is_earlier = self._place >= 0 and self.text == self._earlier[self._place]
+        nothing = self._closed_at is not None or not self.selection.is_empty or is_earlier
         self.suggestions.show(None if nothing else self._source.offer(self._before_cursor))
 
     @property
