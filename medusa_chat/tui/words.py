@@ -61,7 +61,7 @@ SUMMING_UP_SHORTER = (
 def too_long(overflow: Overflow) -> str:
     """Return why a prompt cannot be sent."""
     return (
-        f"With what is sent before it this prompt has {overflow.prompt_tokens} tokens, and the "
+        f"What would be sent has {overflow.prompt_tokens} tokens, and the "
         f"model's context holds {overflow.context_tokens}."
     )
 

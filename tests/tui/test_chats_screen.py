@@ -89,7 +89,7 @@ async def test_searching_finds_messages_as_one_types(home: Path) -> None:
         assert "And the dog?" in everything(c)
         await c.pilot.press(*" nowhere")
         await c.until(lambda: listed(c) == [])
-        assert "No chat has all of these words." in everything(c)
+        assert "No message and no title has all of these words." in everything(c)
         await c.pilot.press("escape")
         await c.until(lambda: len(listed(c)) == 2)
         await c.pilot.press("escape")

@@ -45,7 +45,7 @@ _MOST_MESSAGES = 8
 
 _HINTS = {
     "none": "There are no chats yet. Esc goes back; what you write there is kept here.",
-    "unfound": "No chat has all of these words.",
+    "unfound": "No message and no title has all of these words.",
 }
 
 
