@@ -81,10 +81,7 @@ class Figures:
         reached[0] -= self.steps - self.passes + self.lone_roots
         if len(reached) == 1:
             return (0.0,)
-        return tuple(
-            further / there if there > 0 else 0.0
-            for there, further in pairwise(reached)
-        )
+        return tuple(further / there if there > 0 else 0.0 for there, further in pairwise(reached))
 
     def after(self, earlier: Figures) -> Figures:
         """Return the figures of a reply that was stopped after the ``earlier`` ones, and gone on
