@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DASH = "—"
 _PROMPT_CHARACTERS = 400
+_EVEN = 0.995
 _CAUSES: dict[Cause, str] = {
     "defect": "In 32 bits they must be the same: this is a defect of medusa-chat, please report it",
     "rounding": "A near-tie: rows of a tree and single ones are rounded differently here",
@@ -42,6 +43,8 @@ class Card:
     """A race in words and figures, in the order in which they are read."""
 
     headline: str
+    is_faster: bool
+    """Whether Medusa was no slower, in two digits."""
     rows: tuple[CardRow, ...]
     text: str
     """Whether both wrote the same."""
@@ -59,6 +62,7 @@ def card_of(result: RaceResult) -> Card:
     difference = result.difference
     return Card(
         headline=headline(result.speed_up),
+        is_faster=result.speed_up is not None and result.speed_up >= _EVEN,
         rows=(
             CardRow("Decoding", _seconds(plain), _seconds(medusa)),
             CardRow("First token", _first_token(plain), _first_token(medusa)),
@@ -82,7 +86,7 @@ def headline(speed_up: float | None) -> str:
     """Return the result in a few words."""
     if speed_up is None:
         return "Too short to say which is faster"
-    if speed_up < 0.995:
+    if speed_up < _EVEN:
         return f"Medusa was slower here: {speed_up:.2f}× the speed of plain decoding"
     return f"Medusa was {speed_up:.2f}× as fast as plain decoding"
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _FRAME_SECONDS = 1 / 20
 _NAME_COLUMNS, _FIGURE_COLUMNS = 14, 18
 _AT_END = "Space: again · C: texts · P, M: keep · X: save · Esc"
-_FIGURE, _WARNING = "$foreground", "$text-warning"
+_FIGURE, _FINE, _WARNING = "$foreground", "$text-success", "$text-warning"
 _NOT_YET = "The race is still run. Esc stops it."
 
 
@@ -250,7 +250,7 @@ def _live_words(contest: Contest) -> str:
 def _card_content(card: Card) -> Content:
     doubt = [Content.styled(card.doubt, _WARNING)] if card.doubt else []
     lines = [
-        Content.styled(card.headline, "bold $text-success"),
+        Content.styled(card.headline, f"bold {_FINE if card.is_faster else _WARNING}"),
         *doubt,
         Content.styled(f"{'':{_NAME_COLUMNS}}{_cell('plain')}{_cell('Medusa')}", "bold"),
     ]
@@ -258,7 +258,7 @@ def _card_content(card: Card) -> Content:
         figures = f"{_cell(row.plain)}{_cell(row.medusa)}"
         lines.append(Content.assemble(f"{row.name:{_NAME_COLUMNS}}", (figures, _FIGURE)))
     lines += [
-        Content.assemble("Text: ", (card.text, "$text-success" if card.is_same else _WARNING)),
+        Content.assemble("Text: ", (card.text, _FINE if card.is_same else _WARNING)),
         Content.assemble("Prompt: ", (card.prefill, _FIGURE)),
         Content(card.conditions),
     ]

@@ -38,6 +38,8 @@ def test_figures() -> None:
         "Tree": ("root, 1 node", "auto, 8.0 nodes"),
     }
     assert card.is_same
+    assert card.is_faster
+    assert not card_of(race(medusa=side("medusa", burst=3, step_seconds=0.4))).is_faster
     assert card.text == "the same, all 7 tokens."
     assert "20 tokens, prefilled once for both in 250 ms, 4 of them cached before" in card.prefill
     for part in ("builtin", "float32", "cpu", "temperature 0.7", "seed 77", "plain first"):
