@@ -62,6 +62,13 @@ class Answer:
         return self.turn.prompt
 
     @property
+    def line(self) -> str:
+        """The figures in a line; it says so where those of a reply's beginning are not known."""
+        line = self.figures.line()
+        known = self.turn.continues is None or self.earlier is not None
+        return line if known else f"since it went on: {line}"
+
+    @property
     def message(self) -> int | None:
         """The id of what is written of it; None before the engine has begun."""
         return None if self.reply is None else self.reply.message.id
@@ -228,7 +235,8 @@ class Dialogue:
         if answer.earlier is not None:
             answer.figures = answer.figures.after(answer.earlier)
         if reply is not None:
-            reply.end(outcome_of(stop_reason, answer.figures))
+            outcome = outcome_of(stop_reason, answer.figures)
+            reply.end(dataclasses.replace(outcome, figures_line=answer.line))
         return answer
 
     def sum_up(

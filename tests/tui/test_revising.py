@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from medusa_chat.conversation.conversation import INTERRUPTED, Outcome
 from medusa_chat.conversation.store import FILE_NAME, Store
 from medusa_chat.engine.protocol import Failed, Generate
 from medusa_chat.settings import DecodeSettings
@@ -198,11 +199,27 @@ async def test_what_fails_before_it_goes_on_stays_as_it_was(home: Path) -> None:
         await c.pilot.press("alt+g")
         await c.until(lambda: len(c.engine.generates) == 2)
         c.engine.emit(Failed(c.engine.generates[1].reply_id, "No memory."))
-        await c.until_shown("Error: No memory.")
+        await c.until_shown("Error: No memory.", "182 ms · stopped")
         await c.pilot.press("alt+g")
         await c.until(lambda: len(c.engine.generates) == 3)
         assert contents(c.engine.generates[2])[-1] == ("assistant", "Once upon a")
     assert saved(home)[1] == ("assistant", "Once upon a", "cancelled")
+
+
+async def test_an_interrupted_reply_goes_on_and_tells_what_was_measured(home: Path) -> None:
+    async with chat(ScriptedEngine(answer_by_itself=False)) as c:
+        request = await begin_reply(c, "one")
+        c.engine.finish(request)
+        await c.until_shown(FIGURES)
+        chat_of_now = c.screen._dialogue.chat
+        reply = chat_of_now.continue_reply(chat_of_now.path[1])
+        reply.end(Outcome(INTERRUPTED))
+    async with chat() as c:
+        c.screen.open_chat(c.screen.recent_chats()[0].id)
+        await c.until_shown("Once upon a\ninterrupted")
+        await c.pilot.press("alt+g")
+        await c.until_shown(f"Once upon aHello there, friend.\nsince it went on: {FIGURES}")
+    assert saved(home)[1] == ("assistant", "Once upon aHello there, friend.", "eos")
 
 
 async def test_a_reply_that_ended_by_itself_or_is_anothers_does_not_go_on() -> None:

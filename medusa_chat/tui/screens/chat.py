@@ -304,8 +304,10 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
             self._comparison.add(mode, figures)
             self._keep_speed()
         was_measured = figures is not None or answer.figures.tokens > 0
-        line = answer.figures.line() if was_measured else ""
+        line = answer.line if was_measured else ""
         self._transcript.end_reply(words.ending(stop_reason, line, mode))
+        if answer.reply is None:
+            self._show_path()  # as it was before it should have gone on
         self._show_gauges()
 
     def _keep_speed(self) -> None:
