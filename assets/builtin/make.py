@@ -6,9 +6,7 @@
 Face layout, renewed at every checkpoint), `checkpoints/` (to resume from), `chats.jsonl` (what it
 was trained on) and `heldout.jsonl` (prompts that were not). Two processor cores take most of an
 hour. A run that was stopped goes on where it was; given fewer `--steps`, it begins to lower the
-learning rate earlier. The heads come after it, by the program's own command:
-
-    medusa-chat train --base-model DIR/base --data DIR/chats.jsonl --output DIR/medusa
+learning rate earlier. The heads come after it, as the README beside this file says.
 """
 
 from __future__ import annotations
