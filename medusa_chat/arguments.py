@@ -165,7 +165,11 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
         "--template", metavar="FAMILY", help="the chat template of a model that has none"
     )
     decoding = parser.add_argument_group("decoding")
-    decoding.add_argument("--no-medusa", action="store_true", help="decode plainly")
+    medusa = decoding.add_mutually_exclusive_group()
+    medusa.add_argument("--no-medusa", action="store_true", help="decode plainly")
+    medusa.add_argument(
+        "--medusa", action="store_true", help="decode with Medusa, whatever the settings file says"
+    )
     decoding.add_argument(
         "--tree",
         metavar="TREE",

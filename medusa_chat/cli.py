@@ -215,8 +215,8 @@ def _settings(
     if "quantization" in given:  # which decides what it computes with
         model.pop("dtype", None)
     decode: dict[str, Any] = dict(file.table("decoding")) if file else {}
-    if "no_medusa" in given:
-        decode["medusa"] = False
+    if "no_medusa" in given or "medusa" in given:
+        decode["medusa"] = "no_medusa" not in given
     decode["stop"] = (*given.get("stop", ()), *given.get("run_stop", ()))
     return (
         ModelSettings(**(model | {name: given[name] for name in _MODEL_FIELDS if name in given})),
@@ -228,8 +228,8 @@ def _settings(
 
 def _given(arguments: argparse.Namespace) -> frozenset[str]:
     """Return which settings of a reply the command line names."""
-    medusa = {"medusa"} if hasattr(arguments, "no_medusa") else set()
-    return frozenset(medusa | (vars(arguments).keys() & set(_DECODE_FIELDS)))
+    named = {name.removeprefix("no_") for name in vars(arguments)}
+    return frozenset(named & {"medusa", *_DECODE_FIELDS})
 
 
 def _configuration() -> Configuration:

@@ -66,6 +66,15 @@ def test_the_command_line_wins(call: Call, started: list[Any]) -> None:
     assert preferences.theme == "medusa-dark"
 
 
+@pytest.mark.parametrize(("option", "medusa"), [("--medusa", True), ("--no-medusa", False)])
+def test_medusa_is_as_the_command_line_says(
+    option: str, medusa: bool, call: Call, started: list[Any], tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text(f"[decoding]\nmedusa = {str(not medusa).lower()}\n")
+    call(option)
+    assert started[0][1].medusa is medusa
+
+
 def test_the_file_names_the_theme(call: Call, started: list[Any]) -> None:
     call()
     assert started[0][3].theme == "medusa-light"

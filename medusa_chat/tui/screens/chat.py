@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.worker import WorkType
 
     from medusa_chat.conversation.chat import Chat
     from medusa_chat.conversation.conversation import ChatSummary
@@ -214,7 +215,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
     # What the engine says ----------------------------------------------------------------------
 
     def _run_engine(self) -> None:
-        self.run_worker(self._link.run, name="engine", exclusive=True)
+        work: WorkType[None] = self._link.run
+        self.run_worker(work, name="engine", exclusive=True)
 
     def _draw(self) -> None:
         """Take in what came since the last frame, and draw it once."""
