@@ -237,6 +237,13 @@ def test_a_title_given_by_hand_stays_and_can_be_taken_back(store: Store) -> None
     assert chat.title == "Untitled"
 
 
+def test_a_prompt_that_was_not_asked_yet_is_withdrawn_for_good(store: Store) -> None:
+    chat = chat_with(store, "one", "1")
+    chat.withdraw(chat.add_prompt("never mind"))
+    assert texts(chat) == saved(store, chat) == ["one", "1"]
+    assert store.undo() is None
+
+
 def test_settings_of_a_chat_are_kept(store: Store) -> None:
     chat = chat_with(store, "one", "1")
     settings = ChatSettings("builtin", system="Be brief.", temperature=0.0, top_k=5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
+from medusa_chat.configuration.fields import BY_NAME
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loaded, Loading, Started
 from medusa_chat.errors import MedusaChatError
@@ -145,8 +146,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
             self._transcript.say(f"Medusa cannot be turned on: {self._plain_reason}")
             return
         on = choice("/medusa", wanted, ("on", "off")) == "on" if wanted else not self._medusa_on
-        self._session = dataclasses.replace(self._session, medusa=on)
-        self._header.show_medusa(on=self._medusa_on)
+        self.set_value(BY_NAME["medusa"], on)
 
     def action_new_chat(self) -> None:
         """Leave this chat, which is kept, and begin a new one."""
