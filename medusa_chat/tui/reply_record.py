@@ -85,7 +85,10 @@ def figures_of(outcome: Outcome | None) -> Figures | None:
         if field.name in outcome.figures
     }
     counts = kept.pop("accepted_counts", ())
-    if not all(isinstance(value, int | float | None) for value in kept.values()):
+    are_numbers = all(isinstance(value, int | float | None) for value in kept.values())
+    if not are_numbers or not isinstance(counts, list | tuple):
+        return None
+    if not all(isinstance(count, int) for count in counts):
         return None
     return Figures(**kept, accepted_counts=tuple(counts))
 

@@ -16,6 +16,49 @@ def test_the_first_tokens_time_is_prefills() -> None:
     assert Figures(tokens=11, steps=4, decode_seconds=2.0).tokens_per_second == 5.0
 
 
+def test_a_reply_in_two_parts_has_the_figures_of_both() -> None:
+    first = Figures(
+        prompt_tokens=20,
+        reused_tokens=4,
+        tokens=10,
+        steps=4,
+        passes=3,
+        nodes=24,
+        prefill_seconds=0.5,
+        decode_seconds=1.0,
+        first_token_seconds=0.6,
+        accepted_counts=(1, 1, 1),
+        memory_bytes=5,
+    )
+    second = Figures(
+        prompt_tokens=30,
+        reused_tokens=29,
+        tokens=6,
+        steps=2,
+        passes=2,
+        nodes=16,
+        prefill_seconds=0.25,
+        decode_seconds=0.5,
+        first_token_seconds=0.3,
+        accepted_counts=(0, 0, 1, 1),
+        memory_bytes=7,
+    )
+    assert second.after(first) == Figures(
+        prompt_tokens=20,
+        reused_tokens=4,
+        tokens=16,
+        steps=6,
+        passes=5,
+        nodes=40,
+        prefill_seconds=0.5,
+        decode_seconds=1.75,
+        first_token_seconds=0.6,
+        accepted_counts=(1, 1, 2, 1),
+        memory_bytes=7,
+    )
+    assert second.after(Figures(prompt_tokens=20)).first_token_seconds == 0.3
+
+
 def test_accepted_per_step_counts_the_root() -> None:
     assert Figures(tokens=10, steps=4).accepted_per_step == 2.5
     assert Figures(tokens=4, steps=4).accepted_per_step == 1.0

@@ -107,3 +107,18 @@ def test_the_text_of_a_burst_is_found_again_when_a_reply_was_gone_on_with() -> N
     more.add(Piece(0, ", and", 1))
     more.add(Piece(1, " more", 1))
     assert [more.text[slice(*more.span(burst))] for burst in (0, 1)] == [", and", " more"]
+
+
+def test_bursts_of_a_reply_that_went_on_are_counted_behind_those_before() -> None:
+    text = ReplyText()
+    for burst, piece in enumerate(("One ", "two ")):
+        text.add(Piece(burst, piece, 1))
+    text.end()
+    again = text.reopened()
+    assert (again.text, again.is_complete) == ("One two ", False)
+    again.add(Piece(0, "three ", 1))
+    again.add(Piece(1, "four", 1))
+    assert [again.text[slice(*again.span(burst))] for burst in (0, 1)] == ["three ", "four"]
+    styles = [run.style for run in again.runs(0, len(again.text), "bursts")]
+    assert len(set(styles)) == 4
+    assert text.text == "One two "

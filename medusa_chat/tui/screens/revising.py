@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from medusa_chat.errors import UsageError
 from medusa_chat.tui import words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.reply_record import settings_of
@@ -15,7 +16,7 @@ from medusa_chat.tui.slash import escaped
 if TYPE_CHECKING:
     from textual.widgets import TextArea
 
-    from medusa_chat.conversation.conversation import Message
+    from medusa_chat.conversation.conversation import Message, Recipe
     from medusa_chat.conversation.store import Store
     from medusa_chat.tui.dialogue import Answer
     from medusa_chat.tui.link import EngineLink
@@ -157,10 +158,20 @@ class RevisingScreen(ControlScreen):
 
         if chosen != AGAIN or reply.recipe is None or reply.parent is None:
             return
-        settings_of(reply.recipe, self._decode)
+        if (problem := self._problem_of(reply.recipe)) is not None:
+            self._transcript.say(problem, "error")
+            return
         self._dialogue.retry(reply, same_seed=True)
         self._show_path()
         self._answer_next()
+
+    def _problem_of(self, recipe: Recipe) -> str | None:
+        """Return why a reply cannot be made as a recipe says; an imported one may say anything."""
+        try:
+            settings_of(recipe, self._decode)
+        except UsageError as error:
+            return str(error)
+        return None
 
     def _not_to_go_on(self, reply: Message | None) -> str | None:
         """Return why a reply cannot be gone on with; None when it can."""
@@ -173,7 +184,7 @@ class RevisingScreen(ControlScreen):
             return "Nothing came of this reply. r has it written again."
         if (recipe.model, recipe.quantization) != (now.model, now.quantization):
             return f"{recipe.model} wrote this reply: load it (F4) to go on, or press r."
-        return None
+        return self._problem_of(recipe)
 
     # Between the chat and the screen -------------------------------------------------------------
 
