@@ -92,6 +92,8 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
             Parser(prog=NAME).error(str(error))
         return parser().parse_args(argv)  # which says what is wrong
     others += argv[cut + 1 :]
+    if not others and cut == len(argv):
+        return arguments
     if len(others) == 1:
         (word,) = others
         if cut < len(argv) or _is_question(word):
