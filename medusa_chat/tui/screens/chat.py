@@ -57,6 +57,7 @@ _FRAME_SECONDS = 1 / 20
 # Figures that change faster than they can be read only make the screen restless.
 _GAUGE_SECONDS = 1 / 5
 _RECENT_CHATS = 20
+_WIDE_COLUMNS = 70
 
 
 class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
@@ -64,7 +65,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
-        (70, "-wide"),
+        (_WIDE_COLUMNS, "-wide"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = bindings(CHAT_COMMANDS)
 
@@ -100,6 +101,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
 
     def compose(self) -> ComposeResult:
         """Lay out the chat."""
+        # As Textual would behind the first frame, which then would have to be styled again.
+        self.add_class("-narrow" if self.app.size.width < _WIDE_COLUMNS else "-wide")
         yield self._header
         with Horizontal(id="body"):
             with Vertical(id="talk"):
