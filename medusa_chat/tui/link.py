@@ -77,6 +77,7 @@ class EngineLink:
         self.on_steps: Callable[[RecordedSteps], None] | None = None
         """Who is told what was asked about steps."""
         self._busy: int | None = None
+        self._cancelled: int | None = None
         self._reply_ids = itertools.count(1)
 
     async def run(self) -> None:
@@ -130,6 +131,11 @@ class EngineLink:
         """Whether the engine can write a reply now; it writes one at a time."""
         return self.state == "ready" and self._busy is None
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a reply was to be stopped, and the engine has not said that it did."""
+        return self._busy is not None and self._busy == self._cancelled
+
     def ask(
         self,
         messages: tuple[ChatMessage, ...],
@@ -145,6 +151,7 @@ class EngineLink:
 
     def cancel(self, reply_id: int) -> None:
         """Have a reply stopped; its Finished follows."""
+        self._cancelled = reply_id
         self._engine.send(Cancel(reply_id))
 
     def ask_steps(self, asked: Steps) -> None:

@@ -106,6 +106,20 @@ async def test_an_engine_that_does_not_stop_can_be_restarted() -> None:
         assert hung.closed
 
 
+async def test_an_engine_that_hangs_in_a_chat_that_was_left_can_be_restarted() -> None:
+    hung, fresh = ScriptedEngine(answer_by_itself=False, deaf=True), ScriptedEngine()
+    async with chat(hung, fresh) as c:
+        await begin_reply(c)
+        await c.pilot.press("ctrl+n")
+        await c.send("fresh")
+        await c.settle()
+        assert len(hung.generates) == 1
+        await c.pilot.press("ctrl+r")
+        await c.until_shown("Hello there, friend.")
+        assert hung.closed
+        assert contents(fresh.generates[0]) == [("user", "fresh")]
+
+
 async def test_a_damaged_file_of_chats_is_set_aside_and_a_new_one_begun(home: Path) -> None:
     damaged = "no database " * 1000
     (home / FILE_NAME).write_text(damaged)

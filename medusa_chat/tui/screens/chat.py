@@ -157,8 +157,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen):
 
     async def action_restart(self) -> None:
         """Start the engine again, if it is gone or does not stop when asked."""
-        answer = self._dialogue.answer
-        if self._link.state != "down" and (answer is None or not answer.stopping):
+        if self._link.state != "down" and not self._link.is_stopping:
             self._transcript.say(words.RUNNING)
             return
         await self.load(self._link.settings)
