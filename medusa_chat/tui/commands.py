@@ -84,7 +84,7 @@ def spelled(keys: str) -> str:
         "slash": "/",
     }
     return ", ".join(
-        names.get(key) or "+".join(part.capitalize() for part in key.split("+"))
+        "+".join(names.get(part) or part.capitalize() for part in key.split("+"))
         for key in keys.split(",")
     )
 

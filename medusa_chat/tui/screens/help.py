@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _KEY_COLUMNS = 15
 _NAME_COLUMNS = 20
 _WIDE = 100
-_NARROW = 16
+_NARROW = 32
 
 
 class HelpScreen(ModalScreen[None]):
@@ -74,13 +74,16 @@ class HelpScreen(ModalScreen[None]):
         rows.append(("Ctrl+P", "", "Find an action or an earlier chat by name"))
         before = _KEY_COLUMNS + _NAME_COLUMNS
         lines = []
+        # In a narrow terminal what a command does stands under its name.
+        indent = before if columns - before >= _NARROW else 2
         for keys, name, does in rows:
-            wrapped = textwrap.wrap(does, max(_NARROW, columns - before))
+            wrapped = textwrap.wrap(does, max(_NARROW, columns) - indent)
             lines.append(
                 Content.assemble(
                     (keys.ljust(_KEY_COLUMNS), "bold $text-primary"),
                     (name.ljust(_NAME_COLUMNS), "$text-secondary"),
-                    f"\n{' ' * before}".join(wrapped),
+                    "" if indent == before else f"\n{' ' * indent}",
+                    f"\n{' ' * indent}".join(wrapped),
                 )
             )
         return Content("\n").join(lines)
