@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from medusa_chat import thread_waiting
 from medusa_chat.errors import ModelError
 from medusa_chat.training.settings import TrainSettings

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from medusa_chat.decoding.step import StepOutput
+from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree import Tree
 
 LOST = 0
@@ -27,6 +28,7 @@ class ScriptedForward:
         self.vocabulary = vocabulary
         self.context_tokens = context_tokens
         self.device = torch.device("cpu")
+        self.threads = StepThreads()
         self.chunks: list[int] = []
         self._accepted: list[int] = []
         self._step: tuple[list[int], Tree] | None = None

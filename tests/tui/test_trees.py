@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from rich.cells import cell_len
+from textual.widgets import Static
 
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import CheckedStep, RecordedSteps, Steps
@@ -18,6 +19,8 @@ from .driving import SIZES, Chat, begin_reply, chat
 from .scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
+    from textual.content import Content
+
     from medusa_chat.engine.protocol import Request
 
 STEP = CheckedStep(
@@ -68,7 +71,7 @@ def told(request: Steps, steps: tuple[CheckedStep, ...], *, kept: bool = True) -
 def shown(c: Chat) -> str:
     screen = cast("TreesScreen", c.app.screen)
     names = ("heading", "tree", "text", "histogram")
-    return "\n".join(str(screen.query_one(f"#trees-{name}").visual) for name in names)
+    return "\n".join(str(screen.query_one(f"#trees-{name}", Static).visual) for name in names)
 
 
 async def open_trees(c: Chat, text: str = "Step 1 of") -> None:
@@ -180,10 +183,10 @@ async def test_the_text_marks_the_burst_of_the_step() -> None:
         await open_trees(c)
         marked = [
             span
-            for span in c.app.screen.query_one("#trees-text").visual.spans
+            for span in cast("Content", c.app.screen.query_one("#trees-text", Static).visual).spans
             if "reverse" in str(span.style)
         ]
-        plain = str(c.app.screen.query_one("#trees-text").visual)
+        plain = str(c.app.screen.query_one("#trees-text", Static).visual)
         assert [plain[span.start : span.end] for span in marked] == ["Hello there,"]
 
 

@@ -140,7 +140,17 @@ async def reply(
         due = min(len(tokens), int((time.perf_counter() - start) * rate))
         steps = due // 3 + 1
         counts = (0, 0, steps)
-        figures = Figures(20, 0, due, steps, steps, 8 * steps, 0.1, due / rate, 0.1, counts)
+        figures = Figures(
+            prompt_tokens=20,
+            tokens=due,
+            steps=steps,
+            passes=steps,
+            nodes=8 * steps,
+            prefill_seconds=0.1,
+            decode_seconds=due / rate,
+            first_token_seconds=0.1,
+            accepted_counts=counts,
+        )
         pieces = tuple(bursts_of(tokens[sent:due], sent))
         engine.emit(Bursts(request.reply_id, pieces, figures))
         sent = due
