@@ -18,6 +18,8 @@ _TAKEN = {
     "enter": "sends the prompt",
     "ctrl+j": "makes a new line",
     "ctrl+p": "opens the palette",
+    "ctrl+z": "undoes",
+    "ctrl+y": "redoes, or answers again",
     "tab": "completes",
     "up": "moves in the prompt",
     "down": "moves in the prompt",

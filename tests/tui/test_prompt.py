@@ -249,3 +249,18 @@ async def test_the_names_of_models_are_completed() -> None:
         await c.until(lambda: "builtin" in suggested(c))
         await c.pilot.press(*"fasterdecoding/medusa-1.0-z", "tab")
         assert c.prompt.text == "/model FasterDecoding/medusa-1.0-zephyr-7b-beta"
+
+
+async def test_what_would_steer_the_terminal_does_not_come_into_the_prompt() -> None:
+    async with chat() as c:
+        await paste(c, "a\x1b[31mred\x07\r\nb\rc\x9b")
+        assert c.prompt.text == "a[31mred\nb\nc"
+        c.prompt.text = "\x1b]52;c;eA==\x07"
+        assert c.prompt.text == "]52;c;eA=="
+        c.prompt.clear()
+        c.screen._dialogue.chat.add_prompt("an old \x1b[2J one")
+        c.screen._dialogue.chat.add_prompt("older")
+        await c.pilot.press("up", "up")
+        assert c.prompt.text == "an old [2J one"
+        await c.pilot.press("down")
+        assert c.prompt.text == "older"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from medusa_chat import paths
 from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
 from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.printable import printable
 from medusa_chat.tui import slash, words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
@@ -242,7 +243,7 @@ class ControlScreen(ReadingScreen):
 
 def _as_written(content: str) -> str:
     """Return a prompt that was sent as the user may write it again: its files are read anew."""
-    return slash.escaped(split(content)[0])
+    return slash.escaped(printable(split(content)[0]))
 
 
 def _model_names() -> list[str]:

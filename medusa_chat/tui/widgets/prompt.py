@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from textual.widgets import TextArea
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
+    from textual.document._document import EditResult
+    from textual.document._edit import Edit
 
     from medusa_chat.tui.completion import Offer
 
@@ -92,11 +95,12 @@ class Prompt(TextArea):
 
     async def _on_paste(self, event: events.Paste) -> None:
         # Textual takes the base class's handler as well, unless told not to.
-        lines = event.text.count("\n") + 1
-        if lines > _PASTED_LINES or len(event.text) > _PASTED_CHARACTERS:
+        text = _plain(event.text)
+        lines = text.count("\n") + 1
+        if lines > _PASTED_LINES or len(text) > _PASTED_CHARACTERS:
             event.prevent_default()
             event.stop()
-            self._replace_via_keyboard(self._stand_in(event.text, lines), *self.selection)
+            self._replace_via_keyboard(self._stand_in(text, lines), *self.selection)
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up: in the suggestions, in the text, and from its first line to what was before."""
@@ -117,6 +121,16 @@ class Prompt(TextArea):
             super().action_cursor_down(select)
         else:
             self._recall(self._place - 1)
+
+    # What was pasted, sent before or read from a file is shown here, and must not be obeyed.
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Put a text in place of another, without what would steer the terminal."""
+        return super().edit(replace(edit, text=_plain(edit.text)))
+
+    def load_text(self, text: str) -> None:
+        """Put a text in place of all there is, without what would steer the terminal."""
+        super().load_text(_plain(text))
 
     # What is suggested ---------------------------------------------------------------------------
 
@@ -260,3 +274,8 @@ class Prompt(TextArea):
         self._pasted.clear()
         self.clear()
         self.suggestions.show(None)
+
+
+def _plain(text: str) -> str:
+    # Terminals send what is pasted with carriage returns.
+    return printable(text.replace("\r\n", "\n").replace("\r", "\n"))
