@@ -6,13 +6,12 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from medusa_chat.library import speeds
-from medusa_chat.library.speeds import Speed
 from medusa_chat.tui.background import in_background
 
 if TYPE_CHECKING:
     from medusa_chat.decoding.stats import Figures, Mode
     from medusa_chat.engine.protocol import Loaded
+    from medusa_chat.library.speeds import Speed
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,6 +66,8 @@ class Comparison:
         """Return what was measured with the model, for the list of models; None until known."""
         if self.rates is None or loaded is None:
             return None
+        from medusa_chat.library.speeds import Speed
+
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return Speed(
             loaded.model, loaded.quantization, loaded.dtype, loaded.device, *self.rates, now
@@ -75,6 +76,8 @@ class Comparison:
 
 async def keep(speed: Speed) -> None:
     """Write a measurement down; a disk that takes none is a line in the log."""
+    from medusa_chat.library import speeds
+
     try:
         await in_background(speeds.record, speed)
     except OSError as error:

@@ -8,10 +8,11 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from medusa_chat.errors import HubError
-from medusa_chat.models.hub.progress import OVER, Progress
 from medusa_chat.tui.background import call_soon
 
 if TYPE_CHECKING:
+    from medusa_chat.models.hub.progress import Progress
+
     pass
 
 _LOG = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Downloads:
     def running(self) -> tuple[Progress, ...]:
         """How far those are that are not over, the paused ones among them."""
         all_of_them = (download.progress for download in self._downloads.values())
-        return tuple(progress for progress in all_of_them if progress.state not in OVER)
+        return tuple(progress for progress in all_of_them if not progress.is_over)
 
     def take_ended(self) -> list[str]:
         """Return the models whose downloads were done or failed since the last call."""
@@ -122,14 +123,14 @@ class Downloads:
             if model in self.failures:
                 raise self.failures[model]
             progress = self._downloads[model].progress
-            if progress.state in OVER:
+            if progress.is_over:
                 return progress
             self._ended[model].clear()
 
     async def close(self) -> None:
         """Pause what is running; what came is kept."""
         for download in self._downloads.values():
-            if download.progress.state not in OVER:
+            if not download.progress.is_over:
                 download.pause()
         deadline = asyncio.get_running_loop().time() + _LEAVE_SECONDS
         while any(thread.is_alive() for thread in self._threads.values()):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from medusa_chat.errors import HubError
-from medusa_chat.models.hub.progress import OVER
 from medusa_chat.tui.background import in_background
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Supply:
         progress = self.downloads.progress_of(model)
         if progress is not None and progress.state == "paused":
             self.downloads.resume(model)
-        elif progress is None or progress.state in OVER:
+        elif progress is None or progress.is_over:
             plan = await in_background(self.hub.plan, settings)
             tell(await in_background(self.hub.describe, plan, settings))
             self.downloads.begin(model, self.hub.download(plan))

@@ -9,8 +9,6 @@ State = Literal[
     "waiting", "downloading", "retrying", "checking", "paused", "cancelled", "done", "failed"
 ]
 
-OVER: frozenset[State] = frozenset({"cancelled", "done", "failed"})
-
 
 @dataclass(frozen=True, slots=True)
 class FileProgress:
@@ -34,6 +32,11 @@ class Progress:
     """Over the last seconds; None before there is a measurement."""
     message: str = ""
     """Why it is retrying, paused or failed, and what to do next."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in ("cancelled", "done", "failed")
 
     @property
     def total_bytes(self) -> int:
