@@ -13,7 +13,6 @@ from medusa_chat.tui.background import call_soon
 if TYPE_CHECKING:
     from medusa_chat.models.hub.progress import Progress
 
-    pass
 
 _LOG = logging.getLogger(__name__)
 
