@@ -110,7 +110,7 @@ class ChatApp(App[None]):
     def on_mount(self) -> None:
         """Take the user's keys, and say what is wrong in the settings."""
         self.set_keymap(self._keys)
-        self.call_after_refresh(_collect_garbage)
+        self.call_after_refresh(self._prepare)
         self.call_after_refresh(self._tell_problems)
         self.set_interval(_DOWNLOADS_SECONDS, self._show_downloads)
         # Asked to end from outside, as by a logout, leave the terminal as it was found.
@@ -120,6 +120,16 @@ class ChatApp(App[None]):
     def _tell_problems(self) -> None:
         for problem in self._problems:
             self._chat.say(problem)
+
+    def _prepare(self) -> None:
+        """Do what the first frame need not wait for."""
+        styles = paths.shipped("assets/screens.tcss")
+        self.stylesheet.add_source(
+            styles.read_text("utf-8"), read_from=(str(styles), ""), is_default_css=False
+        )
+        if not gc.isenabled():  # what the start has made is not looked at again
+            gc.freeze()
+            gc.enable()
 
     def refresh_css(self, animate: bool = True) -> None:
         """Read the style sheet anew for other colours; Textual would at the start as well."""
@@ -306,13 +316,6 @@ class ChatApp(App[None]):
         crash = CrashError(words.crashed(error, self._log_file))
         crash.__cause__ = error
         super()._handle_exception(crash)
-
-
-def _collect_garbage() -> None:
-    """Let Python look for garbage again, but not in what the start has made."""
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
 
 
 class CrashError(Exception):
