@@ -161,7 +161,7 @@ async def play(actions: list[str], home: Path) -> None:
 
 # Not made smaller when it fails: each takes seconds.
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
