@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from command_line import REPOSITORY, environment
-
 from tui.driving import chat
 
 FIRST_FRAME = """
@@ -49,11 +48,14 @@ LATER = (
     "medusa_chat.doctor",
     "medusa_chat.library.catalog",
     "medusa_chat.library.fetching",
+    "medusa_chat.library.speeds",
     "medusa_chat.models.device_memory",
     "medusa_chat.models.hub.download",
+    "medusa_chat.models.hub.progress",
     "medusa_chat.models.memory",
     "medusa_chat.models.registry",
     "medusa_chat.models.templates",
+    "medusa_chat.tui.attachments",
     "medusa_chat.tui.bursts",
     "medusa_chat.tui.completion",
     "medusa_chat.tui.markdown",

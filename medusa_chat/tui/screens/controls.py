@@ -11,7 +11,6 @@ from medusa_chat.configuration.fields import BY_NAME, Field, Value, written
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.printable import printable
 from medusa_chat.tui import slash, words
-from medusa_chat.tui.attachments import split
 from medusa_chat.tui.commands import APP_COMMANDS, CHAT_COMMANDS
 from medusa_chat.tui.screens.reading import ReadingScreen
 
@@ -243,6 +242,8 @@ class ControlScreen(ReadingScreen):
 
 def _as_written(content: str) -> str:
     """Return a prompt that was sent as the user may write it again: its files are read anew."""
+    from medusa_chat.tui.attachments import split
+
     return slash.escaped(printable(split(content)[0]))
 
 

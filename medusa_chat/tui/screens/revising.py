@@ -8,7 +8,6 @@ from textual.binding import Binding, BindingType
 
 from medusa_chat.errors import UsageError
 from medusa_chat.tui import words
-from medusa_chat.tui.attachments import split
 from medusa_chat.tui.reply_record import settings_of
 from medusa_chat.tui.screens.controls import ControlScreen
 from medusa_chat.tui.slash import escaped
@@ -85,6 +84,8 @@ class RevisingScreen(ControlScreen):
         if prompt is None:
             self._transcript.say("There is no message of yours yet to edit.")
             return
+        from medusa_chat.tui.attachments import split
+
         self._editing = prompt
         # Its files are read again when it is sent.
         self._prompt.text = escaped(split(prompt.content)[0])

@@ -10,7 +10,6 @@ from textual.widgets import TextArea
 
 from medusa_chat.errors import UsageError
 from medusa_chat.printable import printable
-from medusa_chat.tui.attachments import files_of, without_escapes
 from medusa_chat.tui.messages import PromptSubmitted
 from medusa_chat.tui.slash import is_command
 from medusa_chat.tui.widgets.suggestions import Suggestions
@@ -234,6 +233,8 @@ class Prompt(TextArea):
         if is_command(self.text):
             return self._unfolded(self.text)
         # What was pasted is text, whatever it has an @ before.
+        from medusa_chat.tui.attachments import files_of, without_escapes
+
         files = files_of(self.text)
         return self._unfolded(without_escapes(self.text)) + files
 

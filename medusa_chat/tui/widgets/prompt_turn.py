@@ -8,10 +8,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from medusa_chat.printable import printable
-from medusa_chat.tui.attachments import Attachment, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from medusa_chat.tui.attachments import Attachment
 
 _QUIET = "$text 60% italic"
 _FILE = "$text-secondary"
@@ -24,6 +25,8 @@ class PromptTurn(Static):
     """
 
     def __init__(self, text: str, waiting: str = "", *, folded: bool = True) -> None:
+        from medusa_chat.tui.attachments import split
+
         words, self._files = split(text)
         self._text = printable(words)
         self._waiting = waiting
