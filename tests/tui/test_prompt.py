@@ -107,6 +107,14 @@ async def test_paths_are_completed(tmp_path: Path) -> None:
         await c.until(lambda: suggested(c) == [])
 
 
+async def test_keys_are_taken_in_the_order_in_which_they_were_typed() -> None:
+    async with chat() as c:
+        for key in ("a", "b", "c", "left", "left", "x", "backspace", "y", "ctrl+u", "z"):
+            c.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await c.pilot.pause()
+        await c.until(lambda: c.prompt.text == "zbc")
+
+
 async def test_up_and_down_go_through_the_prompts_of_all_chats() -> None:
     async with chat() as c:
         for text in ("first", "second\nline"):

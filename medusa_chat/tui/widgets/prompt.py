@@ -86,11 +86,19 @@ class Prompt(TextArea):
             self.insert("\n")
         elif key == "tab" and (self.complete() or self._next_place()):
             pass
-        else:
+        elif not await self._move_or_edit(key):
             await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
+
+    async def _move_or_edit(self, key: str) -> bool:
+        # Textual runs a binding when its key has come up to the application, so that letters typed
+        # quickly behind it would get ahead of it.
+        for binding in self._bindings.key_to_bindings.get(key, ()):
+            if not binding.priority and await self.app.run_action(binding.action, self):
+                return True
+        return False
 
     async def _on_paste(self, event: events.Paste) -> None:
         # Textual takes the base class's handler as well, unless told not to.
@@ -233,6 +241,7 @@ class Prompt(TextArea):
         if is_command(self.text):
             return self._unfolded(self.text)
         # What was pasted is text, whatever it has an @ before.
+
         from medusa_chat.tui.attachments import files_of, without_escapes
 
         files = files_of(self.text)
