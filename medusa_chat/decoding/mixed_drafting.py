@@ -32,10 +32,6 @@ class MixedDrafter:
         self._history = history
         self._match = Match(0, 0)
         self._root = 0
-        # Where no head guesses, all tokens are alike; the other rows are a step's.
-        latest = history.table.latest
-        of_vocabulary = (shape.depth, latest.shape[0])
-        self._plain = torch.full(of_vocabulary, 1 / latest.shape[0], device=latest.device)
 
     @torch.inference_mode()
     def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
@@ -67,7 +63,7 @@ class MixedDrafter:
 
     def _probs(self, hidden: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the probabilities [D, V] with the noise in them, and those without it."""
-        shape, plain = self._shape, self._plain
+        shape, plain = self._shape, self._shape.plain
         if noise is None:
             if shape.heads:
                 logits = self._head_logits(hidden, shape.heads).float()

@@ -59,6 +59,9 @@ class MixedTree:
         self.heads = min(heads, self.depth)
         self.lookup = lookup
         self.guesses = min(_GUESSES, size - 1, vocabulary)
+        # Where no head guesses, all tokens are alike; the other rows are a step's.
+        self.plain = torch.full((self.depth, vocabulary), 1 / vocabulary, device=device)
+        """The heads' probabilities [D, V] of the step that is drafted."""
         of_row = min(ROW_TOKENS, vocabulary)
         children = [of_row + self.guesses] * self.heads + [of_row] * (self.depth - self.heads)
         self._layout = layout_of(size, children, device)

@@ -20,9 +20,10 @@ _KEPT = 25
 
 
 class StepTimes:
-    """The time of the latest steps of each size, in seconds: the lower quartile.
+    """The time of the latest steps of each size, in seconds: the median.
 
-    Whatever else the machine does makes some steps slower and none faster.
+    Not what the quickest take: a step after one of another size, or far into a text, is slower, and
+    that belongs to its price.
     """
 
     def __init__(self, known: Mapping[int, float] | None = None) -> None:
@@ -44,7 +45,7 @@ class StepTimes:
             seen = self._seen.get(size, ())
             if len(seen) < _ENOUGH:
                 return self._known.get(size)
-            usual = self._usual[size] = sorted(seen)[len(seen) // 4]
+            usual = self._usual[size] = sorted(seen)[len(seen) // 2]
         return usual
 
     @property

@@ -15,7 +15,7 @@ from medusa_chat.decoding.step_times import SIZES, StepTimes
 
 _MEMORY_STEPS = 48
 """Over about so many steps acceptance is averaged: a reply's parts differ."""
-_TRUSTED_STEPS = 8
+_TRUSTED_STEPS = 5
 """As many steps as this count what was believed before a reply."""
 _PROBE_STEPS = 2
 _FIRST_STEPS = 4
@@ -24,7 +24,10 @@ _SHORTEST_PAUSE = 24
 _PROBE_SHARE = 0.01
 """Of the time, at most, goes into probes that bring nothing."""
 _WORTH = 1.02
-"""By so much another size must be better: below, it is noise."""
+"""By so much a larger size must be better: below, it is noise."""
+_CHANGE = 1.03
+"""By so much another size must be better than the one in use: a step after one of another size
+takes longer."""
 
 
 class TreeSizer:
@@ -81,7 +84,9 @@ class TreeSizer:
 
     def _turn(self) -> None:
         """Choose the size, and when to probe next."""
-        self.size = self._best()
+        best = self._best()
+        if self._rate(self.sizes.index(best)) > self._rate(self.sizes.index(self.size)) * _CHANGE:
+            self.size = best
         if self._probes_left:
             self._probes_left -= 1
         elif self._until_probe:
