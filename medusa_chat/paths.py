@@ -36,10 +36,18 @@ def log_file() -> Path:
     return _made(_home("log")) / "medusa-chat.log"
 
 
+def written(path: str) -> Path:
+    """Return a path as it was written, with ``~`` and ``~user`` replaced where there is a home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def _home(kind: str) -> Path:
     override = os.environ.get("MEDUSA_CHAT_HOME")
     if override:
-        return Path(override).expanduser()
+        return written(override)
     import platformdirs
 
     if kind == "log":

@@ -35,7 +35,7 @@ def read_cases(file: str | None, per_category: int | None = None) -> list[Case]:
     Spec-Bench are such. Raises UsageError, with the line's number, for one that is not, and
     MedusaChatError for a file that cannot be read.
     """
-    path = paths.shipped("assets/prompts.jsonl") if file is None else Path(file).expanduser()
+    path = paths.shipped("assets/prompts.jsonl") if file is None else paths.written(file)
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:

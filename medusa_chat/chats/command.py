@@ -137,9 +137,9 @@ def _export(chats: Sequence[Chat], kind: str, output: str | None, *, several: bo
         if output == "-":
             sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
         else:
-            _write(text, Path(output or "").expanduser())
+            _write(text, paths.written(output or ""))
         return 0
-    folder = Path(output or ".").expanduser().resolve()
+    folder = paths.written(output or ".").resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for chat in chats:
@@ -154,7 +154,7 @@ def _export(chats: Sequence[Chat], kind: str, output: str | None, *, several: bo
 
 
 def _is_folder(output: str, kind: str, *, several: bool) -> bool:
-    path = Path(output).expanduser()
+    path = paths.written(output)
     if path.is_dir() or output.endswith(("/", "\\")):
         return True
     return several and path.suffix != f".{kind}"
@@ -213,7 +213,7 @@ def _shown(name: str) -> str:
 
 def _read(name: str) -> str:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).expanduser().read_bytes()
+        data = sys.stdin.buffer.read() if name == "-" else paths.written(name).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(

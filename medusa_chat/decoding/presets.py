@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 
 from medusa_chat import paths
 from medusa_chat.decoding.tree import Tree
@@ -27,7 +26,7 @@ def named_paths(name: str) -> PathList:
     """
     if name in presets():
         return presets()[name]
-    file = Path(name).expanduser()
+    file = paths.written(name)
     if not file.is_file():
         raise UsageError(
             f"--tree {name!r} is neither a tree's name nor a file. Names: auto, dynamic, chain, "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from medusa_chat import paths
 from medusa_chat.errors import ModelError
 from medusa_chat.library.inspection import Inspection, inspect, sizes_in
 from medusa_chat.library.speeds import Speed, speeds
@@ -147,7 +148,7 @@ def folder_entry(folder: Path, machine: Machine, base: str | None = None) -> Ent
     held, name = own.total_bytes, str(folder)
     part = Part(Reference(name), "here", held, held, folder)
     base = (base or own.base or base_choices.recall(name)) if own.is_heads_alone else None
-    places = [] if base is None else [folder / base, Path(base).expanduser()]
+    places = [] if base is None else [folder / base, paths.written(base)]
     beside = next((place for place in places if place.is_dir()), None)
     return _unlisted(name, own, part, base, beside, machine)
 

@@ -8,9 +8,9 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from medusa_chat import paths
 from medusa_chat.errors import HubError, UsageError
 from medusa_chat.library import catalog, table
 from medusa_chat.library.catalog import Entry, Machine
@@ -90,7 +90,7 @@ def _list(machine: Machine, *, as_json: bool) -> int:
 
 
 def _info(name: str, base_model: str | None, machine: Machine, *, as_json: bool) -> int:
-    folder = Path(name).expanduser()
+    folder = paths.written(name)
     if registry().find(name) is None and folder.is_dir():
         entry: Entry | None = catalog.folder_entry(folder, machine, base_model)
     else:

@@ -10,9 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from medusa_chat import paths
 from medusa_chat.errors import HubError, UsageError
 from medusa_chat.library import table
 from medusa_chat.library.catalog import Machine, entry_of
@@ -130,7 +130,7 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
     if wanted.shipped is not None:
         _tell(f"{name} ships with the program: there is nothing to fetch.")
         return None
-    own = inspect(Path(wanted.name).expanduser()) if wanted.is_folder else None
+    own = inspect(paths.written(wanted.name)) if wanted.is_folder else None
     if own is not None and not own.is_heads_alone:
         loads = f" medusa-chat --model {name} loads it." if own.is_model else ""
         raise UsageError(

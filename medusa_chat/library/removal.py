@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from medusa_chat import paths
 from medusa_chat.errors import UsageError
 from medusa_chat.library.catalog import Entry, entries, entry_of
 from medusa_chat.models.hub import cache
@@ -53,7 +53,7 @@ def plan_removal(name: str, *, with_base: bool = False) -> ModelRemoval:
     if known is not None and known.folder is not None:
         raise UsageError(f"{name} ships with the program: it cannot be removed.")
     if known is None and not is_hub_id(name):
-        kind = "is a folder of your own" if Path(name).expanduser().exists() else "is no Hub id"
+        kind = "is a folder of your own" if paths.written(name).exists() else "is no Hub id"
         raise UsageError(f"{name} {kind}: only what is in the Hub's cache can be removed.")
     reference = parse(name) if known is None else Reference(known.name, revision or MAIN)
     removals = [hub_removal.plan_removal(reference)]

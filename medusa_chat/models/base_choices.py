@@ -36,7 +36,7 @@ def _key(heads: str) -> str:
 
 def _absolute(name: str) -> str:
     """Return a folder's whole path, and any other name as it is."""
-    folder = Path(name).expanduser()
+    folder = paths.written(name)
     return str(folder.resolve()) if folder.is_dir() else name
 
 

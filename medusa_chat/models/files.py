@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from medusa_chat import paths
 from medusa_chat.errors import HubError, ModelError
 from medusa_chat.models import base_choices, registry
 from medusa_chat.models.hub.reference import Reference, hub_name, is_hub_id, parse
@@ -38,7 +39,7 @@ class Source:
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder on this machine, and none of the Hub's."""
-        return self.shipped is not None or Path(self.name).expanduser().is_dir()
+        return self.shipped is not None or paths.written(self.name).is_dir()
 
 
 def source(settings: ModelSettings) -> Source:
@@ -102,7 +103,7 @@ def _folder(name: str, pulled: str, *, is_pinned: bool = False) -> Path:
 
     ``is_pinned`` says that ``models.toml``, and not the user, has chosen the revision.
     """
-    folder = Path(name).expanduser()
+    folder = paths.written(name)
     if folder.is_dir():
         return folder
     if folder.exists():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, get_args, get_type_hints
 
+from medusa_chat import paths
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import MedusaChatError, UsageError
 
@@ -50,7 +50,7 @@ def from_file(path: str) -> Iterator[Prompt]:
     A line that is no prompt comes as one with an ``error``. Raises MedusaChatError at once for a
     file that cannot be read.
     """
-    file = Path(path).expanduser()
+    file = paths.written(path)
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:

@@ -18,6 +18,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from medusa_chat import paths
 from medusa_chat.errors import ModelError, UsageError
 from medusa_chat.models.checkpoint import write_heads
 from medusa_chat.models.heads import MedusaHeads
@@ -137,7 +138,7 @@ class RunFolder:
 
     def _base_name(self) -> str:
         """Return what the heads' config calls the base: a path that still holds, or the Hub id."""
-        base = Path(self._settings.base_model).expanduser()
+        base = paths.written(self._settings.base_model)
         if not base.is_dir():
             return self._settings.base_model
         base = base.resolve()
@@ -175,7 +176,7 @@ def digest_files(files: tuple[Path, ...]) -> str:
 
 def _on_record(settings: TrainSettings) -> dict[str, object]:
     values = {name: value for name, value in asdict(settings).items() if name not in _FREE}
-    base = Path(settings.base_model).expanduser()
+    base = paths.written(settings.base_model)
     # The same folder, from wherever the command is given.
     values["base_model"] = str(base.resolve()) if base.is_dir() else settings.base_model
     return values

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from medusa_chat import paths
 from medusa_chat.errors import UsageError
 
 MOST_BYTES = 256 * 1024
@@ -67,7 +68,7 @@ def split(content: str) -> tuple[str, tuple[Attachment, ...]]:
 def _file(mention: str, folder: Path, *, quoted: bool) -> tuple[str, Path] | None:
     """Return the file that is mentioned; None for what only has an @ before it."""
     for name in (mention,) if quoted else (mention, mention.rstrip(_TRAILING)):
-        path = folder / Path(name).expanduser()
+        path = folder / paths.written(name)
         try:
             if path.is_file():
                 return name, path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medusa_chat import paths
 from medusa_chat.tui.commands import Command, written
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _paths(typed: str) -> list[Suggestion]:
     """Return the files and folders that ``typed`` begins."""
     typed = typed.removeprefix('"')
     head, name = os.path.split(typed)
-    folder = Path(head or ".").expanduser()
+    folder = paths.written(head or ".")
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name.lower())
     except OSError:
@@ -98,10 +98,12 @@ def _paths(typed: str) -> list[Suggestion]:
     for entry in entries:
         if not entry.name.startswith(name) or (entry.name.startswith(".") and not name):
             continue
-        path = f"{os.path.join(head, entry.name)}{'/' if entry.is_dir() else ''}"  # noqa: PTH118
+        # Links may lead round in a circle, which the entry itself would raise.
+        is_folder = os.path.isdir(entry.path)  # noqa: PTH112
+        path = f"{os.path.join(head, entry.name)}{'/' if is_folder else ''}"  # noqa: PTH118
         quoted = f'@"{path}"' if any(c.isspace() for c in path) else f"@{path}"
-        ended = quoted if entry.is_dir() else f"{quoted} "
-        suggestions.append(Suggestion(ended.removesuffix('"') if entry.is_dir() else ended, path))
+        ended = quoted.removesuffix('"') if is_folder else f"{quoted} "
+        suggestions.append(Suggestion(ended, path))
     return suggestions
 
 

@@ -17,6 +17,8 @@ from .scripted_engine import ScriptedEngine
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from .driving import Chat
 
 
@@ -105,6 +107,21 @@ async def test_paths_are_completed(tmp_path: Path) -> None:
         await c.pilot.press("tab")
         assert c.prompt.text == 'see @"notes/my file.txt" '
         await c.until(lambda: suggested(c) == [])
+
+
+async def test_paths_that_lead_nowhere_are_only_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    async with chat() as c:
+        await paste(c, "see @lo")
+        await c.until(lambda: suggested(c) == ["loop"])
+        c.prompt.clear()
+        await paste(c, "see @~nobody-is-called-so/notes")
+        await c.pilot.press("enter")
+        await c.until(lambda: "There is no file" in str(list(c.app._notifications)))
+        assert c.prompt.text == "see @~nobody-is-called-so/notes"
 
 
 async def test_keys_are_taken_in_the_order_in_which_they_were_typed() -> None:

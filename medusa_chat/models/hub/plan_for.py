@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from medusa_chat import paths
 from medusa_chat.errors import ModelError
 from medusa_chat.models import base_choices
 from medusa_chat.models.hub.listing import config_in, list_repository, needs_base, read_config
@@ -23,14 +24,14 @@ def make_plan(model: str, base: str | None = None) -> Plan:
     heads' own configuration does, or somebody has named it once before. Raises HubError, ModelError
     for heads of which no base is known, UsageError for what cannot be a Hub id.
     """
-    folder = Path(model).expanduser()
+    folder = paths.written(model)
     if folder.is_dir():
         found: tuple[RepositoryPlan, ...] = ()
         base = base or _named_base(model, config_in(folder))
-        is_folder = Path(base).expanduser().is_dir() or (folder / base).is_dir()
+        is_folder = paths.written(base).is_dir() or (folder / base).is_dir()
     else:
         # Folders of this machine are for its user to name, not for a repository.
-        is_folder = base is not None and Path(base).expanduser().is_dir()
+        is_folder = base is not None and paths.written(base).is_dir()
         listing = list_repository(parse(model))
         found = (listing.plan(),)
         config: dict[str, Any] = {}
