@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import ChatMessage
-from medusa_chat.tui.context_room import Summary, asking_to_sum_up, summary_settings
 from medusa_chat.tui.reply_record import figures_of, outcome_of, recipe_of, settings_of
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from medusa_chat.conversation.conversation import Message, Recipe
     from medusa_chat.engine.protocol import Bursts, Loaded, Started
     from medusa_chat.settings import DecodeSettings
+    from medusa_chat.tui.context_room import Summary
     from medusa_chat.tui.link import EngineLink
 
 _SUMMARY = "Summary of the conversation before this:\n"
@@ -245,6 +245,8 @@ class Dialogue:
         """Have the model, which must be free, sum up what is sent above a prompt: all of it, or
         the ``share`` at the beginning of each message.
         """
+        from medusa_chat.tui.context_room import Summary, asking_to_sum_up, summary_settings
+
         messages = [
             *self._opening(at, settings),
             *asking_to_sum_up(self.chat.dialogue_before(at), share),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_chat.configuration.fields import FIELDS, Field, Value, default_of
 from medusa_chat.configuration.file import Configuration
-from medusa_chat.configuration.saving import save
 from medusa_chat.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ class Preferences:
         """Write a setting into the file, or take it out. Raises UsageError when that cannot be."""
         if self.file.path is None:
             raise UsageError(f"{field.name} is not kept: there is no settings file here.")
+        from medusa_chat.configuration.saving import save
+
         save(self.file.path, field.table, field.name, value)
         values = self._kept.setdefault(field.table, {})
         if value is None:

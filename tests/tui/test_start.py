@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from command_line import REPOSITORY, environment
-
 from tui.driving import chat
 
 FIRST_FRAME = """
@@ -40,6 +39,7 @@ print(*sorted(there))
 """
 LATER = (
     "medusa_chat.chats",
+    "medusa_chat.configuration.saving",
     "medusa_chat.configuration.templates",
     "medusa_chat.conversation.chat_json",
     "medusa_chat.conversation.export",
@@ -59,6 +59,7 @@ LATER = (
     "medusa_chat.tui.attachments",
     "medusa_chat.tui.bursts",
     "medusa_chat.tui.completion",
+    "medusa_chat.tui.context_room",
     "medusa_chat.tui.markdown",
     "medusa_chat.tui.model_row",
     "medusa_chat.tui.race",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.conversation.conversation import Cut
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Overflow, Started
-from medusa_chat.tui import context_room, words
+from medusa_chat.tui import words
 from medusa_chat.tui.screens.revising import RevisingScreen
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class RoomScreen(RevisingScreen):
         return True
 
     def _offer_room(self) -> None:
+        from medusa_chat.tui import context_room
         from medusa_chat.tui.screens.context_offer import ContextOffer
 
         held, overflow = self._dialogue.held, self._overflow
@@ -67,6 +68,8 @@ class RoomScreen(RevisingScreen):
         self.app.push_screen(offer, lambda room: self._on_room(chat, room, spare))
 
     def _on_room(self, chat: Chat, room: Room | None, spare: int) -> None:
+        from medusa_chat.tui import context_room
+
         dialogue, held = self._dialogue, self._dialogue.held
         if chat is not dialogue.chat:
             return  # it was left meanwhile
@@ -129,6 +132,8 @@ class RoomScreen(RevisingScreen):
                 return
             if isinstance(event, Failed):
                 if event.overflow is not None and summary.share == 1:
+                    from medusa_chat.tui import context_room
+
                     share = context_room.share_that_fits(event.overflow)
                     self._sum_up(dialogue.chat.message(summary.at), share)
                     return
