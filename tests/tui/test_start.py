@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import REPOSITORY, environment
+
 from tui.driving import chat
 
 FIRST_FRAME = """
