@@ -14,8 +14,19 @@ _BLOCK_STEPS = 4
 class TimedRounds(AdaptiveTree):
     """Has each of ``shapes`` run in turn, ``rounds`` times over, and notes what steps take."""
 
-    def __init__(self, shapes: Sequence[StepShape], rounds: int, *, learns: bool = True) -> None:
-        """Prepare the rounds; without ``learns`` as where the heads alone are drafted from."""
+    def __init__(
+        self,
+        shapes: Sequence[StepShape],
+        rounds: int,
+        *,
+        learns: bool = True,
+        uncounted_rounds: int = 0,
+    ) -> None:
+        """Prepare the rounds; without ``learns`` as where the heads alone are drafted from.
+
+        The first of them, ``uncounted_rounds``, are for warming up.
+        """
+        self._uncounted = uncounted_rounds * len(shapes) * _BLOCK_STEPS
         self.learns = learns
         self.size = max(shape.size for shape in shapes)
         self.depth = max(shape.depth for shape in shapes)
@@ -63,5 +74,5 @@ class TimedRounds(AdaptiveTree):
             return
         step, index = self._order[self._done]
         self._done += 1
-        if step > 0:
+        if step > 0 and self._done > self._uncounted:
             self.seconds[index].append(seconds)

@@ -18,7 +18,7 @@ from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.timed_rounds import TimedRounds
 
-_ROUNDS = 2
+_ROUNDS = 3
 _REPLY_TOKENS = 64
 """So short that the cache need not grow for it; then another one begins."""
 _FEW_STEPS = 40
@@ -81,7 +81,8 @@ def measure_times(
     behind = [*decoder.cached, *prompt]
     if not missing or len(behind) + _REPLY_TOKENS > decoder.forward.context_tokens:
         return
-    rounds = TimedRounds([kind.shape(size) for size in missing], _ROUNDS, learns=tree.learns)
+    shapes = [kind.shape(size) for size in missing]
+    rounds = TimedRounds(shapes, 1 + _ROUNDS, learns=tree.learns, uncounted_rounds=1)
     request = Request(rounds, sampling, Ending(max_new_tokens=_REPLY_TOKENS))
     try:
         with interlude(decoder):

@@ -27,6 +27,13 @@ def test_each_shape_has_its_turn_and_begins_a_round() -> None:
     assert (rounds.size, rounds.depth) == (4, 3)
 
 
+def test_the_first_rounds_may_warm_up() -> None:
+    rounds = TimedRounds(SHAPES, 3, uncounted_rounds=1)
+    for step in range(rounds.steps):
+        rounds.observe(rounds.next_shape(), [0], float(step // 12))
+    assert rounds.seconds == [[1.0] * 3 + [2.0] * 3] * 3
+
+
 def test_steps_behind_the_last_round_do_not_count() -> None:
     rounds = TimedRounds(SHAPES[:1], 1)
     for _ in range(9):

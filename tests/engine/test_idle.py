@@ -116,7 +116,7 @@ def test_nothing_is_left_of_it(engine: Engine, steps: int | None) -> None:
 def test_what_was_measured_before_a_request_is_kept(engine: Engine) -> None:
     tree = automatic(engine)
     measuring = engine.measure()
-    for _ in range(16):
+    for _ in range(4 * len(SIZES) + 16):
         next(measuring)
     measuring.close()
     assert 2 <= len(tree.grown.times.measured) < len(SIZES)
