@@ -44,6 +44,14 @@ def written(path: str) -> Path:
         return Path(path)
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a folder lies there; where nobody can look, and under no possible name, none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _home(kind: str) -> Path:
     override = os.environ.get("MEDUSA_CHAT_HOME")
     if override:

@@ -69,7 +69,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models.step_time_store": (("json_file", "paths", "decoding.experience"), ()),
     "models.base_choices": (("json_file", "paths"), ()),
     "models.hub": (
-        ("errors", "printable", "quantities", "models.base_choices"),
+        ("errors", "paths", "printable", "quantities", "models.base_choices"),
         ("huggingface_hub",),
     ),
     "models.remedy": (("models.hub",), ()),
@@ -80,7 +80,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models.sampling_defaults": (("settings",), ()),
     "models.files": (
         (
-            *("errors", "settings", "models.base_choices", "models.registry", "models.hub"),
+            *(*FOUNDATION, "models.base_choices", "models.registry", "models.hub"),
             "models.layout",
         ),
         (),

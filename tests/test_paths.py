@@ -73,3 +73,8 @@ def test_folder_of_the_users_own_files(monkeypatch: pytest.MonkeyPatch, tmp_path
         monkeypatch.setenv(name, str(tmp_path / name))
     assert paths.config_dir().is_relative_to(tmp_path)
     assert "medusa-chat" in paths.config_dir().parts
+
+
+def test_what_no_folder_can_be_called_is_no_folder() -> None:
+    for name in ("x" * 300, "~nobody-is-called-so/model"):
+        assert not paths.is_folder(paths.written(name))

@@ -91,7 +91,7 @@ def _list(machine: Machine, *, as_json: bool) -> int:
 
 def _info(name: str, base_model: str | None, machine: Machine, *, as_json: bool) -> int:
     folder = paths.written(name)
-    if registry().find(name) is None and folder.is_dir():
+    if registry().find(name) is None and paths.is_folder(folder):
         entry: Entry | None = catalog.folder_entry(folder, machine, base_model)
     else:
         entry = catalog.entry_of(name, machine)

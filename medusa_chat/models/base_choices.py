@@ -37,7 +37,7 @@ def _key(heads: str) -> str:
 def _absolute(name: str) -> str:
     """Return a folder's whole path, and any other name as it is."""
     folder = paths.written(name)
-    return str(folder.resolve()) if folder.is_dir() else name
+    return str(folder.resolve()) if paths.is_folder(folder) else name
 
 
 def _read() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Source:
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder on this machine, and none of the Hub's."""
-        return self.shipped is not None or paths.written(self.name).is_dir()
+        return self.shipped is not None or paths.is_folder(paths.written(self.name))
 
 
 def source(settings: ModelSettings) -> Source:
@@ -104,9 +105,9 @@ def _folder(name: str, pulled: str, *, is_pinned: bool = False) -> Path:
     ``is_pinned`` says that ``models.toml``, and not the user, has chosen the revision.
     """
     folder = paths.written(name)
-    if folder.is_dir():
+    if paths.is_folder(folder):
         return folder
-    if folder.exists():
+    if os.path.exists(folder):  # noqa: PTH110  # of a name that is too long, Path.exists raises
         raise ModelError(f"{name} is a file: give a folder or a Hub id (owner/name).")
     if folder.is_absolute() or name.startswith((".", "~")) or not is_hub_id(name):
         raise ModelError(f"{name} does not exist: give a folder or a Hub id (owner/name).")

@@ -25,13 +25,13 @@ def make_plan(model: str, base: str | None = None) -> Plan:
     for heads of which no base is known, UsageError for what cannot be a Hub id.
     """
     folder = paths.written(model)
-    if folder.is_dir():
+    if paths.is_folder(folder):
         found: tuple[RepositoryPlan, ...] = ()
         base = base or _named_base(model, config_in(folder))
-        is_folder = paths.written(base).is_dir() or (folder / base).is_dir()
+        is_folder = paths.is_folder(paths.written(base)) or (folder / base).is_dir()
     else:
         # Folders of this machine are for its user to name, not for a repository.
-        is_folder = base is not None and paths.written(base).is_dir()
+        is_folder = base is not None and paths.is_folder(paths.written(base))
         listing = list_repository(parse(model))
         found = (listing.plan(),)
         config: dict[str, Any] = {}
