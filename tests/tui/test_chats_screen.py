@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from textual import events
 from textual.widgets import Input, OptionList
 
 from medusa_chat.conversation import store as store_module
@@ -119,6 +120,18 @@ async def test_a_new_chat_is_begun(home: Path) -> None:
         await opened(c)
         await c.pilot.press("ctrl+n")
         await c.until(lambda: c.app.screen is c.screen and "It slept." not in c.everything)
+
+
+async def test_keys_of_the_search_are_taken_in_the_order_in_which_they_were_typed(
+    home: Path,
+) -> None:
+    write(home, FOX, SEA)
+    async with chat() as c:
+        await opened(c)
+        search = c.app.screen.query_one("#chats-search", Input)
+        for key in ("a", "b", "left", "x", "backspace", "y"):
+            c.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await c.until(lambda: search.value == "ayb")
 
 
 async def test_a_title_is_edited_in_its_place_and_that_undone(home: Path) -> None:

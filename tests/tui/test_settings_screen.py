@@ -57,6 +57,7 @@ async def test_a_value_is_written_for_this_chat_and_kept_for_all(tmp_path: Path)
     async with chat(preferences=Preferences(Configuration(file))) as c:
         await open_at(c, "temperature")
         await c.pilot.press("enter")
+        assert c.app.screen.query_one(Input).content_size.height == 1
         c.app.screen.query_one(Input).value = "hot"
         await c.pilot.press("enter")
         assert "'hot' is not a number" in about(c)

@@ -19,6 +19,7 @@ from medusa_chat.printable import printable
 from medusa_chat.tui.chat_row import messages_text, row
 from medusa_chat.tui.commands import CHATS_COMMANDS
 from medusa_chat.tui.screens.question import Question
+from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +71,12 @@ class ChatsScreen(Screen[str | None]):
         self._shown: str | None = None
         self._delays: dict[str, Timer] = {}
         self._heading = Static(Content("Chats"), id="chats-heading")
-        self._search = Input(
+        self._search = LineInput(
             placeholder="search titles and messages", id="chats-search", select_on_focus=False
         )
         self._list = OptionList(id="chats-list")
         self._title = Static(Content(), id="chat-title")
-        self._title_input = Input(id="chat-name")
+        self._title_input = LineInput(id="chat-name")
         self._preview = Static(Content(), id="chat-preview")
 
     def compose(self) -> ComposeResult:

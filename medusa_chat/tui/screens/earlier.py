@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from medusa_chat.printable import printable
+from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class EarlierScreen(ModalScreen[str]):
         super().__init__()
         self._prompts = prompts
         self._found: list[str] = []
-        self._input = Input(placeholder="Words of the prompt")
+        self._input = LineInput(placeholder="Words of the prompt")
         self._list = OptionList(id="earlier")
         self._list.can_focus = False
 

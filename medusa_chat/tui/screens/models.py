@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Footer, Static
 
 from medusa_chat.errors import HubError, MedusaChatError
 from medusa_chat.printable import printable
@@ -22,6 +22,7 @@ from medusa_chat.tui.offer import offer
 from medusa_chat.tui.screens.question import Question
 from medusa_chat.tui.screens.token import TokenScreen
 from medusa_chat.tui.supply import as_asked
+from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -65,7 +66,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
         self._refusals: dict[str, HubError] = {}
         self._choices: dict[str, Choice] = {}
         self._machine = Static(Content("looking at this machine…"), id="machine")
-        self._filter = Input(placeholder="filter, or owner/name of any model on the Hub")
+        self._filter = LineInput(placeholder="filter, or owner/name of any model on the Hub")
         self._table = _Table(cursor_type="row", zebra_stripes=False)
         self._details = Static(Content(), id="model-details")
 

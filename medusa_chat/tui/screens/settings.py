@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 from medusa_chat.configuration.fields import FIELDS, Field, Value, written
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.printable import printable
+from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -64,7 +65,7 @@ class SettingsScreen(ModalScreen[None]):
         self._file = file
         self._list = OptionList(id="settings")
         self._about = Static(Content(), id="setting-about")
-        self._input = Input(id="setting-value", compact=True)
+        self._input = LineInput(id="setting-value")
         self._input.display = False
 
     def compose(self) -> ComposeResult:

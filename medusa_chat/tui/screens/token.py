@@ -9,11 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.printable import printable
 from medusa_chat.tui.background import in_background
+from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class TokenScreen(ModalScreen[bool]):
         self._page = page
         self._text = _TEXT.format(reason=reason, page=page)
         self._save = save
-        self._input = Input(placeholder="hf_…", password=True, id="token")
+        self._input = LineInput(placeholder="hf_…", password=True, id="token")
         self._state = Static(Content(), classes="choices")
 
     def compose(self) -> ComposeResult:

@@ -91,4 +91,5 @@ def _downloads(running: Sequence[Progress]) -> str:
 def _short(model: str) -> str:
     """Return a folder's own name; a name on the Hub stays whole."""
     path = PurePath(model)
-    return path.name if path.is_absolute() or model.startswith((".", "~")) else model
+    is_folder = path.is_absolute() or model.startswith((".", "~"))
+    return (path.name if is_folder else "") or model

@@ -12,6 +12,7 @@ from medusa_chat.errors import UsageError
 from medusa_chat.printable import printable
 from medusa_chat.tui.messages import PromptSubmitted
 from medusa_chat.tui.slash import is_command
+from medusa_chat.tui.widgets.line_input import ran_binding
 from medusa_chat.tui.widgets.suggestions import Suggestions
 
 if TYPE_CHECKING:
@@ -86,19 +87,11 @@ class Prompt(TextArea):
             self.insert("\n")
         elif key == "tab" and (self.complete() or self._next_place()):
             pass
-        elif not await self._move_or_edit(key):
+        elif not await ran_binding(self, key):
             await super()._on_key(event)
             return
         event.stop()
         event.prevent_default()
-
-    async def _move_or_edit(self, key: str) -> bool:
-        # Textual runs a binding when its key has come up to the application, so that letters typed
-        # quickly behind it would get ahead of it.
-        for binding in self._bindings.key_to_bindings.get(key, ()):
-            if not binding.priority and await self.app.run_action(binding.action, self):
-                return True
-        return False
 
     async def _on_paste(self, event: events.Paste) -> None:
         # Textual takes the base class's handler as well, unless told not to.
