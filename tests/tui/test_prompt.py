@@ -71,6 +71,16 @@ async def test_enter_completes_what_is_only_begun() -> None:
         await c.until(lambda: c.prompt.text == "")
 
 
+async def test_enter_completes_nothing_else_than_what_was_typed_quickly() -> None:
+    async with chat() as c:
+        await c.pilot.press("slash", *"medusa", "space")
+        await c.until(lambda: suggested(c) == ["on", "off"])
+        for key in (*"off", "enter"):
+            c.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await c.until_shown("○ Medusa off")
+        assert c.prompt.text == ""
+
+
 async def test_escape_closes_the_suggestions_and_nothing_else() -> None:
     async with chat(ScriptedEngine(answer_by_itself=False)) as c:
         request = await begin_reply(c)

@@ -69,6 +69,8 @@ class Prompt(TextArea):
         self._draft = ""
         self._closed_at: str | None = None
         """The text for which the suggestions were closed."""
+        self._suggested_to = ""
+        """What stood before the cursor when it was last looked for what goes on from there."""
         self._pasted: dict[str, str] = {}
 
     # Keys ----------------------------------------------------------------------------------------
@@ -79,6 +81,9 @@ class Prompt(TextArea):
 
     async def _on_key(self, event: events.Key) -> None:
         key = event.key
+        if key in ("enter", "tab", "up", "down") and self._suggested_to != self._before_cursor:
+            # That something was typed quickly is told only behind the key that follows it.
+            self._suggest()
         if key == "enter":
             # What is only begun is completed first, so that it can be seen before it is done.
             if not self._complete_command():
@@ -171,6 +176,7 @@ class Prompt(TextArea):
         return self.complete()
 
     def _suggest(self) -> None:
+        self._suggested_to = self._before_cursor
         if self.text != self._closed_at:
             self._closed_at = None
         # Going through earlier prompts, Up and Down must not get caught in a list.
