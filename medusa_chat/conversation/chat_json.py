@@ -25,7 +25,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from medusa_chat.conversation.conversation import (
@@ -302,7 +302,11 @@ def _moment(value: Any, place: Place) -> datetime:
         when = datetime.fromisoformat(value)
         if when.tzinfo is None:
             raise ValueError("no zone")
-        return when.astimezone(UTC)
+        when = when.astimezone(UTC)
+        # It is shown in the reader's own zone, where the first and the last day may not exist.
+        for hours in (-24, 24):
+            when + timedelta(hours=hours)
+        return when
     except (TypeError, ValueError, OverflowError) as error:
         raise _NotOursError(
             f'"{place[-1]}" is {value!r}: a time with a zone, as 2026-03-04T12:00:00+00:00', place

@@ -156,6 +156,7 @@ def chat(**changes: object) -> Callable[[dict[str, Any]], object]:
         (chat(id="../x"), 6, "small letters and digits"),
         (chat(created="yesterday"), 9, "a time with a zone"),
         (chat(created="2026-01-01"), 9, "a time with a zone"),
+        (chat(created="9999-12-31T23:59:59+00:00"), 9, "a time with a zone"),
         (chat(messages=[]), 23, "no messages"),
         (chat(renamed=1), 8, "true or false"),
         (message(0, number=2), 25, "should be 1"),
