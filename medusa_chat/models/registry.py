@@ -37,6 +37,8 @@ class KnownModel:
     """The Hub id of the model that heads alone belong to; None for a merged model."""
     heads: int | None = None
     head_layers: int = 1
+    head_vocabulary: int | None = None
+    """Tokens that the heads guess, where those are not all of the base's."""
     context_tokens: int | None = None
     """As the program can use it: to the end of the first attention window."""
     licence: str | None = None
@@ -76,7 +78,8 @@ class KnownModel:
         """What decides how many weights its heads have."""
         if self.heads is None:
             return None
-        return HeadShape(self.heads, self.head_layers, self.layout != "shared")
+        own_output = self.layout != "shared"
+        return HeadShape(self.heads, self.head_layers, own_output, self.head_vocabulary)
 
     @property
     def parameters(self) -> int | None:

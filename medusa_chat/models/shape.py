@@ -126,6 +126,8 @@ class HeadShape:
     layers: int = 1
     own_output: bool = True
     """False where the heads share the base's output matrix."""
+    vocabulary: int | None = None
+    """Rows of their own matrices, where those do not have the base's."""
 
     def block_parameters(self, base: ModelShape) -> int:
         """Weights of the residual blocks, biases included."""
@@ -133,7 +135,8 @@ class HeadShape:
 
     def output_parameters(self, base: ModelShape) -> int:
         """Weights of the heads' own output matrices."""
-        return self.count * base.vocabulary * base.hidden if self.own_output else 0
+        rows = base.vocabulary if self.vocabulary is None else self.vocabulary
+        return self.count * rows * base.hidden if self.own_output else 0
 
     def parameters(self, base: ModelShape) -> int:
         """Return all of them, for heads on a model of this shape."""
