@@ -179,12 +179,12 @@ class RevisingScreen(ControlScreen):
         if reply is None or reply.outcome is None:
             return "This reply is being written." if reply else None
         if reply.outcome.stop_reason not in _UNFINISHED:
-            return "The model ended this reply itself. r has it written in another way."
+            return "The model ended this reply itself. Alt+R has it written in another way."
         recipe, now = reply.recipe, self._link.settings
         if recipe is None or not reply.content:
-            return "Nothing came of this reply. r has it written again."
+            return "Nothing came of this reply. Alt+R has it written again."
         if (recipe.model, recipe.quantization) != (now.model, now.quantization):
-            return f"{recipe.model} wrote this reply: load it (F4) to go on, or press r."
+            return f"{recipe.model} wrote this reply: load it (F4) to go on, or press Alt+R."
         return self._problem_of(recipe)
 
     # Between the chat and the screen -------------------------------------------------------------
