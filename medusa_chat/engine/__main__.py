@@ -7,6 +7,7 @@ goes to stderr, which the interface has pointed at the log.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import queue
 import signal
@@ -133,7 +134,11 @@ class Server:
         from medusa_chat.engine.kept_steps import KeptSteps
 
         self._kept_steps = None
+        gc.unfreeze()
         loaded = engine.load(request.settings, self._tell)
+        # Looking through all that a model is made of takes as long as fifty of its steps.
+        gc.collect()
+        gc.freeze()
         self._kept_steps = KeptSteps(engine.model.format.token_text)
         self._send(loaded)
 
