@@ -179,8 +179,17 @@ class ChatApp(App[None]):
 
     async def action_load_model(self, name: str = "") -> None:
         """Load a model by its name; without one, show the models."""
+        from medusa_chat.models.hub.reference import parse
+        from medusa_chat.models.registry import find
+
         if not name:
             self.action_models()
+            return
+        try:
+            if find(name) is None and not paths.is_folder(paths.written(name)):
+                parse(name)
+        except MedusaChatError as error:  # the model in use stays
+            self._chat.say(str(error))
             return
         await self._chat.load(
             replace(self._link.settings, model=name, base_model=None, template=None)

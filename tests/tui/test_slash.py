@@ -244,3 +244,13 @@ async def test_the_command_line_wins_over_a_chat_until_something_is_set() -> Non
         await c.until_shown("temperature: 0.1 (command line)")
         await c.send("/temperature 0.3")
         await c.until_shown("temperature: 0.3 (this chat)")
+
+
+async def test_a_name_that_no_model_can_have_leaves_the_one_in_use() -> None:
+    async with chat() as c:
+        await c.until_shown("builtin · float32 · cpu")
+        for name in ("../nowhere", "~nobody/model", "a b"):
+            await c.send(f"/model {name}")
+            await c.until_shown("is no name on the Hub")
+        assert c.app._link.state == "ready"
+        assert c.app._link.settings.model == "builtin"
