@@ -238,7 +238,9 @@ class Engine:
             if not isinstance(tree.shape, AutomaticTree):
                 continue
             model, kind = self.model, tree.shape.grown
-            sampling = Sampling(settings.temperature)
+            # Where tokens are drawn, as they mostly are: what is accepted depends on it.
+            usual = DecodeSettings().temperature
+            sampling = Sampling(0.0 if settings.temperature == 0 else usual)
             if kind.times.missing(kind.sizes):
                 prompt = model.format.encode_raw(_IDLE_TEXT)
                 yield from measure_times(model.decoder, tree.shape, prompt, sampling)
