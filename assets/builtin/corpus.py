@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
-    "talk": (talk.chats, 14000),
-    "program": (program.chats, 9000),
+    "talk": (talk.chats, 15000),
+    "program": (program.chats, 20000),
     "reckoning": (reckoning.chats, 30000),
-    "facts": (facts.chats, 12000),
+    "facts": (facts.chats, 8000),
     "lists": (lists.chats, 6000),
-    "code": (code.chats, 8000),
-    "errands": (errands.chats, 14000),
-    "texts": (texts.chats, 24000),
+    "code": (code.chats, 11000),
+    "errands": (errands.chats, 16000),
+    "texts": (texts.chats, 20000),
     "stories": (stories.chats, 3000),
 }
 """How many chats of each kind are drawn."""

@@ -104,7 +104,7 @@ class _Talk:
         rng = self.rng
         noun = rng.choice(self.errand["nouns"])
         given = {slot for slot in self.values if f"{{{slot}}}" in noun}
-        share = rng.choice([0.0, 0.3, 0.5, 1.0])
+        share = rng.choice([0.0, 0.4, 0.7, 1.0, 1.0])
         frags = []
         for slot in self.values:
             # What the assistant never asks for has to be said at once.

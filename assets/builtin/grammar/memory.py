@@ -28,11 +28,14 @@ _LISTS: dict[str, list[str]] = {
     "pets": [f"{name}|{pet}" for name in _TALK["petname"] for pet in _TALK["pet"]],
     "ages": [str(age) for age in range(7, 90)],
     "word": _DATA["lists"]["word"],
+    **_DATA["syllables"],
 }
 
 
 def remembered(rng: random.Random, subject: Callable[[random.Random, int], Chat]) -> Chat:
     """Tell something or several things, talk about something else, and ask for them again."""
+    if rng.random() < 0.2:
+        return _at_once(rng)
     chat: Chat = []
     facts = rng.sample(_DATA["fact"], rng.choices((1, 2, 3), (60, 28, 12))[0])
     told: list[tuple[dict[str, Any], str]] = []
@@ -55,7 +58,28 @@ def remembered(rng: random.Random, subject: Callable[[random.Random, int], Chat]
     return chat
 
 
+def _at_once(rng: random.Random) -> Chat:
+    """Tell something and ask for it in the same breath."""
+    chat: Chat = []
+    for fact in rng.sample(_DATA["fact"], rng.choice((1, 2, 2))):
+        value = _value(rng, fact)
+        # A question may follow only what ends as a sentence.
+        told = [one if one[-1] in ".!)" else f"{one}." for one in fact["tell"]]
+        asks = [f"{rng.choice(told)} {ask}" for ask in fact["ask"]]
+        chat += _said(rng, value, asks, [fact["told"]])
+    return chat
+
+
+def made_up(rng: random.Random) -> str:
+    """Make up a name, so that names are learned to be copied and not to be known."""
+    count = rng.choice((2, 2, 3))
+    name = "".join(rng.choice(_LISTS["begin"]) + rng.choice(_LISTS["vowel"]) for _ in range(count))
+    return (name + rng.choice(_LISTS["end"])).capitalize()
+
+
 def _value(rng: random.Random, fact: dict[str, Any]) -> str:
+    if fact["list"] in ("names", "cities") and rng.random() < 0.35:
+        return made_up(rng)
     if fact["list"] == "numbers":
         return str(rng.randrange(2, 10 ** rng.randint(1, 4) + 2))
     return rng.choice(_LISTS[fact["list"]])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _KINDS: dict[Callable[[random.Random], Turns], int] = {
     numbers.sums: 26,
+    numbers.drill: 14,
     numbers.division: 6,
     numbers.check: 3,
     numbers.quiz: 3,

@@ -119,6 +119,19 @@ def sums(rng: random.Random) -> Turns:
     return turns
 
 
+def drill(rng: random.Random) -> Turns:
+    """Ask for one sum after the other, as somebody who tries out what a model can do."""
+    turns: Turns = []
+    for _ in range(rng.randint(3, 8)):
+        a, b = rng.randint(10, 99), rng.randint(2, 99)
+        sign = rng.choice("+++-")
+        a, b = (max(a, b), min(a, b)) if sign == "-" else (a, b)
+        phrase = rng.choice(["add" if sign == "+" else "subtract", "bare"])
+        question = f"{a} {sign} {b}" if phrase == "bare" else ask(rng, phrase, a=a, b=b)
+        turns.append((question, _solve(a, sign, b)))
+    return turns
+
+
 def division(rng: random.Random) -> Turns:
     """Divide small numbers, now and then with a rest."""
     b, result = rng.randint(2, 12), rng.randint(1, 12)

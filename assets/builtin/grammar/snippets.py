@@ -25,6 +25,8 @@ _NUMBERS = {"age", "price", "size", "room"}
 def _template(rng: random.Random) -> Chat:
     """Ask for something of which only words change."""
     snippet = rng.choice(_DATA["snippets"])
+    if rng.random() < 0.25:
+        snippet = rng.choice([one for one in _DATA["snippets"] if one["lang"] == "sql"])
     language = _DATA["languages"][snippet["lang"]]
     # A page of HTML explains itself.
     explain = rng.random() < 0.2 and snippet["lang"] != "html"

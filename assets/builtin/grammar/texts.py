@@ -121,7 +121,7 @@ def _misspell(rng: random.Random, word: str) -> str:
     """Spell a word as somebody in a hurry does."""
     at = rng.randrange(1, len(word) - 1)
     double = re.search(r"([a-z])\1", word[1:])
-    match rng.randrange(5):
+    match rng.randrange(6):
         case 0 | 1 if double:
             return word[: double.start() + 1] + word[double.start() + 2 :]
         case 0 | 2 if "ie" in word or "ei" in word:
@@ -130,6 +130,9 @@ def _misspell(rng: random.Random, word: str) -> str:
             return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
         case 3:
             return word[:at] + word[at + 1 :]
+        case 4 if vowels := [spot for spot in range(1, len(word)) if word[spot] in "aeiou"]:
+            spot = rng.choice(vowels)
+            return word[:spot] + rng.choice("aeiou") + word[spot + 1 :]
         case _:
             return word[:at] + word[at] + word[at:]
 
@@ -143,15 +146,15 @@ def _spelled(rng: random.Random) -> Chat:
         story = _tale(rng)
         text = story.told(story.person(), rng.random() < 0.5)
     else:
-        text = " ".join(_sentences(rng, rng.choice([1, 2, 3, 4, 4, 5])))
-    share = rng.choice([0.3, 0.6, 0.9])
+        text = " ".join(_sentences(rng, rng.choice([1, 1, 1, 2, 3, 4])))
+    share = rng.choice([0.3, 0.6, 0.9, 0.9])
 
     def wrong(match: re.Match[str]) -> str:
         word = match[0]
         if word.lower() in _WRONG or word in _WRONG:
             bad = rng.choice(_WRONG.get(word) or _WRONG[word.lower()])
             return (upper(bad) if word[0].isupper() else bad) if rng.random() < share else word
-        if len(word) > 4 and word.islower() and rng.random() < share * 0.3:
+        if len(word) > 4 and word.islower() and rng.random() < share * 0.4:
             return _misspell(rng, word)
         return word
 
