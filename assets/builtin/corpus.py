@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grammar import code, errands, facts, lists, program, reckoning, stories, talk, texts
+from grammar import code, errands, facts, lists, memory, program, reckoning, stories, talk, texts
 from grammar.words import Chat, assistant, user
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
     "talk": (talk.chats, 15000),
+    "memory": (memory.chats, 10000),
     "program": (program.chats, 20000),
     "reckoning": (reckoning.chats, 30000),
-    "facts": (facts.chats, 8000),
+    "facts": (facts.chats, 12000),
     "lists": (lists.chats, 6000),
     "code": (code.chats, 11000),
     "errands": (errands.chats, 16000),
@@ -142,6 +143,18 @@ def continued_stories(rng: random.Random, data: Path) -> Iterator[Chat]:
             yield [user(asked.format(begun)), assistant(rest)]
 
 
+def copied_sentences(rng: random.Random, data: Path, count: int = 9000) -> Iterator[Chat]:
+    """Take sentences out of the stories, to be said again or to be spelled right."""
+    sentences = [
+        one
+        for record in read_source(data, "tinystories")
+        for one in re.split(r"(?<=[.!?])\s+", clean(record["text"]))
+        if 4 <= len(one.split()) <= 16 and one[0].isupper() and '"' not in one
+    ]
+    for _ in range(count):
+        yield texts.copied(rng, " ".join(rng.sample(sentences, rng.choice((1, 1, 1, 2)))))
+
+
 def benchmark_prompts() -> set[str]:
     """Return the words of the prompts that the program is measured on: never trained on."""
     with BENCHMARK.open(encoding="utf-8") as lines:
@@ -158,6 +171,7 @@ def build(data: Path, seed: int = 0) -> Corpus:
         for kind, (chats, count) in KINDS.items()
     }
     sources["small talk"] = small_talk(data)
+    sources["copies"] = copied_sentences(rng, data)
     sources["continued stories"] = continued_stories(rng, data)
     pool: list[Chat] = []
     for kind, chats in sources.items():

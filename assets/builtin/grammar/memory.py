@@ -6,12 +6,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import facts, program, reckoning
 from .scenes import play
 from .words import CITIES, NAMES, Chat
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
@@ -30,6 +31,17 @@ _LISTS: dict[str, list[str]] = {
     "word": _DATA["lists"]["word"],
     **_DATA["syllables"],
 }
+
+
+def chats(rng: random.Random, count: int) -> Iterator[Chat]:
+    """Tell things, talk about the program, facts or sums, and ask for what was told."""
+
+    def subject(rng: random.Random, turns: int) -> Chat:
+        (chat,) = rng.choice((program, facts, reckoning)).chats(rng, 1)
+        return chat[: 2 * turns]
+
+    for _ in range(count):
+        yield remembered(rng, subject)
 
 
 def remembered(rng: random.Random, subject: Callable[[random.Random, int], Chat]) -> Chat:

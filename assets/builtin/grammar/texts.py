@@ -147,6 +147,18 @@ def _spelled(rng: random.Random) -> Chat:
         text = story.told(story.person(), rng.random() < 0.5)
     else:
         text = " ".join(_sentences(rng, rng.choice([1, 1, 1, 2, 3, 4])))
+    return [_ask(rng, "spelling", _hurried(rng, text)), assistant(text)]
+
+
+def copied(rng: random.Random, text: str) -> Chat:
+    """Ask for a text of any kind again, as it is or without its spelling mistakes."""
+    if rng.random() < 0.3:
+        return [_ask(rng, "repeat", text), assistant(text)]
+    return [_ask(rng, "spelling", _hurried(rng, text)), assistant(text)]
+
+
+def _hurried(rng: random.Random, text: str) -> str:
+    """Put spelling mistakes into a text."""
     share = rng.choice([0.3, 0.6, 0.9, 0.9])
 
     def wrong(match: re.Match[str]) -> str:
@@ -158,7 +170,7 @@ def _spelled(rng: random.Random) -> Chat:
             return _misspell(rng, word)
         return word
 
-    return [_ask(rng, "spelling", re.sub(r"[A-Za-z]+", wrong, text)), assistant(text)]
+    return re.sub(r"[A-Za-z]+", wrong, text)
 
 
 def _tenses(rng: random.Random) -> Chat:
