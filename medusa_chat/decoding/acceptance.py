@@ -12,19 +12,37 @@ from medusa_chat.decoding.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
+class HostNodes:
+    """A draft's nodes in plain numbers, an entry each, the root's first."""
+
+    parents: list[int]
+    depths: list[int]
+    tokens: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A tree with its tokens filled in: ``tokens`` [N] int64, the root's first.
 
-    ``sources`` [N] says where each came from (``mixed_tree.Source``); None is from the heads.
+    ``sources`` [N] says where each came from (``Source``); None is from the heads.
     How likely it was held is either in ``weights`` [N - 1], of the path down to each node but the
-    root, or in ``log_probs`` [D, k], of a node by its depth and rank.
+    root, or in ``log_probs`` [D, k], of a node by its depth and rank. ``nodes`` are there where the
+    host has made them.
     """
 
     tree: Tree
     tokens: Tensor
-    sources: Tensor | None = None
+    sources: Tensor | Sequence[int] | None = None
     weights: Tensor | Sequence[float] | None = None
     log_probs: Tensor | None = None
+    nodes: HostNodes | None = None
+
+    def host_nodes(self) -> HostNodes:
+        """Return the nodes in plain numbers; on a GPU that waits for it."""
+        if self.nodes is not None:
+            return self.nodes
+        tree = self.tree
+        return HostNodes(tree.parents.tolist(), tree.depths.tolist(), self.tokens.tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +105,14 @@ def _path_to(node: Tensor, tree: Tree) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _child(parents: Sequence[int], tokens: Sequence[int], parent: int, token: int) -> int | None:
-    for node in range(parent + 1, len(parents)):
-        if parents[node] == parent and tokens[node] == token:
-            return node
-    return None
+    node = parent
+    try:
+        while True:
+            node = tokens.index(token, node + 1)
+            if parents[node] == parent:
+                return node
+    except ValueError:  # it stands nowhere else
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from medusa_chat.decoding.acceptance import Typical
 from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
 from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.graphed_stepping import GraphedStepper, WholeSteps
+from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.mixed_tree import MixedTree
@@ -57,14 +59,22 @@ class Decoder:
 
     The cache outlives a reply: the next prompt reuses its longest common prefix with it, and what
     drafts have learnt from that prefix (``history``).
-    ``decode_text`` turns token ids into text.
+    ``decode_text`` turns token ids into text. The heads' logits are of ``head_tokens`` [W], or of
+    all tokens.
     """
 
     def __init__(
-        self, forward: Forward, head_logits: HeadLogits, decode_text: Callable[[list[int]], str]
+        self,
+        forward: Forward,
+        head_logits: HeadLogits,
+        decode_text: Callable[[list[int]], str],
+        head_tokens: Tensor | None = None,
     ) -> None:
         self.forward = forward
         self.head_logits = head_logits
+        if head_tokens is not None:
+            head_tokens = head_tokens.to(forward.device)
+        self.head_vocabulary = HeadVocabulary(forward.vocabulary, head_tokens)
         self.decode_text = decode_text
         self.cached: list[int] = []
         # On a device what is learnt never moves, for the sake of graphs: 256 bytes a token.
@@ -93,7 +103,9 @@ class Decoder:
             return None
         steps = self._whole_steps
         if steps is None or not steps.are_of(forward, self.head_logits, self.history):
-            steps = self._whole_steps = WholeSteps(forward, self.head_logits, self.history)
+            steps = self._whole_steps = WholeSteps(
+                forward, self.head_logits, self.head_vocabulary, self.history
+            )
         return steps
 
 
@@ -188,7 +200,11 @@ class Decoding:
         decoder, request, learns = self._decoder, self._request, self._learns
         choosing = Choosing(request.sampling, request.seed, request.typical)
         eager = EagerStepper(
-            self._forward, decoder.head_logits, choosing, decoder.history if learns else None
+            self._forward,
+            decoder.head_logits,
+            decoder.head_vocabulary,
+            choosing,
+            decoder.history if learns else None,
         )
         # The penalty knows the text so far, which lies on the host.
         steps = decoder.whole_steps() if request.sampling.repetition_penalty == 1 else None

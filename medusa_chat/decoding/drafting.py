@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from medusa_chat.decoding.acceptance import Draft
+from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.tree import Tree
 
 HeadLogits = Callable[[Tensor, int, Tensor], Tensor]
-"""(hidden [1, H], D, root [1]) -> logits [D, V] of the first D heads, behind that root."""
+"""(hidden [1, H], D, root [1]) -> logits [D, W] of the first D heads, behind that root.
+
+They are of the W tokens that the heads know (``HeadVocabulary``), which are often all.
+"""
 
 
 class TreeShape(Protocol):
@@ -42,9 +46,16 @@ class Drafter:
     be drawn.
     """
 
-    def __init__(self, shape: TreeShape, head_logits: HeadLogits, temperature: float) -> None:
+    def __init__(
+        self,
+        shape: TreeShape,
+        head_logits: HeadLogits,
+        vocabulary: HeadVocabulary,
+        temperature: float,
+    ) -> None:
         self._shape = shape
         self._head_logits = head_logits
+        self._vocabulary = vocabulary
         self._temperature = temperature
         self._no_guesses = torch.zeros(0, 0)
 
@@ -60,13 +71,16 @@ class Drafter:
         depth, guesses = self._shape.depth, self._shape.guesses
         if depth == 0:
             return Draft(self._shape.grow(self._no_guesses), root)
+        vocabulary = self._vocabulary
         scores = self._head_logits(hidden, depth, root).float()
+        if guesses > vocabulary.width:  # the last of them are tokens that no head knows
+            scores, vocabulary = vocabulary.whole(scores), HeadVocabulary(vocabulary.vocabulary)
         if noise is not None:
-            scores = scores / self._temperature + noise[:depth]
+            scores = scores / self._temperature + vocabulary.part(noise[:depth])
         best = scores.topk(guesses, dim=-1)
         # Probabilities of the whole vocabulary: over the k kept alone, deep heads look too sure.
         log_probs = best.values - scores.logsumexp(-1, keepdim=True)
-        return fill(self._shape.grow(log_probs), root, best.indices, log_probs)
+        return fill(self._shape.grow(log_probs), root, vocabulary.ids(best.indices), log_probs)
 
 
 def fill(tree: Tree, root: int | Tensor, guesses: Tensor, log_probs: Tensor | None = None) -> Draft:

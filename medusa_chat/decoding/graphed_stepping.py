@@ -22,6 +22,7 @@ from medusa_chat.decoding.adaptive_tree import StepShape
 from medusa_chat.decoding.device_learning import learn
 from medusa_chat.decoding.drafting import Drafter, HeadLogits
 from medusa_chat.decoding.gumbel import GumbelNoise, key_of
+from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.lean import graph
 from medusa_chat.decoding.lean.forward import LeanForward
@@ -122,9 +123,16 @@ class WholeSteps:
     a time, and are dropped when what they read and write has moved.
     """
 
-    def __init__(self, forward: LeanForward, head_logits: HeadLogits, history: History) -> None:
+    def __init__(
+        self,
+        forward: LeanForward,
+        head_logits: HeadLogits,
+        vocabulary: HeadVocabulary,
+        history: History,
+    ) -> None:
         self.forward = forward
         self.head_logits = head_logits
+        self._vocabulary = vocabulary
         self.history = history
         self._given = Given(forward.device)
         self._noise: GumbelNoise | None = None
@@ -194,7 +202,7 @@ class WholeSteps:
         return whole
 
     def _captured(self, kind: _Kind, choosing: Choosing) -> _WholeStep | None:
-        drafter = drafter_of(kind.shape, self.head_logits, choosing, self.history)
+        drafter = drafter_of(kind.shape, self.head_logits, self._vocabulary, choosing, self.history)
         whole = _WholeStep(kind.shape, drafter, self.forward.device)
         if choosing.noisy and self._noise is None:
             self._noise = GumbelNoise(self._given.key, self.forward.vocabulary, self.forward.device)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from medusa_chat.decoding.bigram_table import BigramTable
+from medusa_chat.decoding.raised_rows import RaisedRows
 from medusa_chat.decoding.recent_rows import RecentRows
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, ChainAcceptance, Match, SuffixLookup
 
@@ -38,6 +39,10 @@ class History:
         self._unsettled: list[tuple[Sequence[int], Tensor | None]] = []
         self.recent = RecentRows(self.table)
         """The table with what is unsettled, for drafts on a CPU."""
+
+    def raised_rows(self, weight: float, columns: Sequence[int]) -> RaisedRows:
+        """Return the ``recent`` rows for one reply's drafts, whose lifts count ``weight`` times."""
+        return RaisedRows(self.recent, weight, columns)
 
     @property
     def length(self) -> int:

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from medusa_chat.decoding.acceptance import Draft
 from medusa_chat.decoding.drafting import HeadLogits
+from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.history import History
+from medusa_chat.decoding.host_evidence import HostEvidence
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.suffix_lookup import Match
 
@@ -24,14 +26,22 @@ class MixedDrafter:
     """Grows the trees of one reply from the heads' guesses and from ``history``."""
 
     def __init__(
-        self, shape: MixedTree, head_logits: HeadLogits, temperature: float, history: History
+        self,
+        shape: MixedTree,
+        head_logits: HeadLogits,
+        vocabulary: HeadVocabulary,
+        temperature: float,
+        history: History,
     ) -> None:
         self._shape = shape
         self._head_logits = head_logits
+        self._vocabulary = vocabulary
         self._temperature = temperature
         self._history = history
         self._match = Match(0, 0)
         self._root = 0
+        self._evidence: HostEvidence | None = None
+        self._root_token = torch.zeros(1, dtype=torch.long)
 
     @torch.inference_mode()
     def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
@@ -41,10 +51,8 @@ class MixedDrafter:
         """
         if self._shape.lookup:
             self._root, self._match = root, self._history.lookup.match(root)
-        grow = self._grow_on_host if hidden.device.type == "cpu" else self._grow_on_device
-        draft = grow(root, hidden, noise)
-        draft.tokens[0] = root
-        return draft
+        grow = self._grow_on_host if hidden.is_cpu else self._grow_on_device
+        return grow(root, hidden, noise)
 
     def _row_weights(self, *, greedy: bool) -> list[float]:
         scale = 1.0 if greedy else 1 / self._temperature
@@ -52,29 +60,44 @@ class MixedDrafter:
         return [scale * _ROW_WEIGHT] * self._shape.heads + [scale] * without_head
 
     def _grow_on_host(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
-        rows, match = self._history.recent, self._match
+        rows, match, shape = self._history.recent, self._match, self._shape
         rows.root = root
-        if not self._shape.lookup:
+        if not shape.lookup:
             match = Match(rows.slot_of(root), 0)
-        probs, plain = self._probs(torch.tensor([root]), hidden, noise)
-        row_weights = self._row_weights(greedy=noise is None)
-        odds = self._history.acceptance.odds()
-        return self._shape.grow_on_host(probs, plain, rows, row_weights, match, odds)
+        evidence = self._evidence
+        if evidence is None:
+            evidence = self._evidence = self._made_evidence(greedy=noise is None)
+        logits = None
+        if shape.heads:
+            self._root_token.fill_(root)
+            logits = self._head_logits(hidden, shape.heads, self._root_token)
+        evidence.begin(logits, self._temperature, noise)
+        return shape.grow_on_host(root, evidence, rows, match, self._history.acceptance.odds())
+
+    def _made_evidence(self, *, greedy: bool) -> HostEvidence:
+        shape, vocabulary = self._shape, self._vocabulary
+        scale = 1.0 if greedy else 1 / self._temperature
+        raised = self._history.raised_rows
+        head_rows = raised(scale * _ROW_WEIGHT, vocabulary.host_columns)
+        text_rows = raised(scale, range(vocabulary.vocabulary))
+        return HostEvidence(shape.heads, shape.guesses, vocabulary, head_rows, text_rows)
 
     def _probs(
         self, root: Tensor, hidden: Tensor, noise: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return the probabilities [D, V] with the noise in them, and those without it."""
         shape, plain = self._shape, self._shape.plain
+        logits: Tensor | None = None
+        if shape.heads:
+            of_heads = self._head_logits(hidden, shape.heads, root).float()
+            logits = self._vocabulary.whole(of_heads)
+            if noise is not None:
+                logits = logits / self._temperature
+            torch.softmax(logits, -1, out=plain[: shape.heads])
         if noise is None:
-            if shape.heads:
-                logits = self._head_logits(hidden, shape.heads, root).float()
-                torch.softmax(logits, -1, out=plain[: shape.heads])
             return plain, None
         scores = noise[: shape.depth]
-        if shape.heads:
-            logits = self._head_logits(hidden, shape.heads, root).float() / self._temperature
-            torch.softmax(logits, -1, out=plain[: shape.heads])
+        if logits is not None:
             scores = scores.clone()
             scores[: shape.heads].add_(logits)
         return scores.softmax(-1), plain
@@ -93,9 +116,11 @@ class MixedDrafter:
             slots = torch.tensor([self._match.slot], device=device)
             lengths = torch.tensor([self._match.length], device=device)
         odds = torch.tensor(self._history.acceptance.odds(), device=device)
-        return self._shape.grow(
+        draft = self._shape.grow(
             probs, plain, table, row_weights, slots, lengths, odds, table.length
         )
+        draft.tokens[0] = root
+        return draft
 
     def draft_on_device(
         self,

@@ -10,29 +10,24 @@ value read back by the host. N nodes, D depth, K heads, F frontier, V vocabulary
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from medusa_chat.decoding.acceptance import Draft
+from medusa_chat.decoding.acceptance import Draft, HostNodes
 from medusa_chat.decoding.bigram_table import ROW_TOKENS, BigramTable
 from medusa_chat.decoding.device_growth import CHAINS, Grown, grow_on_device, layout_of
-from medusa_chat.decoding.host_growth import Evidence, Growth, Row, Rows, as_tensors
+from medusa_chat.decoding.host_evidence import HostEvidence
+from medusa_chat.decoding.host_growth import Growth
+from medusa_chat.decoding.raised_rows import Rows
+from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.suffix_lookup import Match
 from medusa_chat.decoding.tree import Tree
 
 _GUESSES = 32
-
-
-class Source(IntEnum):
-    """Where a node's token came from. Of several that guessed it, the first of these is named."""
-
-    ROOT = 0
-    LOOKUP = 1
-    HEAD = 2
-    BIGRAM = 3
 
 
 class MixedTree:
@@ -105,39 +100,15 @@ class MixedTree:
         return self._best(grown, best_ids)
 
     def grow_on_host(
-        self,
-        probs: Tensor,
-        plain: Tensor | None,
-        table: Rows,
-        row_weights: list[float],
-        match: Match,
-        odds: list[float],
+        self, root: int, evidence: HostEvidence, rows: Rows, match: Match, odds: Sequence[float]
     ) -> Draft:
-        """Return what ``grow`` would, on a CPU."""
-        best = probs[: self.heads].topk(self.guesses)
-        best_ids: list[list[int]] = best.indices.tolist()
-        evidence = Evidence(
-            probs=_rows(probs),
-            plain=None if plain is None else _rows(plain),
-            best=best.values.tolist(),
-            best_ids=best_ids,
-        )
-        growth = Growth(self.size, self.depth, evidence, table, row_weights, odds)
-        grown = growth.run(match, lookup=self.lookup)
-        sources = [int(Source.ROOT)]
-        for depth, token, follows in zip(
-            grown.depths[1:], grown.tokens[1:], grown.follows[1:], strict=True
-        ):
-            if follows:
-                sources.append(Source.LOOKUP)
-            elif depth <= self.heads and token in best_ids[depth - 1]:
-                sources.append(Source.HEAD)
-            else:
-                sources.append(Source.BIGRAM)
-        numbers, mask = as_tensors(grown, sources)
-        parents, depths, ranks, tokens, of_sources = numbers.unbind(0)
-        tree = Tree(parents, depths, ranks, mask, self.depth)
-        return Draft(tree, tokens, of_sources, grown.weights)
+        """Return what ``grow`` would on a CPU, the token of its ``root`` included."""
+        growth = Growth(self.size, self.depth, evidence, rows, odds)
+        grown = growth.run(root, match, lookup=self.lookup)
+        tree = Tree.of_parents(grown.parents, grown.depths, self.depth)
+        nodes = HostNodes(grown.parents, grown.depths, grown.tokens)
+        tokens = torch.from_numpy(np.array(grown.tokens))
+        return Draft(tree, tokens, grown.sources, grown.weights, nodes=nodes)
 
     def _best(self, grown: Grown, best_ids: Tensor) -> Draft:
         """Keep the best nodes of all depths, the best first.
@@ -171,8 +142,3 @@ class MixedTree:
         sources[:1].fill_(int(Source.ROOT))
         tree = Tree(parents, depths, ranks, mask, self.depth)
         return Draft(tree, tokens, sources, best.values[: self.size - 1])
-
-
-def _rows(probs: Tensor) -> list[Row]:
-    """Return what reads single numbers of each row of ``probs`` [D, V] in a few nanoseconds."""
-    return [memoryview(row) for row in probs.numpy()]

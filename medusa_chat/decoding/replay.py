@@ -72,7 +72,8 @@ def log_reply(
     if heads:
         roots = torch.tensor(decoding.output.token_ids, device=hidden.device)
         for row, (one, root) in enumerate(zip(asked, roots, strict=True)):
-            head_logits[row] = decoder.head_logits(one[None], heads, root[None])
+            of_heads = decoder.head_logits(one[None], heads, root[None])
+            head_logits[row] = decoder.head_vocabulary.whole(of_heads)
     return ReplyLog(
         prompt=tuple(prompt),
         reply=tuple(decoding.output.token_ids),

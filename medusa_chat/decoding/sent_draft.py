@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from medusa_chat.decoding.acceptance import Draft
-from medusa_chat.decoding.mixed_tree import Source
+from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.step_record import Guesses, path_weights, sources_of_heads
 
 
@@ -51,7 +51,10 @@ def packed(draft: Draft) -> list[Tensor]:
         likelihoods = torch.ones(tree.size - 1, device=tree.parents.device)
     likelihoods = functional.pad(likelihoods.double(), (1, 0), value=1.0).view(torch.long)
     rows = [tree.parents, draft.tokens, likelihoods]
-    return rows if draft.sources is None else [*rows, draft.sources]
+    if draft.sources is None:
+        return rows
+    assert isinstance(draft.sources, Tensor), "a device has drafted it"
+    return [*rows, draft.sources]
 
 
 class SentDraft:

@@ -12,7 +12,7 @@ from math import exp
 from typing import Protocol
 
 from medusa_chat.decoding.acceptance import Draft
-from medusa_chat.decoding.mixed_tree import Source
+from medusa_chat.decoding.source import Source
 
 MOST_STEPS = 16_384
 """Of one reply that are kept: one to four kB each."""
@@ -64,21 +64,35 @@ class Guesses:
 class KeptDraft:
     """A draft as a step leaves it, but for the tree's mask, which takes more than the rest."""
 
-    __slots__ = ("_log_probs", "_parents", "_places", "_sources", "_tokens", "_weights")
+    __slots__ = (
+        "_log_probs",
+        "_nodes",
+        "_parents",
+        "_places",
+        "_sources",
+        "_tokens",
+        "_weights",
+    )
 
     def __init__(self, draft: Draft) -> None:
         tree = draft.tree
-        self._parents, self._tokens, self._sources = tree.parents, draft.tokens, draft.sources
-        self._weights, self._log_probs = draft.weights, draft.log_probs
+        self._nodes = draft.nodes
+        if draft.nodes is None:
+            self._parents, self._tokens = tree.parents, draft.tokens
+        self._sources, self._weights = draft.sources, draft.weights
+        self._log_probs = draft.log_probs
         self._places = None if draft.log_probs is None else (tree.depths, tree.ranks)
 
     def read(self) -> Guesses:
         """Return it in plain numbers."""
-        parents: list[int] = self._parents.tolist()
+        if self._nodes is not None:
+            parents, tokens = self._nodes.parents, self._nodes.tokens
+        else:
+            parents, tokens = self._parents.tolist(), self._tokens.tolist()
         sources = sources_of_heads(len(parents))
         if self._sources is not None:
-            sources = [Source(number) for number in self._sources.tolist()]
-        return Guesses(parents, self._tokens.tolist(), sources, self._read_weights(parents))
+            sources = [Source(int(number)) for number in self._sources]
+        return Guesses(parents, tokens, sources, self._read_weights(parents))
 
     def _read_weights(self, parents: list[int]) -> list[float]:
         if len(parents) == 1:

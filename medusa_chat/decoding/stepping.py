@@ -13,10 +13,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from medusa_chat.decoding.acceptance import Accepted, Draft, Typical, accept_exact
+from medusa_chat.decoding.acceptance import (
+    Accepted,
+    Draft,
+    HostNodes,
+    Typical,
+    accept_exact,
+)
 from medusa_chat.decoding.adaptive_tree import StepShape
 from medusa_chat.decoding.drafting import Drafter, HeadLogits
 from medusa_chat.decoding.gumbel import GumbelNoise
+from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.mixed_drafting import MixedDrafter
 from medusa_chat.decoding.mixed_tree import MixedTree
@@ -78,11 +85,13 @@ class EagerStepper:
         self,
         forward: Forward,
         head_logits: HeadLogits,
+        vocabulary: HeadVocabulary,
         choosing: Choosing,
         history: History | None,
     ) -> None:
         self._forward = forward
         self._head_logits = head_logits
+        self._vocabulary = vocabulary
         self._choosing = choosing
         self._history = history
         self._noise: GumbelNoise | None = None
@@ -151,23 +160,24 @@ class EagerStepper:
     def _drafter_of(self, shape: StepShape) -> Drafter | MixedDrafter:
         drafter = self._drafters.get(shape)
         if drafter is None:
-            drafter = drafter_of(shape, self._penalised_heads(), self._choosing, self._history)
+            heads, vocabulary = self._penalised_heads()
+            drafter = drafter_of(shape, heads, vocabulary, self._choosing, self._history)
             self._drafters[shape] = drafter
         return drafter
 
-    def _penalised_heads(self) -> HeadLogits:
-        """Return the heads, penalised like the model whose choice they guess.
+    def _penalised_heads(self) -> tuple[HeadLogits, HeadVocabulary]:
+        """Return the heads, penalised like the model whose choice they guess, and their tokens.
 
         Their guesses are ranked by the text so far alone: what matters is speed, not exactness.
         """
-        penalty, head_logits = self._penalty, self._head_logits
+        penalty, head_logits, vocabulary = self._penalty, self._head_logits, self._vocabulary
         if penalty is None:
-            return head_logits
+            return head_logits, vocabulary
 
         def penalised(hidden: Tensor, depth: int, root: Tensor) -> Tensor:
-            return penalty.after_text(head_logits(hidden, depth, root).float())
+            return penalty.after_text(vocabulary.whole(head_logits(hidden, depth, root).float()))
 
-        return penalised
+        return penalised, HeadVocabulary(vocabulary.vocabulary)
 
     def _accept(
         self, draft: Draft, step: StepOutput, noise: Tensor | None
@@ -188,29 +198,36 @@ class EagerStepper:
             parents, tokens, chosen = copied
             accepted = accept_exact(parents, tokens, chosen.__getitem__)
             return accepted, [tokens[node] for node in accepted.nodes]
-        parents, tokens, depths = [0], [self._root], [0]
-        if draft.tree.size > 1:
-            parents, tokens = draft.tree.parents.tolist(), draft.tokens.tolist()
-            depths = draft.tree.depths.tolist()
+        # On a CPU only the nodes on the walked path are worth a choice.
+        rows = logits.float().numpy()
+        noise_rows = None if noise is None else noise.numpy()
+        is_alone = draft.tree.size == 1
+        nodes = HostNodes([0], [0], [self._root]) if is_alone else draft.host_nodes()
+        depths, tokens = nodes.depths, nodes.tokens
 
         def choose(node: int) -> int:
-            # On a CPU only the nodes on the walked path are worth a choice.
-            row = logits[node]
+            row = rows[node]
             if penalty is not None:
-                row = penalty.after_node(logits, draft, node)[0]
-            return sampling.choose_one(row, None if noise is None else noise[depths[node]])
+                row = penalty.after_node(logits, draft, node)[0].float().numpy()
+            return sampling.choose_one(
+                row, None if noise_rows is None else noise_rows[depths[node]]
+            )
 
-        accepted = accept_exact(parents, tokens, choose)
+        accepted = accept_exact(nodes.parents, tokens, choose)
         return accepted, [tokens[node] for node in accepted.nodes]
 
 
 def drafter_of(
-    shape: StepShape, head_logits: HeadLogits, choosing: Choosing, history: History | None
+    shape: StepShape,
+    head_logits: HeadLogits,
+    vocabulary: HeadVocabulary,
+    choosing: Choosing,
+    history: History | None,
 ) -> Drafter | MixedDrafter:
     """Return what fills trees of ``shape``; those of several sources need a ``history``."""
     # Where no noise decides nothing is drawn by the temperature.
     temperature = choosing.sampling.temperature if choosing.noisy else 1.0
     if isinstance(shape, MixedTree):
         assert history is not None, "a mixed tree is grown from what is known of the text"
-        return MixedDrafter(shape, head_logits, temperature, history)
-    return Drafter(shape, head_logits, temperature)
+        return MixedDrafter(shape, head_logits, vocabulary, temperature, history)
+    return Drafter(shape, head_logits, vocabulary, temperature)

@@ -89,16 +89,21 @@ class ChainAcceptance:
         lengths = range(1, MOST_MATCHED + 1)
         self._right = [_PRIOR_TRIES * length / (length + _HALFWAY) for length in lengths]
         self._tries = [_PRIOR_TRIES] * MOST_MATCHED
+        self._odds = [0.0, *map(self._odds_of, range(MOST_MATCHED))]
 
     def count(self, length: int, *, right: bool) -> None:
         """Count a guess behind a stretch of ``length`` tokens."""
         self._right[length - 1] += right
         self._tries[length - 1] += 1
+        self._odds[length] = self._odds_of(length - 1)
 
     def odds(self) -> list[float]:
         """Return right against wrong by length; that of length 0 is nothing."""
-        pairs = zip(self._right, self._tries, strict=True)
-        return [0.0, *(right / (tries - right) for right, tries in pairs)]
+        return self._odds.copy()
+
+    def _odds_of(self, place: int) -> float:
+        right, tries = self._right[place], self._tries[place]
+        return right / (tries - right)
 
 
 _PRIOR_TRIES = 4.0

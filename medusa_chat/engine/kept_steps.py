@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from medusa_chat.decoding.mixed_tree import Source
+from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.step_record import CheckedTree, StepLog
 from medusa_chat.engine.protocol import CheckedStep, RecordedSteps, Steps
 

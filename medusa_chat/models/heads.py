@@ -138,9 +138,3 @@ def root_table(weight: Tensor, embedding: Tensor, dtype: torch.dtype) -> Tensor:
     for into, rows in zip(torch.split(table, _PIECE_ROWS), pieces, strict=True):
         into.copy_(rows.float() @ matrix)
     return table
-
-
-def spread(logits: Tensor, token_map: Tensor, vocabulary: int) -> Tensor:
-    """Return logits [..., V] over the base's whole vocabulary: minus infinity for other tokens."""
-    whole = logits.new_full((*logits.shape[:-1], vocabulary), float("-inf"))
-    return whole.index_copy_(-1, token_map, logits)

@@ -32,7 +32,7 @@ from medusa_chat.models.device import (
 )
 from medusa_chat.models.draft_precision import Heads, bytes_read, place_heads
 from medusa_chat.models.files import ModelFiles, find_files
-from medusa_chat.models.heads import MedusaHeads, root_table, spread
+from medusa_chat.models.heads import MedusaHeads, root_table
 from medusa_chat.models.memory_growth import MemoryGrowth, release_memory
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.packed_linear import pack_linears
@@ -143,7 +143,12 @@ def _load(
         notices = (*notices, f"{chat_format.notice} {hint}")
     return LoadedModel(
         settings=settings,
-        decoder=Decoder(forward, _head_logits(drafting, roots, model, output), chat_format.decode),
+        decoder=Decoder(
+            forward,
+            _head_logits(drafting, roots, model, output),
+            chat_format.decode,
+            head_tokens=None if drafting is None else drafting.token_map,
+        ),
         format=chat_format,
         base_name=files.base_name,
         dtype=str(dtype).removeprefix("torch."),
@@ -263,8 +268,6 @@ def _head_logits(
         if roots is not None:
             read = read + roots.index_select(0, root.to(device))
         logits: Tensor = heads(read, output, depth)
-        if heads.token_map is not None:
-            logits = spread(logits, heads.token_map, matrix.out_features)
         return logits[:, 0].to(hidden.device)
 
     return head_logits

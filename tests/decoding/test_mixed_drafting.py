@@ -17,8 +17,9 @@ from medusa_chat.decoding import decoder as decoder_module
 from medusa_chat.decoding.acceptance import Draft, Typical
 from medusa_chat.decoding.decoder import Decoder, Decoding
 from medusa_chat.decoding.mixed_drafting import MixedDrafter, depth_for
-from medusa_chat.decoding.mixed_tree import MixedTree, Source
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.source import Source
 
 from .driving import CPU, GREEDY, PLAIN, SHAPES, decoder_for, no_text, reply
 from .random_models import (

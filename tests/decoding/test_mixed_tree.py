@@ -14,7 +14,11 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from medusa_chat.decoding.acceptance import Draft
 from medusa_chat.decoding.bigram_table import BigramTable
-from medusa_chat.decoding.mixed_tree import MixedTree, Source
+from medusa_chat.decoding.head_vocabulary import HeadVocabulary
+from medusa_chat.decoding.host_evidence import HostEvidence
+from medusa_chat.decoding.mixed_tree import MixedTree
+from medusa_chat.decoding.raised_rows import RaisedRows
+from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, ChainAcceptance, Match, SuffixLookup
 from medusa_chat.decoding.tree import Tree
 
@@ -25,7 +29,7 @@ Grown = tuple[Tree, Tensor, Tensor]
 
 def parts(draft: Draft) -> Grown:
     assert draft.sources is not None
-    return draft.tree, draft.tokens, draft.sources
+    return draft.tree, draft.tokens, torch.as_tensor(draft.sources)
 
 
 class Scene:
@@ -73,14 +77,16 @@ class Scene:
         )
 
     def drafted_on_host(self, shape: MixedTree) -> Draft:
-        return shape.grow_on_host(
-            self.scores.exp(),
-            None if self.plain is None else self.plain.exp(),
-            self.table,
-            self.weights,
-            self.match,
-            self.odds,
+        # By the logits again, of which the probabilities were made.
+        plain = self.scores if self.plain is None else self.plain
+        noise = None if self.plain is None else self.scores - self.plain
+        everything = HeadVocabulary(VOCABULARY)
+        head_rows, text_rows = (
+            RaisedRows(self.table, self.weights[depth], range(VOCABULARY)) for depth in (0, -1)
         )
+        evidence = HostEvidence(shape.heads, shape.guesses, everything, head_rows, text_rows)
+        evidence.begin(plain[: shape.heads] if shape.heads else None, 1.0, noise)
+        return shape.grow_on_host(self.root, evidence, self.table, self.match, self.odds)
 
     def best_weights(self, shape: MixedTree) -> list[float]:
         """Return the weights of the best nodes, found one by one over the whole vocabulary."""

@@ -122,8 +122,8 @@ def test_one_row_is_chosen_from_as_many_are(logits: Tensor, sampling: Sampling, 
     assume(not near_the_edge(warped(logits, replace(sampling, top_p=1.0)), sampling.top_p))
     noise = GumbelNoise(seed, logits.shape[0], CPU).rows(torch.arange(8))
     together = sampling.choose(logits.expand(8, -1), noise)
-    assert [sampling.choose_one(logits, row) for row in noise] == together.tolist()
-    assert Sampling().choose_one(logits, None) == logits.argmax()
+    assert [sampling.choose_one(logits.numpy(), row.numpy()) for row in noise] == together.tolist()
+    assert Sampling().choose_one(logits.numpy(), None) == logits.argmax()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from medusa_chat.decoding.acceptance import Draft
-from medusa_chat.decoding.mixed_tree import MixedTree, Source
+from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.sampling import Sampling
+from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.step_record import KeptDraft, StepLog, StepRecord
 from medusa_chat.decoding.tree import Tree
 

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from tiny_models import by_vllm_name, random_heads
 from torch import Tensor, nn
 
+from medusa_chat.decoding.head_vocabulary import spread
 from medusa_chat.errors import ModelError
 from medusa_chat.models.checkpoint import read_heads
-from medusa_chat.models.heads import MedusaHeads, spread
+from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.layout import is_heads_only
 
 IDS = torch.tensor([3, 0, 30, 17, 8])
