@@ -103,7 +103,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "training.recipe": (("errors", "paths", "training.settings"), ()),
     "training.settings": (("errors", "settings"), ()),
     "training": (
-        (*FOUNDATION, "quantities", "thread_waiting", "decoding", "models", "library.fetching"),
+        (
+            *(*FOUNDATION, "quantities", "thread_waiting", "decoding", "models"),
+            *("conversation.reasoning", "library.fetching"),
+        ),
         ("torch", "numpy", "transformers", "safetensors", "rich", "accelerate", "peft"),
     ),
     "distillation.settings": (("errors",), ()),

@@ -4,7 +4,9 @@ In a dialogue those are the assistant's answers, each with its end-of-turn token
 template's markers; in a text, all. Chat templates differ too much to look for markers, so an
 answer is found as what follows the prompt that would have asked for it: where the template writes
 a prompt's text (``add_generation_prompt``) as the beginning of the whole dialogue's text, the
-answer begins behind it. The whole is tokenized once; character offsets lead to the tokens.
+answer begins behind it. The whole is tokenized once; character offsets lead to the tokens. Of an
+answer that was cut short nothing behind the cut is learnt: no end of turn, which its writer did not
+write.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from medusa_chat.conversation import reasoning
 from medusa_chat.errors import ModelError
 from medusa_chat.models.chat_format import ChatFormat, Message
 from medusa_chat.training.records import BadRecordError, Record
@@ -42,6 +45,8 @@ class _Rendered:
     text: str
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+    cut: int | None = None
+    """Where the last answer was cut short; None where it ended by itself."""
 
 
 class Encoder:
@@ -70,7 +75,7 @@ class Encoder:
                 if record.messages is None:
                     results[-1] = self._windows(record.text)
                 else:
-                    rendered[-1] = self._render(list(record.messages))
+                    rendered[-1] = self._render(list(record.messages), record.truncated)
             except BadRecordError as error:
                 results[-1] = error
         texts = [one.text for dialogue in rendered for one in dialogue]
@@ -104,7 +109,7 @@ class Encoder:
             if len(piece) > 1
         ]
 
-    def _render(self, messages: list[Message]) -> list[_Rendered]:
+    def _render(self, messages: list[Message], truncated: bool) -> list[_Rendered]:
         """Return the dialogue's text, or one text an answer where it must be split.
 
         Some templates write an earlier answer in another way than the last one (without its
@@ -117,13 +122,17 @@ class Encoder:
         whole = self._text(messages, asks=False)
         prompts = [self._text(messages[:at], asks=True) for at in answers]
         ends = [self._text(messages[: at + 1], asks=False) for at in answers]
+        cut = len(prompts[-1]), messages[answers[-1]]["content"]
         if all(map(whole.startswith, (*prompts, *ends))):
-            return [_Rendered(whole, tuple(map(len, prompts)), tuple(map(len, ends)))]
+            found = _Rendered(whole, tuple(map(len, prompts)), tuple(map(len, ends)))
+            return [replace(found, cut=_cut(whole, *cut)) if truncated else found]
         split = [
             _Rendered(end, (len(prompt),), (len(end),))
             for prompt, end in zip(prompts, ends, strict=True)
             if end.startswith(prompt)
         ]
+        if split and truncated and ends[-1].startswith(prompts[-1]):
+            split[-1] = replace(split[-1], cut=_cut(ends[-1], *cut))
         if not split:
             raise BadRecordError(
                 "the chat template does not write the prompt as the beginning of the dialogue, "
@@ -162,8 +171,31 @@ class Encoder:
             turn = next((at for at in range(first, last) if ids[at] in self._format.turn_ids), last)
             # What the template writes behind the end of the turn is not generated either.
             last = min(turn + 1, last, self.max_length)
+            if rendered.cut is not None and start == rendered.starts[-1]:
+                # Nor is a token that reaches beyond the cut.
+                while first < last and offsets[last - 1][1] > rendered.cut:
+                    last -= 1
             if first < last:
                 spans.append((first, last))
         return Example(
             array("i", ids[: self.max_length]), tuple(spans), max(len(ids) - self.max_length, 0)
         )
+
+
+def _cut(text: str, start: int, content: str) -> int:
+    """Return where ``content``, an answer that was cut short, ends in ``text``.
+
+    ``start`` is where the prompt ends, which may hold the answer's first words (``<think>``). A
+    template may strip an answer; where it writes it in yet another way nothing of it is sure, and
+    none is to be learnt.
+    """
+    opening = reasoning.opening_at_end(text[:start]).strip()
+    rest = content.lstrip().removeprefix(opening).lstrip()
+    # What stands for half a character was never written as such.
+    rest = rest.rstrip("\N{REPLACEMENT CHARACTER}")
+    words = rest.rstrip()
+    at = text.find(words, start)
+    if at < 0 or text[start:at].strip():
+        return start
+    end, space = at + len(words), rest[len(words) :]
+    return end + len(space) if text.startswith(space, end) else end

@@ -2,8 +2,9 @@
 
 A file is JSON lines, or one JSON array, as ShareGPT's are. A record is ``{"messages": [{"role":
 ..., "content": ...}, ...]}``, ``{"conversations": [{"from": ..., "value": ...}, ...]}`` or
-``{"text": ...}``; other fields are left alone. One that is neither is put on record as a problem,
-with its line, and the rest goes on.
+``{"text": ...}``; other fields are left alone, but for ``"truncated": true`` beside a dialogue, by
+which ``medusa-chat distill`` says that the last answer was cut short. What is none of these is put
+on record as a problem, with its line, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Record:
     line: int
     messages: tuple[Message, ...] | None
     text: str = ""
+    truncated: bool = False
+    """Whether the last answer was cut short: nothing is known of what came behind it."""
 
 
 @dataclass(slots=True)
@@ -162,12 +165,15 @@ def _end_of_item(content: bytes, at: int, line: int) -> int:
 
 def _parse(line: int, raw: bytes) -> Record:
     content = json_of(line, raw)
-    if isinstance(content, dict) and isinstance(content.get("messages"), list):
-        return Record(line, tuple(message_of(item) for item in content["messages"]))
-    if isinstance(content, dict) and isinstance(content.get("text"), str):
-        return Record(line, None, encodable(content["text"]))
-    if isinstance(content, dict) and isinstance(content.get("conversations"), list):
-        return Record(line, conversation_of(content["conversations"]))
+    if isinstance(content, dict):
+        truncated = content.get("truncated") is True
+        if isinstance(content.get("messages"), list):
+            messages = tuple(message_of(item) for item in content["messages"])
+            return Record(line, messages, truncated=truncated)
+        if isinstance(content.get("text"), str):
+            return Record(line, None, encodable(content["text"]))
+        if isinstance(content.get("conversations"), list):
+            return Record(line, conversation_of(content["conversations"]), truncated=truncated)
     raise BadRecordError('neither {"messages": [...]} nor {"text": "..."}')
 
 

@@ -6,18 +6,21 @@ import copy
 from typing import Any
 
 import pytest
+import torch
 from golden_data import tiny_llama_tokenizer
 
 from medusa_chat.errors import ModelError
+from medusa_chat.training.batches import collate, guesses
 from medusa_chat.training.examples import Encoder, Example
+from medusa_chat.training.losses import IGNORED, head_targets
 from medusa_chat.training.records import BadRecordError, Record
-from training.runs import chatml_tokenizer, dialogue, encoder
+from training.runs import CHATML, chatml_tokenizer, dialogue, encoder
 
 
 def record(line: dict[str, Any]) -> Record:
     if "text" in line:
         return Record(1, None, line["text"])
-    return Record(1, tuple(line["messages"]))
+    return Record(1, tuple(line["messages"]), truncated=line.get("truncated", False))
 
 
 def examples(line: dict[str, Any], with_: Encoder | None = None) -> list[Example]:
@@ -81,6 +84,82 @@ def test_chatml_token_by_token() -> None:
             for token in tokenizer(part, add_special_tokens=False)["input_ids"]
         ]
     ]
+
+
+def learnt(example: Example, tokenizer: Any) -> list[str]:
+    return [tokenizer.decode(list(example.ids[start:end])) for start, end in example.spans]
+
+
+def cut_short(*contents: str) -> dict[str, Any]:
+    return dialogue(*contents) | {"truncated": True}
+
+
+def test_behind_an_answer_that_was_cut_short_nothing_is_learnt() -> None:
+    tokenizer = tiny_llama_tokenizer()
+    [example] = examples(cut_short("if x:", "return y", "a = 1", "b = "))
+    # The whole is what the chat would write; the end token of the first answer alone is learnt.
+    assert tokenizer.decode(list(example.ids)).endswith("ASSISTANT: b = </s>")
+    assert learnt(example, tokenizer) == [" return y</s>", " b = "]
+    labels = collate([example], torch.device("cpu")).labels
+    assert (labels == tokenizer.eos_token_id).sum() == 1
+    # No head guesses what would come behind the cut.
+    last = int((labels[0] != IGNORED).nonzero().max())
+    assert last == len(example.ids) - 2
+    targets = head_targets(labels, 4)
+    for head in range(4):
+        assert int((targets[head, 0] != IGNORED).nonzero().max()) == last - head - 2
+    assert guesses(example, 2) == int((targets[0] != IGNORED).sum())
+
+
+@pytest.mark.parametrize(
+    ("written", "answers"),
+    [
+        ("m['content']", ["b\nc", "b\nc", "d "]),
+        ("m['content'] | trim", ["b\nc", "b\nc", "d"]),
+        # Written otherwise, nobody knows where it was cut.
+        ("m['content'] | upper", []),
+    ],
+)
+def test_it_is_found_where_a_template_strips_it_and_where_markers_are_text(
+    written: str, answers: list[str]
+) -> None:
+    # The markers are no tokens of this vocabulary: the end of a turn is spelt out.
+    spelt = CHATML.replace("message['content']", written.replace("m[", "message["))
+    tokenizer = with_template(spelt)
+    found = [
+        learnt(example, tokenizer)
+        for contents in (("a", "b\nc"), ("a b\nc", "b\nc"), ("a", "d "))
+        for result in encoder(tokenizer).encode([record(cut_short(*contents))])
+        if not isinstance(result, BadRecordError)
+        for example in result
+    ]
+    assert found == [[answer] for answer in answers]
+    refused = reason(cut_short("a", ""), encoder(tokenizer))
+    assert refused == "no answer begins within the first 256 tokens"
+
+
+def test_an_answer_that_was_cut_short_while_it_thinks() -> None:
+    tokenizer = with_template(
+        CHATML.replace("assistant\\n' }}{% endif", "assistant\\n<think>\\n' }}{% endif"),
+        chatml_tokenizer(),
+    )
+    [example] = examples(cut_short("a", "<think>\nb"), encoder(tokenizer))
+    assert learnt(example, tokenizer) == ["b"]
+
+
+def test_half_a_character_at_the_cut_is_left_out() -> None:
+    [example] = examples(cut_short("a", "b \N{REPLACEMENT CHARACTER}"))
+    assert learnt(example, tiny_llama_tokenizer()) == [" b "]
+
+
+def test_a_token_that_reaches_beyond_the_cut_is_left_out() -> None:
+    # As one text "return" is one token, of which the answer had but a part.
+    tokenizer = with_template(
+        "{% for m in messages %}{{ m['content'] }}{{ 'n' if m['role'] == 'assistant' }}{% endfor %}"
+    )
+    [example] = examples(cut_short("a=", "x retur"), encoder(tokenizer))
+    assert marked(example, tokenizer)[-1] == (" return", False)
+    assert learnt(example, tokenizer) == ["x"]
 
 
 def test_a_template_without_an_end_of_turn_ends_with_its_message() -> None:

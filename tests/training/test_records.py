@@ -10,7 +10,7 @@ import pytest
 
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.training.records import Problems, check_files, read_records
-from training.runs import dialogue
+from training.runs import dialogue, write_lines
 
 
 def test_reads_plain_and_compressed_lines_alike(tmp_path: Path) -> None:
@@ -142,3 +142,16 @@ def test_missing_files_are_told_before_anything_is_loaded(tmp_path: Path) -> Non
         check_files((tmp_path / "nowhere.jsonl",))
     with pytest.raises(UsageError, match="cannot be opened: Is a directory"):
         check_files((tmp_path,))
+
+
+def test_the_mark_of_an_answer_that_was_cut_short_is_read(tmp_path: Path) -> None:
+    turns = {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+    lines = [
+        dialogue("a", "b"),
+        dialogue("a", "b") | {"truncated": True},
+        dialogue("a", "b") | {"truncated": False},
+        turns | {"truncated": True},
+    ]
+    file = write_lines(tmp_path / "data.jsonl", lines)
+    records = list(read_records(file, Problems()))
+    assert [record.truncated for record in records] == [False, True, False, True]
