@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_chat.tui.key_names import key
 from medusa_chat.tui.markdown.raw import RawSheet
-from medusa_chat.tui.markdown.rows import MUTED, Row, Run, text_runs, wrap
+from medusa_chat.tui.markdown.rows import EMPTY, MUTED, Row, Run, text_runs, wrap
 from medusa_chat.tui.markdown.section import Section
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class ReplyRows:
         self.folded = folded
         self._view = view
         self._parts: list[_Part] = []
+        self._under: tuple[tuple[str, int, int, bool], list[Row]] | None = None
+        """The rows under the text, and what they were made for."""
         self.advance()
 
     @property
@@ -96,7 +98,7 @@ class ReplyRows:
                 return part.row(width, y, folded=self.folded)
             y -= height
         rows = self._status_rows(width)
-        return (rows[y] if y < len(rows) else Row()), MUTED
+        return (rows[y] if y < len(rows) else EMPTY), MUTED
 
     def place_at(self, width: int, y: int) -> int:
         """Return which place of the text row ``y`` begins with, or the row below that has one."""
@@ -127,9 +129,13 @@ class ReplyRows:
     def _status_rows(self, width: int) -> list[Row]:
         if not self.status:
             return []
-        words = [replace(run, fixed=True, at=len(self.text.text)) for run in text_runs(self.status)]
-        rows = [Row(part) for part in wrap(words, width)]
-        return [Row(), *rows] if self._parts else rows
+        end = len(self.text.text)
+        made_for = (self.status, width, end, bool(self._parts))
+        if self._under is None or self._under[0] != made_for:
+            words = [replace(run, fixed=True, at=end) for run in text_runs(self.status)]
+            rows = [Row(part) for part in wrap(words, width)]
+            self._under = made_for, [EMPTY, *rows] if self._parts else rows
+        return self._under[1]
 
 
 class _Part:

@@ -51,6 +51,7 @@ class CodeSheet:
         self._end: int | None = None
         self._width = 0
         self._rows: list[Row] = []
+        self._headings: dict[bool, Row] = {}
         self._line_ends: list[int] = []
         """After how many rows each line ends, of those that are laid out."""
         self._changed = True
@@ -120,6 +121,12 @@ class CodeSheet:
             self._rows.append(Row((Run(" ", "", self._end, fixed=True),), _FILL))
 
     def _heading(self) -> Row:
+        made = self._headings.get(self.is_chosen)
+        if made is None:
+            made = self._headings[self.is_chosen] = self._made_heading()
+        return made
+
+    def _made_heading(self) -> Row:
         if self.is_chosen:
             runs = (Run(f"▶ {self._name or 'code'} ", "bold reverse", self.at, fixed=True),)
             return Row(runs, _FILL)

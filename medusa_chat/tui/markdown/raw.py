@@ -25,6 +25,8 @@ class RawSheet:
         """Where rows begin, in the stretch."""
         self._settled = 0
         """How much of the text decided the rows."""
+        self._rows: list[Row | None] = [None]
+        """The rows, as far as they were made."""
 
     def __len__(self) -> int:
         return len(self._text)
@@ -41,6 +43,12 @@ class RawSheet:
     def row(self, width: int, y: int) -> Row:
         """Return one of its rows."""
         self._lay_out(width)
+        made = self._rows[y]
+        if made is None:
+            made = self._rows[y] = self._made(y)
+        return made
+
+    def _made(self, y: int) -> Row:
         start = self._starts[y]
         end = self._starts[y + 1] if y + 1 < len(self._starts) else len(self._text)
         line = self._text[start:end].rstrip("\n")
@@ -52,13 +60,18 @@ class RawSheet:
     def _lay_out(self, width: int) -> None:
         if width != self._width:
             self._width, self._starts, self._settled = width, [0], 0
+            self._rows = [None]
         if self._settled == len(self._text):
             return
         self._settled = len(self._text)
+        known = len(self._starts)
         first = self._starts.pop()
         for line in self._text[first:].split("\n"):
             self._starts += [first + start for start in _line_starts(line, width)]
             first += len(line) + 1
+        # All rows before the last one end where they did.
+        del self._rows[known - 1 :]
+        self._rows += [None] * (len(self._starts) - len(self._rows))
 
 
 def _line_starts(line: str, width: int) -> list[int]:

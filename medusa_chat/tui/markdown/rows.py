@@ -59,8 +59,14 @@ class Row:
         return self.runs[0].at if self.runs else None
 
 
+EMPTY = Row()
+
+
 class Sheet(Protocol):
-    """Something laid out in rows, as many as a width makes of it."""
+    """Something laid out in rows, as many as a width makes of it.
+
+    A row is the same object until it changes: who has drawn it need not draw it again.
+    """
 
     def height(self, width: int) -> int:
         """Return how many rows it takes."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from medusa_chat.tui.markdown.code import CodeSheet
 from medusa_chat.tui.markdown.flow import FlowSheet, row_cells, sheet_of, table_sheet
 from medusa_chat.tui.markdown.raw import RawSheet
-from medusa_chat.tui.markdown.rows import Row, Sheet
+from medusa_chat.tui.markdown.rows import EMPTY, Row, Sheet
 from medusa_chat.tui.markdown.splitter import Splitter
 from medusa_chat.tui.markdown.table import TableSheet
 
@@ -94,7 +94,7 @@ class Section:
         for sheet, gap in self._sheets():
             height = sheet.height(width) + gap
             if y < height:
-                return sheet.row(width, y - gap) if y >= gap else Row()
+                return sheet.row(width, y - gap) if y >= gap else EMPTY
             y -= height
         raise IndexError(y)
 
@@ -156,7 +156,7 @@ class _Stack:
         self.height(width)
         number = bisect_right(self._ends, y)
         y -= (self._ends[number - 1] if number else 0) + self._gaps[number]
-        return self.sheets[number].row(width, y) if y >= 0 else Row()
+        return self.sheets[number].row(width, y) if y >= 0 else EMPTY
 
 
 class _LiveCode:

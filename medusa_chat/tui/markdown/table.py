@@ -35,6 +35,8 @@ class TableSheet:
         self._widths: list[int] = []
         self._ends: list[int] = []
         """After how many rows of the screen each row of the table ends, as far as laid out."""
+        self._rows: dict[int, Row] = {}
+        """The rows of the screen, as far as they were made."""
         self.append(head, at)
 
     def append(self, row: Sequence[Cell], at: int) -> None:
@@ -58,6 +60,12 @@ class TableSheet:
     def row(self, width: int, y: int) -> Row:
         """Return one of its rows of the screen."""
         self._lay_out(width)
+        made = self._rows.get(y)
+        if made is None:
+            made = self._rows[y] = self._made(y)
+        return made
+
+    def _made(self, y: int) -> Row:
         number = bisect_right(self._ends, y)
         first = self._ends[number - 1] if number else 0
         if number == 0 and y == self._ends[0] - 1:
@@ -70,6 +78,7 @@ class TableSheet:
         widths = fitting(self._natural, width - len(_BAR) * (len(self._natural) - 1))
         if width != self._width or widths != self._widths:
             self._width, self._widths, self._ends = width, widths, []
+            self._rows = {}
         for number in range(len(self._ends), len(self._cells)):
             height = max(
                 (

@@ -10,6 +10,8 @@ from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
+from medusa_chat.tui.widgets.reading_bar import ReadingBar
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
@@ -34,6 +36,15 @@ class ReadingScroll(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """Lay out the hint that there is more to read."""
         yield self._hint
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The bar at its right, made when it is first asked for."""
+        if self._vertical_scrollbar is None:
+            bar = self._vertical_scrollbar = ReadingBar()
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     @property
     def follows(self) -> bool:

@@ -22,12 +22,16 @@ from medusa_chat.tui.reply_rows import ReplyRows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from textual.color import Color
     from textual.selection import Selection
 
     from medusa_chat.tui.bursts import BurstView
     from medusa_chat.tui.markdown.code import CodeSheet
     from medusa_chat.tui.markdown.rows import Row, Run
     from medusa_chat.tui.reply_text import ReplyText
+
+_MOST_DRAWN = 200
+"""With more rows than that, those that are off the screen are not kept as they were drawn."""
 
 
 class Reply(Widget):
@@ -41,11 +45,11 @@ class Reply(Widget):
         self._rows = ReplyRows(text, printable(status), view, folded=folded)
         self._laid_out = (0, 0)
         """The width and height that the layout last asked for."""
-        self._settled = 0
-        """How many rows were final when they were last drawn."""
         self._styles: dict[str, Style] = {}
-        self._strips: dict[int, Strip] = {}
-        """The rows that are final, as they were drawn."""
+        self._drawn: dict[int, tuple[Row, Strip]] = {}
+        """Rows as they were drawn, with what stands beside them."""
+        self._ground: tuple[Color, Color] | None = None
+        """The colours under the rows as they were drawn."""
 
     # What it shows -----------------------------------------------------------------------------
 
@@ -90,7 +94,7 @@ class Reply(Widget):
     def redraw(self) -> None:
         """Draw all of it again."""
         self._rows.forget()
-        self._strips.clear()
+        self._drawn.clear()
         self.refresh(layout=True)
 
     def code_at(self, screen_y: int) -> CodeSheet | None:
@@ -108,7 +112,7 @@ class Reply(Widget):
 
     def on_unmount(self) -> None:
         """Give back the memory of the rows, which the collector may not look for."""
-        self._strips.clear()
+        self._drawn.clear()
         self._rows.clear()
 
     # The layout --------------------------------------------------------------------------------
@@ -120,7 +124,7 @@ class Reply(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """Return how many rows there are."""
         if width != self._laid_out[0]:
-            self._strips.clear()
+            self._drawn.clear()
         self._laid_out = (width, self._rows.height(width) if width else 0)
         return self._laid_out[1]
 
@@ -129,13 +133,15 @@ class Reply(Widget):
         width, height = self._laid_out
         if not self.is_attached or not width:
             return
-        before, self._settled = self._settled, self._rows.settled_height(width)
         if self._rows.height(width) != height:
             self.refresh(layout=True)
             return
-        first = min(before, self._settled, height)
-        left, top = self.gutter.left, self.gutter.top
-        self.refresh(Region(left, top + first, width, height - first))
+        rows = self._rows
+        changed = [y for y, (row, _) in self._drawn.items() if rows.row(width, y)[0] is not row]
+        if changed:
+            first, last = min(changed), max(changed)
+            left, top = self.gutter.left, self.gutter.top
+            self.refresh(Region(left, top + first, width, last + 1 - first))
 
     # Drawing -----------------------------------------------------------------------------------
 
@@ -143,11 +149,11 @@ class Reply(Widget):
         """Take the new colours."""
         super().notify_style_update()
         self._styles.clear()
-        self._strips.clear()
+        self._drawn.clear()
 
     def selection_updated(self, selection: Selection | None) -> None:
         """Draw what is selected."""
-        self._strips.clear()
+        self._drawn.clear()
         super().selection_updated(selection)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
@@ -161,15 +167,40 @@ class Reply(Widget):
             at = max(at, last)
         return "".join([*parts, text[at:end]]), "\n"
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return rows as they stand on the screen; only those that changed are drawn anew.
+
+        Textual would draw all of them anew with every row that comes.
+        """
+        ground = self.background_colors
+        if ground != self._ground:
+            self._ground = ground
+            self._drawn.clear()
+        top, width = self.gutter.top, self.content_size.width
+        if len(self._drawn) > _MOST_DRAWN:
+            first, last = crop.y - top, crop.bottom - top
+            self._drawn = {y: row for y, row in self._drawn.items() if first <= y < last}
+        rows = [self._rows.row(width, y - top)[0] for y in crop.line_range]
+        drawn = self._drawn
+        changed = [
+            y
+            for y, row in zip(crop.line_range, rows, strict=True)
+            if (known := drawn.get(y - top)) is None or known[0] is not row
+        ]
+        if changed:
+            first, last = changed[0], changed[-1]
+            part = Region(0, first, self.outer_size.width, last + 1 - first)
+            for y, strip in enumerate(super().render_lines(part), first):
+                drawn[y - top] = rows[y - crop.y], strip
+        strips = [drawn[y - top][1] for y in crop.line_range]
+        if crop.column_span != (0, self.outer_size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
         """Return a row as the terminal takes it."""
-        strip = self._strips.get(y)
-        if strip is None:
-            width = self.content_size.width
-            strip = self._strip(*self._rows.row(width, y), width)
-            if y < self._rows.settled_height(width):
-                self._strips[y] = strip
-        return strip
+        width = self.content_size.width
+        return self._strip(*self._rows.row(width, y), width)
 
     def _strip(self, row: Row, under: str, width: int) -> Strip:
         base = self.visual_style

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -250,3 +251,27 @@ def test_what_is_nested_too_deep_to_parse_is_shown_as_it_was_written() -> None:
     assert texts(deep, 200) == deep.split("\n")
     assert texts("\n".join(deep.split("\n")[:6]), 200)[5] == " " * 10 + "▪ level 5"
     assert texts(">" * 40 + " x") == [">" * 30, ">" * 10 + " x"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "some words that go on " * 40,
+        "".join(f"{n}. an item *of* a list that is long\n" for n in range(40)),
+        "```python\n" + "".join(f"x{n} = f({n})  # y\n" for n in range(120)),
+        "| a | b |\n|---|---|\n" + "".join(f"| {n:03} | cell |\n" for n in range(60)),
+    ],
+    ids=["prose", "list", "fence", "table"],
+)
+def test_a_row_stays_the_same_object_until_it_changes(text: str) -> None:
+    section = Section(0, lambda start, end: text_runs(text[start:end], "", start))
+    before: list[Row] = []
+    for end in range(25, len(text), 25):
+        section.advance(text[:end], end, complete=False)
+        now = shown(section, 30)
+        pairs = enumerate(zip(before, now, strict=False))
+        remade = [y for y, (old, new) in pairs if old is not new and old == new]
+        # The row that grows, and the rows of an item that has come to its end.
+        assert all(y >= len(before) - 3 for y in remade)
+        before = now
+    assert len(before) > 15
