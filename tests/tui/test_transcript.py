@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from medusa_chat.conversation.conversation import Conversation, Message, Outcome
+from medusa_chat.engine.protocol import Piece
 from medusa_chat.tui.widgets.entry_scroll import MOST_ENTRIES, PAGE_ENTRIES
 from medusa_chat.tui.widgets.prompt_turn import PromptTurn
 from medusa_chat.tui.widgets.reply import Reply
@@ -166,6 +167,29 @@ async def test_entries_far_above_the_end_are_taken_off_again() -> None:
         assert transcript.scroll_y == transcript.max_scroll_y
         await c.send("more")
         await c.until_shown("Hello there, friend.")
+
+
+async def test_while_a_reply_grows_little_stays_mounted_above_it() -> None:
+    async with chat(size=(80, 24)) as c:
+        await c.until_shown("Medusa on")
+        transcript = transcript_of(c)
+        transcript.show(long_conversation(60))
+        await c.until_shown("reply 59")
+        assert len(transcript.query(Reply)) == PAGE_ENTRIES // 2
+        transcript.add_prompt(61, "more", "")
+        transcript.begin_reply(61)
+        for n in range(60):
+            transcript.extend_reply([Piece(n, f"line {n}\n", 1)])
+        await c.until_shown("line 59")
+        await c.until(lambda: len(transcript.query(Reply)) < PAGE_ENTRIES // 2)
+        await c.settle()
+        assert transcript.scroll_y == transcript.max_scroll_y > 2 * transcript.size.height
+        for _ in range(60):
+            if "prompt 0\n" in c.everything:
+                break
+            await c.pilot.press("pageup")
+        else:
+            raise AssertionError("the top never came")
 
 
 async def test_going_to_a_message_that_is_not_mounted_brings_it() -> None:

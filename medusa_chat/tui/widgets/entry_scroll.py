@@ -24,6 +24,10 @@ PAGE_ENTRIES = 20
 """So many are put on the screen at once, and so many more each time the reader comes to the top."""
 MOST_ENTRIES = 40
 """Above this, entries far above the end are taken off the screen again."""
+_KEPT_SCREENS = 2
+"""So much stays above the screen when a reply grows. Every widget more costs every frame."""
+_LEAST_GONE = 4
+"""Fewer entries than that are not worth the work of taking them off."""
 
 
 class EntryScroll(ReadingScroll):
@@ -237,13 +241,21 @@ class EntryScroll(ReadingScroll):
         return True
 
     def _unmount_older(self) -> None:
-        first = len(self._entries) - PAGE_ENTRIES
-        for entry in self._entries[self._first : first]:
-            if self._stays(entry) or (self._chosen and entry is self._chosen[0]):
-                first = self._entries.index(entry)
+        """Take entries off that are far above the end, which is followed."""
+        lowest = self.scroll_y - _KEPT_SCREENS * self.size.height
+        if self._arranged is None or lowest <= 0:
+            return
+        bottoms = {place.widget: place.region.bottom for place in self._arranged.placements}
+        gone: list[Widget] = []
+        for entry in self._entries[self._first :]:
+            widget = entry.widget
+            is_needed = self._stays(entry) or (self._chosen and entry is self._chosen[0])
+            if is_needed or widget is None or bottoms.get(widget, lowest) >= lowest:
                 break
-        gone = [entry.widget for entry in self._entries[self._first : first] if entry.widget]
-        for entry in self._entries[self._first : first]:
+            gone.append(widget)
+        if len(gone) < _LEAST_GONE:
+            return
+        for entry in self._entries[self._first : self._first + len(gone)]:
             entry.widget = None
-        self._first = first
+        self._first += len(gone)
         self.remove_children(gone)

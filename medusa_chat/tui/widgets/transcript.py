@@ -203,10 +203,10 @@ class Transcript(EntryScroll):
 
     def draw(self) -> None:
         """Show what was appended to the reply since the last time."""
-        if self._grown and self._reply is not None and self._reply.widget is not None:
+        grown, self._grown = self._grown, False
+        if grown and self._reply is not None and self._reply.widget is not None:
             self._reply.widget.draw()
-        self._grown = False
-        if self.follows and len(self._entries) - self._first > MOST_ENTRIES:
+        if self.follows and (grown or len(self._entries) - self._first > MOST_ENTRIES):
             self._unmount_older()
 
     def _keep_reply(self) -> None:
