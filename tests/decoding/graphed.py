@@ -42,6 +42,9 @@ class InTurn(AdaptiveTree):
         self.depth = max(shape.depth for shape in self._shapes)
         self.observed: list[tuple[int, list[int]]] = []
 
+    def begin(self) -> None:
+        """Go on with the next shape."""
+
     def next_shape(self) -> StepShape:
         return self._shapes[len(self.observed) % len(self._shapes)]
 
