@@ -147,9 +147,11 @@ class Chat:
 
     def edit_prompt(self, prompt: Message, text: str) -> Message:
         """Add another prompt in the place of this one, which stays beside it, and return it."""
-        read = self.path
+        read, title = self.path, self.title
         edited = self._add_prompt(text, prompt.parent, prompt.cut)
-        self._remember_place("the edit", read)
+        if read:
+            undo = partial(self._undo_edit, read[-1].id, title)
+            self._store.remember("the edit", self.id, undo)
         return edited
 
     def start_reply(self, prompt: Message, recipe: Recipe | None = None) -> Reply:
@@ -298,6 +300,12 @@ class Chat:
     def _remember_place(self, what: str, read: tuple[Message, ...]) -> None:
         if read:
             self._store.remember(what, self.id, partial(self._go_back, read[-1].id))
+
+    def _undo_edit(self, message_id: int, title: str) -> None:
+        self._go_back(message_id)
+        # The first prompt's edit gave another title; one that a user gave meanwhile stays.
+        if not self.renamed and title != self.title:
+            self._set_title(title, renamed=False)
 
     def _go_back(self, message_id: int) -> None:
         if message_id in self.tree:

@@ -214,8 +214,10 @@ def test_edits_and_second_replies_are_undone_by_going_back(store: Store) -> None
     chat.start_reply(prompt, RECIPE).end(OUTCOME)
     chat.edit_prompt(prompt, "uno")
     assert texts(chat) == ["uno"]
+    assert again(store, chat).title == "uno"
     store.undo()
     assert texts(chat) == ["one", ""]
+    assert again(store, chat).title == "one"
     store.undo()
     assert chat.path == (prompt, first)
     assert len(chat.siblings(first)) == 2
@@ -229,8 +231,13 @@ def test_a_title_given_by_hand_stays_and_can_be_taken_back(store: Store) -> None
     chat.edit_prompt(chat.path[0], "uno")
     assert again(store, chat).title == "My chat [31m"
     store.undo()
+    assert again(store, chat).title == "My chat [31m"
     store.undo()
     assert again(store, chat).title == "one"
+    chat.edit_prompt(chat.path[0], "due")
+    chat.rename("Mine")
+    store.undo()
+    assert again(store, chat).title == "due"
     chat.edit_prompt(chat.path[0], "due")
     assert again(store, chat).title == "due"
     chat.rename(" ")
