@@ -67,6 +67,8 @@ class Entry:
     layout: str | None = None
     """v0.1, shared, merged, vllm; or plain, for a model without heads."""
     heads: int | None = None
+    head_vocabulary: int | None = None
+    """Tokens that the heads guess, where those are not all of the base's."""
     sees_root: bool = False
     """Whether the heads see the token that is certain already, besides the hidden state."""
     base: str | None = None
@@ -210,6 +212,7 @@ def _listed(model: KnownModel, machine: Machine, measured: Mapping[str, Speed]) 
         state="gated" if model.gated and state == "remote" else state,
         layout=model.layout,
         heads=model.heads,
+        head_vocabulary=model.head_vocabulary,
         sees_root=model.sees_root,
         base=model.base,
         bytes_here=sum(part.bytes_here for part in parts),
@@ -286,6 +289,7 @@ def _unlisted(
         state="partial" if needs_base else _state(parts),
         layout=own.layout or (PLAIN if is_plain and part.state == "here" else None),
         heads=None if own.heads is None else own.heads.count,
+        head_vocabulary=None if own.heads is None else own.heads.vocabulary,
         sees_root=own.heads is not None and own.heads.sees_root,
         base=base,
         needs_base=needs_base,

@@ -6,7 +6,8 @@ a damaged file, stays unknown.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,9 @@ def inspect(folder: Path) -> Inspection:
     """Return what ``folder`` tells. Whatever is wrong with it is left unknown: loading says it."""
     sizes = sizes_in(folder)
     config = _config(folder)
-    names = _tensors(folder, sizes)
+    shapes = _tensors(folder, sizes)
     alone = heads_file(sizes) is not None
-    found, heads = _heads(names, alone=alone)
+    found, heads = _heads(shapes, alone=alone)
     are_alone = alone or found == "vllm" or config.get("model_type") == "medusa"
     architectures = config.get("architectures")
     return Inspection(
@@ -102,40 +103,57 @@ def _base(config: dict[str, Any]) -> str | None:
     return str(base) if is_name else None
 
 
-def _tensors(folder: Path, sizes: Collection[str]) -> list[str]:
-    """Return the names of all tensors, where they can be had without a pickle."""
+def _tensors(folder: Path, sizes: Collection[str]) -> dict[str, tuple[int, ...]]:
+    """Return all tensors' shapes by name, where the names can be had without a pickle.
+
+    An index tells no shapes: they are empty.
+    """
     alone = heads_file(sizes)
     held = weights(sizes)
     index = next((name for name in held if name.endswith(".json")), None)
     single = alone or next(iter(held), None)
     try:
         if alone is None and index is not None:
-            return [name for names in layout.shards(folder / index).values() for name in names]
+            shards = layout.shards(folder / index).values()
+            return {name: () for names in shards for name in names}
         if single is not None and single.endswith(".safetensors"):
-            return layout.safetensors_names(folder / single)
+            return layout.safetensors_shapes(folder / single)
     except ModelError:
         pass
-    return []
+    return {}
 
 
-def _heads(names: list[str], *, alone: bool) -> tuple[Layout | None, HeadShape | None]:
-    if names and layout.are_vllm_heads(names):
-        own = [name.removeprefix(layout.VLLM_PREFIX) for name in names]
-        blocks = [match for match in map(layout.VLLM_BLOCK.fullmatch, own) if match]
-        root = layout.ROOT in own
-        return "vllm", _counted([(int(block[1]), int(block[2])) for block in blocks], True, root)
+def _heads(
+    shapes: Mapping[str, tuple[int, ...]], *, alone: bool
+) -> tuple[Layout | None, HeadShape | None]:
+    if shapes and layout.are_vllm_heads(shapes):
+        own = {name.removeprefix(layout.VLLM_PREFIX): shape for name, shape in shapes.items()}
+        places = _places(own, layout.VLLM_BLOCK)
+        tokens = own.get(layout.VOCABULARY_MAP)
+        outputs = any(map(layout.VLLM_OUTPUT.fullmatch, own))
+        vocabulary = tokens[0] if tokens and outputs else None
+        return "vllm", _counted(places, outputs, layout.ROOT in own, vocabulary)
     prefix = "" if alone else layout.MERGED_PREFIX
-    own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    blocks = [match for match in map(layout.BLOCK.fullmatch, own) if match]
-    if not blocks:
+    names = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
+    places = _places(names, layout.BLOCK)
+    if not places:
         return None, None
-    outputs = any(layout.OUTPUT.fullmatch(name) for name in own)
-    root = layout.ROOT in own
-    heads = _counted([(int(block[1]), int(block[2])) for block in blocks], outputs, root)
+    outputs = any(map(layout.OUTPUT.fullmatch, names))
+    heads = _counted(places, outputs, layout.ROOT in names)
     return ("merged" if not alone else "v0.1" if outputs else "shared"), heads
 
 
-def _counted(blocks: list[tuple[int, int]], own_output: bool, sees_root: bool) -> HeadShape:
-    count = 1 + max(head for head, _ in blocks)
-    layers = 1 + max(layer for _, layer in blocks)
-    return HeadShape(count, layers, own_output, sees_root=sees_root)
+def _places(names: Iterable[str], block: re.Pattern[str]) -> list[tuple[int, int]]:
+    """Return the head and the layer of each tensor that is part of a block."""
+    return [(int(found[1]), int(found[2])) for found in map(block.fullmatch, names) if found]
+
+
+def _counted(
+    places: list[tuple[int, int]],
+    own_output: bool,
+    sees_root: bool,
+    vocabulary: int | None = None,
+) -> HeadShape:
+    count = 1 + max(head for head, _ in places)
+    layers = 1 + max(layer for _, layer in places)
+    return HeadShape(count, layers, own_output, vocabulary, sees_root)

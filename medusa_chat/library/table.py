@@ -111,7 +111,8 @@ def _heads(entry: Entry) -> str | None:
         return None
     own = "" if entry.head_parameters is None else f", {_count(entry.head_parameters)}"
     kind = " that see the root" if entry.sees_root else ""
-    return f"{entry.heads}{kind} ({entry.layout}{own})"
+    tokens = "" if entry.head_vocabulary is None else f" over {entry.head_vocabulary:,} tokens"
+    return f"{entry.heads}{kind}{tokens} ({entry.layout}{own})"
 
 
 def _choice(choice: Choice) -> str:

@@ -101,14 +101,23 @@ def _names_vllm(folder: Path) -> bool:
 
 def safetensors_names(file: Path) -> list[str]:
     """Return the tensors' names, by the file's header alone. ModelError if that is damaged."""
+    return list(safetensors_shapes(file))
+
+
+def safetensors_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the tensors' shapes, by the file's header alone. ModelError if that is damaged."""
     try:
         with file.open("rb") as opened:
             (length,) = struct.unpack("<Q", opened.read(8))
             if length > _LONGEST_HEADER_BYTES:
                 raise ValueError("its header has no end")
             header = json.loads(opened.read(length))
-        return [name for name in header if name != "__metadata__"]
-    except (OSError, ValueError, struct.error, TypeError) as error:
+        return {
+            name: tuple(map(int, tensor["shape"]))
+            for name, tensor in header.items()
+            if name != "__metadata__"
+        }
+    except (OSError, ValueError, struct.error, TypeError, KeyError, AttributeError) as error:
         raise damaged(file, error) from error
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from command_line import Call
 from loopback_hub import Fault, Hub, Refusal
 from models.hub.repositories import first_bytes, partial_bytes, publish, pull
+from safetensors.torch import save_file
+from tiny_models import by_vllm_name, random_heads, save_base
 
 from library.repositories import BASE, HEADS, publish_base, publish_heads, publish_vllm
 from medusa_chat.models.hub.cache import blob_path, cached_folder, state_of
@@ -263,6 +266,31 @@ def test_info_of_a_model_that_is_here(command: Call, heads: str) -> None:
     assert f"             {cached_folder(parse(heads))}" in lines
     record = command("info", heads, "--json").record
     assert record["context_tokens"] == 256
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_info_of_heads_over_fewer_tokens_counts_what_is_there(
+    command: Call, hub: Hub, tmp_path: Path, cut: bool
+) -> None:
+    base = save_base(tmp_path / "base", "llama")
+    tensors = by_vllm_name(random_heads(vocabulary=40 if cut else 512))
+    weights = sum(tensor.numel() for tensor in tensors.values())
+    if cut:
+        tensors["token_map"] = torch.arange(40)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    save_file(tensors, folder / "medusa_lm_head.safetensors")
+    config = {"base_model_name_or_path": str(base)}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    record = command("info", str(folder), "--json").record
+    assert record["head_vocabulary"] == (40 if cut else None)
+    assert record["head_parameters"] == weights
+    assert record["choices"][0]["footprint"]["heads_bytes"] == 2 * weights
+    kind = "2 over 40 tokens" if cut else "2"
+    [line] = [
+        one for one in command("info", str(folder)).out.splitlines() if one.startswith("Heads")
+    ]
+    assert line == f"Heads        {kind} (vllm, {weights / 1e6:.1f} million)"
 
 
 def test_info_of_an_unlisted_model_asks_the_hub(command: Call, hub: Hub, heads: str) -> None:
