@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, BinaryIO
 
-from medusa_chat.engine.failure import in_words, recover
+from medusa_chat.engine.failure import failure_of, recover
 from medusa_chat.engine.protocol import (
     Bursts,
     Cancel,
@@ -38,7 +38,6 @@ from medusa_chat.engine.protocol import (
     encode,
 )
 from medusa_chat.errors import ContextFullError, MedusaChatError
-from medusa_chat.settings import ModelSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,15 +64,15 @@ class Server:
 
     def serve(self) -> None:
         """Serve until stdin ends; then the process exits at once, whatever it was doing."""
-        threading.Thread(target=self._read, daemon=True).start()
-        # After the reader has started: it can end the process while torch is being imported.
         try:
+            # Before torch is imported: the reader can end the process meanwhile.
+            threading.Thread(target=self._read, daemon=True).start()
             from medusa_chat.engine.local import Engine
 
             engine = Engine()
-        except Exception as error:  # noqa: BLE001  # a broken torch, or no memory for it
+        except Exception as error:  # noqa: BLE001  # no thread, a broken torch, no memory
             traceback.print_exc()
-            self._send(Failed(None, in_words(error, Load(ModelSettings()))))
+            self._send(failure_of(error, None))
             # The reader holds stdin, and the interpreter would not end without it.
             sys.stderr.flush()
             os._exit(1)
@@ -97,10 +96,10 @@ class Server:
                 self._send(Failed(reply_id, str(error), context_full=full, overflow=over))
             except Exception as error:  # noqa: BLE001  # whatever it is, the chat goes on
                 traceback.print_exc()
-                told = in_words(error, request)
+                told = failure_of(error, reply_id)
                 traceback.clear_frames(error.__traceback__)  # they hold what took the memory
                 recover(engine)
-                self._send(Failed(reply_id, told))
+                self._send(told)
 
     def _next(self, engine: Engine) -> Load | Generate | Steps:
         """Return the next request; until there is one, measure what steps take."""
@@ -128,9 +127,10 @@ class Server:
                     self._queue.put(request)  # to wake who waits there
                 elif isinstance(request, Load | Generate):
                     self._queue.put(request)
-        except MedusaChatError:
+        except Exception:  # noqa: BLE001  # what is no request, or no memory for it
             # Without this thread nothing would notice that stdin has ended.
             traceback.print_exc()
+            sys.stderr.flush()
             os._exit(1)
         os._exit(0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from medusa_chat.engine.protocol import Generate, Load
+from medusa_chat.engine.protocol import Failed
 from medusa_chat.memory_shortage import tells_of_shortage
 
 if TYPE_CHECKING:
@@ -14,21 +14,25 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 200
 
 
-def in_words(error: BaseException, request: Load | Generate) -> str:
-    """Return what happened, and what would help where memory ran out."""
+def failure_of(error: BaseException, reply_id: int | None) -> Failed:
+    """Return what happened to a reply, or for None to a model that was to be loaded.
+
+    Where memory ran out it says what would help; with which keys is for the interface to say.
+    """
     if lacked_memory(error):
-        if isinstance(request, Load):
-            return (
-                "Memory ran out while the model was loaded. Close other programs, or take a "
-                "smaller model or fewer bits (F4)."
-            )
-        return (
-            "Memory ran out while the reply was written. Close other programs, then Ctrl+R loads "
-            "the model anew; a new chat (Ctrl+N) or fewer bits (F4) take less."
+        told = (
+            "Memory ran out while the model was loaded. Close other programs, or take a smaller "
+            "model or fewer bits."
         )
+        if reply_id is not None:
+            told = (
+                "Memory ran out while the reply was written. Close other programs and load the "
+                "model anew; a new chat or fewer bits take less."
+            )
+        return Failed(reply_id, told, lacked_memory=True)
     reason = (str(error).strip().splitlines() or [""])[0][:_MOST_CHARACTERS].rstrip(".")
     said = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    return f"The engine met an unexpected {said}."
+    return Failed(reply_id, f"The engine met an unexpected {said}.")
 
 
 def lacked_memory(error: BaseException) -> bool:

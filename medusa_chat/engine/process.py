@@ -60,8 +60,10 @@ _ENVIRONMENT = {
 }
 
 
-# What helps where memory ran out, for the one who sits before the screen.
-REMEDY = "Close other programs, or take a smaller model or fewer bits (F4)."
+# signal.SIGKILL is not known to every system.
+_SIGKILL = 9
+
+_REMEDY = "Close other programs, or take a smaller model or fewer bits."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class Ended:
     lacked_memory: bool = False
     """Whether the last that it said was that memory ran out."""
 
+    @property
+    def may_have_lacked_memory(self) -> bool:
+        """Whether memory ran out, or the system may have ended it for that."""
+        return self.lacked_memory or self.exit_status == -_SIGKILL
+
     def __str__(self) -> str:
         if self.exit_status is None:
             return f"The engine could not be started: {self.detail}."
@@ -84,11 +91,11 @@ class Ended:
             name = signal.Signals(number).name if known else f"signal {number}"
             what = f"The engine was ended by {name}"
         else:
-            name, what = "", f"The engine ended with exit status {self.exit_status}"
+            what = f"The engine ended with exit status {self.exit_status}"
         if self.lacked_memory:
-            return f"{what}: memory ran out. {REMEDY}"
-        if name == "SIGKILL":
-            return f"{what}, as the system does when memory runs out. {REMEDY}"
+            return f"{what}: memory ran out. {_REMEDY}"
+        if self.may_have_lacked_memory:
+            return f"{what}, as the system does when memory runs out. {_REMEDY}"
         return f"{what}."
 
 

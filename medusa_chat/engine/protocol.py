@@ -183,6 +183,8 @@ class Failed:
     """The conversation has outgrown the model's context."""
     overflow: Overflow | None = None
     """By how much, where that is known."""
+    lacked_memory: bool = False
+    """Memory ran out."""
 
 
 @dataclass(frozen=True, slots=True)

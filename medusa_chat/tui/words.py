@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from medusa_chat.conversation.conversation import Message
+    from medusa_chat.engine.process import Ended
     from medusa_chat.engine.protocol import Failed, Finished, Loaded, Overflow
     from medusa_chat.library.catalog import Entry
     from medusa_chat.settings import DecodeSettings, SamplingDefaults
@@ -160,7 +161,7 @@ def no_summary(event: Finished | Failed, *, sent: bool) -> str:
     """Return what to say when a summary did not come."""
     from medusa_chat.engine.protocol import Failed
 
-    why = event.message if isinstance(event, Failed) else "The summary was stopped."
+    why = failed(event) if isinstance(event, Failed) else "The summary was stopped."
     return why if sent else f"{why} {not_sent()}"
 
 
@@ -263,6 +264,20 @@ def details(log_file: Path | None) -> str:
     if log_file is None:
         return "There is no log: its folder cannot be written."
     return f"Details are in {log_file}."
+
+
+def failed(event: Failed | Ended) -> str:
+    """Return what the engine said when something failed, and which keys help where memory did."""
+    from medusa_chat.engine.protocol import Failed
+
+    less = f"{key('models')} shows what takes less."
+    if not isinstance(event, Failed):
+        return f"{event} {less}" if event.may_have_lacked_memory else str(event)
+    if not event.lacked_memory:
+        return event.message
+    if event.reply_id is not None:  # else who tells of it names the key that starts it again
+        less = f"{key('restart')} loads it anew, {key('new')} begins a new chat, {less}"
+    return f"{event.message} {less}"
 
 
 def engine_down(message: str, log_file: Path | None) -> str:

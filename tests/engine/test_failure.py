@@ -11,8 +11,8 @@ import pytest
 from command_line import environment
 from golden_data import GOLDEN
 
-from medusa_chat.engine.failure import in_words, lacked_memory
-from medusa_chat.engine.process import EngineProcess
+from medusa_chat.engine.failure import failure_of, lacked_memory
+from medusa_chat.engine.process import Ended, EngineProcess
 from medusa_chat.engine.protocol import (
     ChatMessage,
     Event,
@@ -33,10 +33,24 @@ ASK = Generate(
     DecodeSettings(temperature=0, max_new_tokens=30, ignore_eos=True),
 )
 
-# Less than torch's libraries take: the system refuses to map them.
-LIMITED_FROM_THE_START = """
+# Less than torch's libraries take: the system refuses to map them. All else has its room by then.
+LIMITED_FROM_TORCH_ON = """
 import resource
-resource.setrlimit(resource.RLIMIT_AS, (300 * 2**20,) * 2)
+import sys
+class Limit:
+    def find_spec(self, name, path, target=None):
+        if name == "torch":
+            resource.setrlimit(resource.RLIMIT_AS, (300 * 2**20,) * 2)
+sys.meta_path.insert(0, Limit())
+from medusa_chat.engine.__main__ import main
+main()
+"""
+# The system gives the reader no thread.
+WITHOUT_THREADS = """
+import threading
+def no_thread(self):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = no_thread
 from medusa_chat.engine.__main__ import main
 main()
 """
@@ -88,16 +102,20 @@ def caused(by: BaseException) -> BaseException:
 )
 def test_memory_that_ran_out_is_told_as_that(error: BaseException) -> None:
     assert lacked_memory(error)
-    assert "Memory ran out while the reply" in in_words(error, ASK)
-    assert "Memory ran out while the model" in in_words(error, LOAD)
+    of_reply, of_model = failure_of(error, 7), failure_of(error, None)
+    assert (of_reply.reply_id, of_model.reply_id) == (7, None)
+    assert of_reply.lacked_memory
+    assert of_model.lacked_memory
+    assert "Memory ran out while the reply" in of_reply.message
+    assert "Memory ran out while the model" in of_model.message
 
 
 def test_other_errors_are_told_by_their_name() -> None:
-    assert in_words(ZeroDivisionError("by zero.\nand more"), ASK) == (
-        "The engine met an unexpected ZeroDivisionError: by zero."
+    assert failure_of(ZeroDivisionError("by zero.\nand more"), 1) == (
+        Failed(1, "The engine met an unexpected ZeroDivisionError: by zero.")
     )
-    assert in_words(KeyError(), LOAD) == "The engine met an unexpected KeyError."
-    assert len(in_words(ValueError("x" * 9999), ASK)) < 300
+    assert failure_of(KeyError(), None).message == "The engine met an unexpected KeyError."
+    assert len(failure_of(ValueError("x" * 9999), 1).message) < 300
 
 
 @contextmanager
@@ -129,12 +147,18 @@ def answers(process: subprocess.Popen[bytes], request: Load | Generate) -> Event
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit of the address space")
-async def test_an_engine_without_room_for_torch_says_so() -> None:
-    engine = EngineProcess(None, command=(sys.executable, "-c", LIMITED_FROM_THE_START))
+@pytest.mark.parametrize(
+    "script", [LIMITED_FROM_TORCH_ON, WITHOUT_THREADS], ids=["torch", "thread"]
+)
+async def test_an_engine_without_room_to_begin_says_so(script: str) -> None:
+    engine = EngineProcess(None, command=(sys.executable, "-c", script))
     engine.send(LOAD)
-    failed, ended = [event async for event in engine.events()]
+    events = [event async for event in engine.events()]
+    assert [type(event) for event in events] == [Failed, Ended], events
+    failed, ended = events
     assert isinstance(failed, Failed)
     assert failed.reply_id is None
+    assert failed.lacked_memory
     assert "Memory ran out while the model was loaded. Close other" in failed.message
     assert "exit status 1" in str(ended)
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from medusa_chat.configuration.file import Configuration
-from medusa_chat.tui import key_names
+from medusa_chat.engine.process import Ended
+from medusa_chat.engine.protocol import Failed
+from medusa_chat.tui import key_names, words
 from medusa_chat.tui.key_names import key
 from medusa_chat.tui.meter import Readings
 from medusa_chat.tui.preferences import Preferences
 from medusa_chat.tui.widgets.gauges import WIDTH, line, panel
 
-from .driving import chat
+from .driving import begin_reply, chat
 from .scripted_engine import ScriptedEngine
 
 if TYPE_CHECKING:
@@ -68,3 +70,26 @@ async def test_notices_and_the_header_name_the_keys_that_the_user_has() -> None:
         await c.until_shown("builtin · float32 · cpu")
         await c.pilot.press("ctrl+x")
         await c.until_shown("○ Medusa off")
+
+
+def test_what_helps_where_memory_ran_out_is_told_with_the_keys_that_the_user_has() -> None:
+    key_names.use({"restart": "f12", "models": "alt+m", "new": ""})
+    assert words.failed(Failed(1, "It broke.")) == "It broke."
+    assert words.failed(Ended(3)) == str(Ended(3))
+    short = words.failed(Failed(1, "No memory.", lacked_memory=True))
+    assert short == (
+        "No memory. F12 loads it anew, /new begins a new chat, Alt+M shows what takes less."
+    )
+    assert words.failed(Failed(None, "No memory.", lacked_memory=True)) == (
+        "No memory. Alt+M shows what takes less."
+    )
+    for ended in (Ended(-9), Ended(1, lacked_memory=True)):
+        assert words.failed(ended).endswith("fewer bits. Alt+M shows what takes less.")
+
+
+async def test_a_reply_that_found_no_memory_is_told_with_keys() -> None:
+    preferences = Preferences(Configuration(keys={"restart": "f12"}))
+    async with chat(ScriptedEngine(answer_by_itself=False), preferences=preferences) as c:
+        request = await begin_reply(c)
+        c.engine.emit(Failed(request.reply_id, "Memory ran out.", lacked_memory=True))
+        await c.until_shown("Error: Memory ran out. F12 loads it anew, Ctrl+N begins a new chat")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from medusa_chat.engine.process import Ended
 from medusa_chat.engine.protocol import Bursts, Failed, Finished, Loading, Started
+from medusa_chat.tui import words
 from medusa_chat.tui.attachments import split
 from medusa_chat.tui.link import Fetching, Unavailable
 from medusa_chat.tui.race.recording import Recorder
@@ -107,10 +108,8 @@ class Contest:
                 if self.is_running:
                     self._follow(event)
                 return True
-            case Failed(reply_id=None, message=message):
-                self._fail(message)
-            case Ended():
-                self._fail(str(event))
+            case Failed(reply_id=None) | Ended():
+                self._fail(words.failed(event))
             case Loading() | Fetching() | Unavailable():
                 self._fail(_REPLACED)
         return False
@@ -127,8 +126,8 @@ class Contest:
             case Finished():
                 self.recordings[self.side] = self.recorder.finish(event)
                 self._go_on()
-            case Failed(message=message):
-                self._fail(message)
+            case Failed():
+                self._fail(words.failed(event))
 
     def _go_on(self) -> None:
         if len(self.recordings) < len(self.order):

@@ -236,10 +236,8 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen, RestartingScreen
                 self.post_message(ModelUnavailable(error))
             case Loaded():
                 self._on_loaded(event)
-            case Failed(reply_id=None, message=message):
-                self._on_down(message)
-            case Ended():
-                self._on_down(str(event))
+            case Failed(reply_id=None) | Ended():
+                self._on_down(words.failed(event))
             case _ if self._dialogue.is_answering(event.reply_id):
                 self._on_reply_event(event)
             case _ if self._dialogue.is_summing_up(event.reply_id):
@@ -276,13 +274,13 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen, RestartingScreen
                     self._transcript.say_after_reply(words.context_full(), "note")
             case Failed() if self._holds(event):
                 pass
-            case Failed(message=message, context_full=context_full):
+            case Failed(context_full=context_full):
                 self._end_reply("failed")
                 self._may_restart = not context_full
-                _LOG.error("a reply failed: %s", message)
+                _LOG.error("a reply failed: %s", event.message)
                 # A prompt that does not fit says what to do itself.
                 details = "" if context_full else f" {words.details(self._log_file)}"
-                self._transcript.say_after_reply(message + details, "error")
+                self._transcript.say_after_reply(words.failed(event) + details, "error")
 
     def _on_down(self, message: str) -> None:
         _LOG.error("no engine: %s", message)
