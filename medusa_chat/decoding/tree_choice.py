@@ -14,6 +14,8 @@ from medusa_chat.decoding.experience import Experience
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, named_paths
+from medusa_chat.decoding.pruned_kind import PrunedKind
+from medusa_chat.decoding.pruning import Pruner
 from medusa_chat.decoding.searched_trees import SearchedTrees
 from medusa_chat.decoding.stats import AUTO
 from medusa_chat.decoding.tree import Tree
@@ -88,6 +90,10 @@ def choose_tree(
             learns = settings.draft != "heads"
             depth = depth_for(most, heads) if learns else heads
             kind = TreeKind(known.grown, most, depth, shape_of)
+            if learns and device.type == "cpu":
+                # Elsewhere the host does not see a draft before it is checked.
+                pruned_by = partial(shape_of, most)
+                kind = PrunedKind(known.grown, most, depth, shape_of(1), pruned_by)
             searched = _searched(known, most, heads, vocabulary, device)
             paths = known.paths if searched else []
             return ChosenTree(AUTO, AutomaticTree(kind, searched, paths, learns=learns))
@@ -112,7 +118,12 @@ def choose_tree(
 
 
 def _grown(
-    draft: DraftSources, heads: int, vocabulary: int, device: torch.device, size: int
+    draft: DraftSources,
+    heads: int,
+    vocabulary: int,
+    device: torch.device,
+    size: int,
+    pruner: Pruner | None = None,
 ) -> StepShape:
     """Return the tree of ``size`` nodes that is grown at each step from what ``draft`` names."""
     if size == 1:
@@ -121,7 +132,7 @@ def _grown(
         guesses = min(_DYNAMIC_GUESSES, vocabulary)
         return BestFirstTree(size, min(heads, size - 1), guesses, device)
     depth = depth_for(size, heads)
-    return MixedTree(size, depth, heads, vocabulary, device, lookup=draft == "all")
+    return MixedTree(size, depth, heads, vocabulary, device, lookup=draft == "all", pruner=pruner)
 
 
 def _searched(
