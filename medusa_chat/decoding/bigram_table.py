@@ -209,13 +209,11 @@ class BigramTable:
 
 def host_rows(logits: Tensor, row_tokens: int) -> list[HostRow]:
     """Return the row of each of ``logits`` [n, V] on a CPU, the likeliest token first."""
-    logits = logits.float()
-    best = logits.topk(row_tokens)
-    rows: list[HostRow] = []
-    masses: list[float] = logits.logsumexp(-1).tolist()
-    for ids, values, mass in zip(best.indices.tolist(), best.values.tolist(), masses, strict=True):
-        rows.append((ids, [max(value - mass - FLOOR, 0.0) for value in values]))
-    return rows
+    best = logits.log_softmax(-1, dtype=torch.float32).topk(row_tokens)
+    return [
+        (ids, [max(value - FLOOR, 0.0) for value in values])
+        for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
 
 
 def bring_to_front(ids: list[int], lifts: list[float], token: int) -> None:

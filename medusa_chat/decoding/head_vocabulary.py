@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -37,21 +35,16 @@ class HeadVocabulary:
         return columns if self.tokens is None else self.tokens[columns]
 
     @cached_property
-    def host_tokens(self) -> NDArray[np.int64] | None:
-        """``tokens`` as NumPy sees them."""
-        return None if self.tokens is None else self.tokens.cpu().numpy()
-
-    @cached_property
     def host_ids(self) -> list[int] | range:
         """The token id of each column."""
         return range(self.width) if self.tokens is None else self.tokens.tolist()
 
     @cached_property
     def host_columns(self) -> list[int] | range:
-        """The column of each token id; W, which is behind the last, for those not known."""
+        """The column of each token id; -1 for those not known."""
         if self.tokens is None:
             return range(self.vocabulary)
-        columns = torch.full((self.vocabulary,), self.width)
+        columns = torch.full((self.vocabulary,), -1)
         columns[self.tokens.cpu()] = torch.arange(self.width)
         return columns.tolist()
 

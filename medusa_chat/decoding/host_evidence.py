@@ -1,66 +1,42 @@
 """What the heads and the noise of a step say, as a tree on a CPU is grown from it.
 
-Weights are left as exponentials beside their sum: of a row of a thousand numbers a tree reads a few
-dozen, so it is the sum that is divided by. D depths, K heads, W tokens that heads know, k guesses.
+A tree reads a few dozen numbers of rows of a thousand. So these stay where torch has put them, and
+there is an operation on all of them where it cannot be done without: each takes longer to be
+started than to run. D depths, K heads, W tokens that heads know, k guesses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.raised_rows import RaisedRows
 
-Numbers = NDArray[np.float32]
-
 
 @dataclass(slots=True)
 class Level:
-    """One depth. ``weights`` of all columns add up to ``total``; the noise is in them.
+    """One depth: the chance of each column, with the noise in it where there is noise.
 
-    ``guesses`` are the weights of the head's best tokens, ``guess_ids``, the likeliest first; none
-    where there is no head. ``scores`` [W] are the head's logits without the noise where there is
-    noise; None where all tokens are alike without it.
+    ``guesses`` are the chances of the head's best tokens, ``guess_ids``, the likeliest first; none
+    where there is no head.
     """
 
-    weights: Sequence[float]
-    total: float
-    guesses: Sequence[float]
-    guess_ids: Sequence[int]
+    chances: Sequence[float]
     rows: RaisedRows
-    columns: Sequence[int]
-    noisy: bool
-    scores: Numbers | None = None
-    _sum: float = 0.0
-    _peak: float = 0.0
-
-    def chance(self, token: int) -> float:
-        """Return the probability of ``token`` without the noise."""
-        scores = self.scores
-        if scores is None:
-            return 1 / len(self.columns)
-        if not self._sum:
-            self._peak = float(scores.max())
-            self._sum = float(np.exp(scores - self._peak).sum())
-        column = self.columns[token]
-        # A token that the head does not know.
-        if column >= scores.shape[0]:
-            return 0.0
-        return exp(float(scores[column]) - self._peak) / self._sum
+    guesses: Sequence[float] = ()
+    guess_ids: Sequence[int] = ()
 
 
 class HostEvidence:
-    """Makes the levels of each step of one reply, in memory that is its own.
+    """The levels of the steps of one reply, in memory that is its own.
 
     The first ``heads`` depths have one, whose rows of the table are ``head_rows``; the deeper ones
-    have ``text_rows``.
+    have ``text_rows``. Heads' logits are divided by ``temperature`` where there is noise.
     """
 
     def __init__(
@@ -68,75 +44,67 @@ class HostEvidence:
         heads: int,
         guesses: int,
         vocabulary: HeadVocabulary,
+        temperature: float,
         head_rows: RaisedRows,
         text_rows: RaisedRows,
     ) -> None:
-        self._heads = heads
         self._vocabulary = vocabulary
         self._guesses = min(guesses, vocabulary.width)
-        self._head_rows, self._text_rows = head_rows, text_rows
-        # The last column is that of the tokens that no head knows.
-        kept = np.zeros((heads, vocabulary.width + 1), dtype=np.float32)
-        self._weights: Numbers = kept[:, :-1]
-        self._views = [row.data for row in kept]
-        self._all = range(vocabulary.vocabulary)
-        self._alike = np.ones(vocabulary.vocabulary, dtype=np.float32).data
-        self._noise: Numbers | None = None
-        self._levels: list[Level] = []
+        self._temperature = temperature
+        self._text_rows = text_rows
+        self._probs = torch.zeros(heads, vocabulary.width)
+        rows = self._probs.numpy()
+        self._of_heads = [Level(row.data, head_rows) for row in rows]
+        self._text_chance = 1 / vocabulary.vocabulary
+        alike = np.full(vocabulary.vocabulary, self._text_chance, dtype=np.float32)
+        self._alike = Level(alike.data, text_rows)
+        self._deeper: dict[int, Level] = {}
+        self._logits: Tensor | None = None
+        self._noise: Tensor | None = None
 
-    def begin(self, logits: Tensor | None, temperature: float, noise: Tensor | None) -> None:
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the noise of the positions is in the chances."""
+        return self._noise is not None
+
+    def begin(self, logits: Tensor | None, noise: Tensor | None) -> None:
         """Take in the heads' ``logits`` [K, W] of a step and its ``noise`` [D, V], if any."""
-        self._levels = []
-        self._noise = None if noise is None else noise.numpy()
+        self._logits, self._noise = logits, noise
+        if noise is not None:
+            self._deeper = {}
         if logits is None:
             return
-        scores = logits.float()
-        drawn: Numbers = scores.numpy()
-        plain: Numbers | None = None
-        if self._noise is not None:
-            plain = drawn / np.float32(temperature)
-            known, of_heads = self._vocabulary.host_tokens, self._noise[: self._heads]
-            drawn = plain + (of_heads if known is None else of_heads.take(known, 1))
-            scores = torch.from_numpy(drawn)
-        best = scores.topk(self._guesses)
-        values: Numbers = best.values.numpy()
-        peaks, weights = values[:, :1], self._weights
-        np.subtract(drawn, peaks, out=weights)
-        np.exp(weights, out=weights)
+        scores = logits
+        if noise is not None:
+            of_heads = self._vocabulary.part(noise[: len(self._of_heads)])
+            scores = torch.add(of_heads, logits, alpha=1 / self._temperature)
+        probs = torch.softmax(scores, -1, dtype=torch.float32, out=self._probs)
+        best = probs.topk(self._guesses)
         ids = self._vocabulary.host_ids
-        for head, (total, guesses, columns) in enumerate(
-            zip(
-                weights.sum(1).tolist(),
-                np.exp(values - peaks).tolist(),
-                best.indices.tolist(),
-                strict=True,
-            )
-        ):
-            level = Level(
-                self._views[head],
-                total,
-                guesses,
-                [ids[column] for column in columns],
-                self._head_rows,
-                self._vocabulary.host_columns,
-                plain is not None,
-                None if plain is None else plain[head],
-            )
-            self._levels.append(level)
+        guesses, columns = best.values.tolist(), best.indices.tolist()
+        for head, level in enumerate(self._of_heads):
+            level.guesses = guesses[head]
+            level.guess_ids = [ids[column] for column in columns[head]]
 
     def level(self, depth: int) -> Level:
-        """Return what is said of the nodes whose parents are at ``depth``."""
-        levels = self._levels
-        while depth >= len(levels):
-            levels.append(self._without_head(len(levels)))
-        return levels[depth]
+        """Return what is said of the children of the nodes at ``depth``."""
+        if depth < len(self._of_heads):
+            return self._of_heads[depth]
+        if self._noise is None:
+            return self._alike
+        level = self._deeper.get(depth)
+        if level is None:
+            row = self._noise[depth].softmax(-1).numpy()
+            level = self._deeper[depth] = Level(row.data, self._text_rows)
+        return level
 
-    def _without_head(self, depth: int) -> Level:
-        """Return a depth that no head guesses: all tokens are alike, but for the noise."""
-        noise = self._noise
-        if noise is None:
-            total = float(len(self._all))
-            return Level(self._alike, total, (), (), self._text_rows, self._all, noisy=False)
-        weights = np.exp(noise[depth] - noise[depth].max())
-        total = float(weights.sum())
-        return Level(weights.data, total, (), (), self._text_rows, self._all, noisy=True)
+    def chance(self, depth: int, token: int) -> float:
+        """Return the chance of ``token`` as a child of a node at ``depth``, without the noise."""
+        if depth >= len(self._of_heads):
+            return self._text_chance
+        column = self._vocabulary.host_columns[token]
+        if column < 0:
+            return 0.0
+        assert self._logits is not None, "heads have answered"
+        scores = self._logits[depth].float() / self._temperature
+        return float(torch.softmax(scores, -1)[column])

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from operator import mul
 
-from medusa_chat.decoding.host_evidence import HostEvidence, Level
+from medusa_chat.decoding.host_evidence import HostEvidence
 from medusa_chat.decoding.raised_rows import Rows
 from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, Match
 
 _TINY = 1e-35
 _ROOT, _LOOKUP, _HEAD, _BIGRAM = map(int, Source)
-_LONGEST = MOST_MATCHED + 1
-"""More than any chain is long."""
 
 
 @dataclass(slots=True)
@@ -65,7 +63,7 @@ class Growth:
         Without ``lookup`` no node begins a chain.
         """
         wanted, deepest, end = self.size - 1, self.depth, self.rows.length
-        slot_of, level_of = self.rows.slot_of, self.evidence.level
+        slot_of = self.rows.slot_of
         parents, depths, tokens, sources = [0], [0], [root], [_ROOT]
         weights: list[float] = []
         # By weight, made negative as the heap wants it, then in the order of finding: the parent's
@@ -80,7 +78,7 @@ class Growth:
         while True:
             offered = known.get((depth, slot, length))
             if offered is None:
-                offered = self._children(level_of(depth), slot, length, least / weight)
+                offered = self._children(depth, slot, length, least / weight)
                 known[depth, slot, length] = offered
             mass, children = offered
             share = weight / mass
@@ -119,39 +117,43 @@ class Growth:
                 return Grown(parents, depths, tokens, sources, weights)
 
     def _children(
-        self, level: Level, slot: int, length: int, least: float
+        self, depth: int, slot: int, length: int, least: float
     ) -> tuple[float, list[tuple[float, int, int]]]:
-        """Return what may follow a node, the likeliest first, and what their weights add up to.
+        """Return what may follow a node at ``depth``, the likeliest first, and their whole weight.
 
         Of a node that weighs 1 only those are worth a place that weigh more than ``least``.
         """
-        ids, members, read, factors = level.rows.of(slot)
-        own = read(level.weights)
+        level = self.evidence.level(depth)
+        row = level.rows.of(slot)
+        ids, guess_ids = row.ids, level.guess_ids
+        own = row.read(level.chances)
         # Of the whole vocabulary the row's tokens weigh more than before, none less.
-        raised = list(map(mul, own, factors))
-        mass = level.total + sum(raised) - sum(own)
-        if length:  # the token that followed comes first
-            odds = self.odds[length]
-            if level.noisy:
-                sure = min(level.chance(ids[0]) * factors[0], 1.0)
-                rise = raised[0] * odds / max(sure, _TINY)
-            else:
+        raised = list(map(mul, own, row.factors))
+        mass = 1.0 + sum(raised) - sum(own)
+        children: list[tuple[float, int, int]] = []
+        if length:
+            odds, rise = self.odds[length], 0.0
+            if not self.evidence.is_noisy:
                 rise = odds * mass
-            raised[0] += rise
+            elif not row.is_unknown:
+                sure = min(self.evidence.chance(depth, row.follower) * row.factors[0], 1.0)
+                rise = raised[0] * odds / max(sure, _TINY)
             mass += rise
+            if not row.is_unknown:
+                rise += raised[0]
+                raised[0] = 0.0
+            if rise > least * mass:
+                children.append((rise, row.follower, _LOOKUP))
         limit = least * mass
-        guess_ids = level.guess_ids
-        children = [
+        children += [
             (more, token, _HEAD if token in guess_ids else _BIGRAM)
             for more, token in zip(raised, ids, strict=True)
             if more > limit
         ]
-        if length and raised[0] > limit:
-            children[0] = raised[0], ids[0], _LOOKUP
         for guess, token in zip(level.guesses, guess_ids, strict=True):
             if guess <= limit:
                 break
-            if token not in members:
+            if token not in ids:
                 children.append((guess, token, _HEAD))
         children.sort(reverse=True)
         return mass, children

@@ -71,7 +71,7 @@ class MixedDrafter:
         if shape.heads:
             self._root_token.fill_(root)
             logits = self._head_logits(hidden, shape.heads, self._root_token)
-        evidence.begin(logits, self._temperature, noise)
+        evidence.begin(logits, noise)
         return shape.grow_on_host(root, evidence, rows, match, self._history.acceptance.odds())
 
     def _made_evidence(self, *, greedy: bool) -> HostEvidence:
@@ -80,7 +80,9 @@ class MixedDrafter:
         raised = self._history.raised_rows
         head_rows = raised(scale * _ROW_WEIGHT, vocabulary.host_columns)
         text_rows = raised(scale, range(vocabulary.vocabulary))
-        return HostEvidence(shape.heads, shape.guesses, vocabulary, head_rows, text_rows)
+        return HostEvidence(
+            shape.heads, shape.guesses, vocabulary, self._temperature, head_rows, text_rows
+        )
 
     def _probs(
         self, root: Tensor, hidden: Tensor, noise: Tensor | None

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from medusa_chat.decoding.acceptance import Draft, HostNodes
+from medusa_chat.decoding.acceptance import Draft
 from medusa_chat.decoding.bigram_table import ROW_TOKENS, BigramTable
 from medusa_chat.decoding.device_growth import CHAINS, Grown, grow_on_device, layout_of
 from medusa_chat.decoding.host_evidence import HostEvidence
 from medusa_chat.decoding.host_growth import Growth
+from medusa_chat.decoding.host_tree import HostTrees
 from medusa_chat.decoding.pruning import Pruner
 from medusa_chat.decoding.raised_rows import Rows
 from medusa_chat.decoding.source import Source
@@ -63,6 +63,7 @@ class MixedTree:
         of_row = min(ROW_TOKENS, vocabulary)
         children = [of_row + self.guesses] * self.heads + [of_row] * (self.depth - self.heads)
         self._layout = layout_of(size, children, device)
+        self._host_trees = HostTrees(self.depth)
 
     def grow(
         self,
@@ -105,17 +106,17 @@ class MixedTree:
     def grow_on_host(
         self, root: int, evidence: HostEvidence, rows: Rows, match: Match, odds: Sequence[float]
     ) -> Draft:
-        """Return what ``grow`` would on a CPU, the token of its ``root`` included."""
+        """Return what ``grow`` would on a CPU, the token of its ``root`` included.
+
+        Its tensors lie where those of the next draft will.
+        """
         pruner = self._pruner
         least = 0.0 if pruner is None else pruner.least
         growth = Growth(self.size, self.depth, evidence, rows, odds, least)
         grown = growth.run(root, match, lookup=self.lookup)
         if pruner is not None:
             grown.keep(pruner.size(grown.weights))
-        tree = Tree.of_parents(grown.parents, grown.depths, self.depth)
-        nodes = HostNodes(grown.parents, grown.depths, grown.tokens)
-        tokens = torch.from_numpy(np.array(grown.tokens))
-        return Draft(tree, tokens, grown.sources, grown.weights, nodes=nodes)
+        return self._host_trees.draft(grown)
 
     def _best(self, grown: Grown, best_ids: Tensor) -> Draft:
         """Keep the best nodes of all depths, the best first.

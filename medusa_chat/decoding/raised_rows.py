@@ -6,6 +6,7 @@ The same rows are read again and again while a reply is drafted, so what is made
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import exp
 from operator import itemgetter
 from typing import Any, Protocol
@@ -32,15 +33,25 @@ class Rows(Protocol):
         """Return the last slot of ``token``, 0 for none."""
 
 
-RaisedRow = tuple[list[int], frozenset[int], Callable[[Any], Iterable[float]], list[float]]
-"""Token ids, the one that followed first; the same as a set; what reads their weights from a row of
-columns; and by how much each is multiplied."""
+@dataclass(slots=True)
+class RaisedRow:
+    """The ``ids`` of a row that have a column, and by how much the chance of each is multiplied.
+
+    ``read`` reads their chances from a row of columns. ``follower`` is the token that followed: it
+    comes first, unless it ``is_unknown``, having no column.
+    """
+
+    ids: list[int]
+    read: Callable[[Any], Iterable[float]]
+    factors: list[float]
+    follower: int
+    is_unknown: bool
 
 
 class RaisedRows:
     """The ``rows`` of a conversation, whose lifts count ``weight`` times.
 
-    ``columns`` says where each token's weight is found.
+    ``columns`` has the column of each token, a negative number for none.
     """
 
     def __init__(self, rows: Rows, weight: float, columns: Sequence[int]) -> None:
@@ -55,14 +66,27 @@ class RaisedRows:
 
     def _made(self, slot: int) -> RaisedRow:
         ids, lifts = self._rows.row(slot)
-        weight, columns = self._weight, self._columns
+        weight, follower = self._weight, ids[0]
+        columns = [self._columns[token] for token in ids]
+        is_unknown = columns[0] < 0
+        if min(columns) < 0:
+            known = [place for place, column in enumerate(columns) if column >= 0]
+            ids, lifts = [ids[place] for place in known], [lifts[place] for place in known]
+            columns = [columns[place] for place in known]
         if weight * -FLOOR > _MOST:
             lifts = [min(lift, _MOST / weight) for lift in lifts]
         factors = [exp(weight * lift) for lift in lifts]
-        row = ids, frozenset(ids), itemgetter(*[columns[token] for token in ids]), factors
+        row = RaisedRow(ids, _reader(columns), factors, follower, is_unknown)
         # The token behind the last position is a root, which is another one at the next draft.
         if slot < self._rows.length:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[slot] = row
         return row
+
+
+def _reader(places: list[int]) -> Callable[[Any], Iterable[float]]:
+    """Return what reads several ``places`` at once."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: [row[place] for place in places]

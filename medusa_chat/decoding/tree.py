@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,29 +76,6 @@ class Tree:
             mask=mask,
             max_depth=depths[-1],
         )
-
-    @classmethod
-    def of_parents(cls, parents: Sequence[int], depths: Sequence[int], max_depth: int) -> Tree:
-        """Return a tree on the CPU by each node's parent; elder siblings have lower ranks.
-
-        Made at every step, so it is made of as few operations as can be.
-        """
-        size = len(parents)
-        ranks = [0] * size
-        children = [0] * size
-        # Whom a node sees, a bit each.
-        seen = [1] * size
-        for node in range(1, size):
-            parent = parents[node]
-            ranks[node] = children[parent]
-            children[parent] += 1
-            seen[node] = seen[parent] | 1 << node
-        width = (size + 7) // 8
-        octets = b"".join([bits.to_bytes(width, "little") for bits in seen])
-        rows = np.frombuffer(octets, dtype=np.uint8).reshape(size, width)
-        mask = np.unpackbits(rows, axis=1, count=size, bitorder="little").view(np.bool_)
-        of_parents, of_depths, of_ranks = torch.from_numpy(np.array((parents, depths, ranks)))
-        return cls(of_parents, of_depths, of_ranks, torch.from_numpy(mask), max_depth)
 
     @classmethod
     def chain(cls, depth: int) -> Tree:

@@ -84,8 +84,8 @@ class Scene:
         head_rows, text_rows = (
             RaisedRows(self.table, self.weights[depth], range(VOCABULARY)) for depth in (0, -1)
         )
-        evidence = HostEvidence(shape.heads, shape.guesses, everything, head_rows, text_rows)
-        evidence.begin(plain[: shape.heads] if shape.heads else None, 1.0, noise)
+        evidence = HostEvidence(shape.heads, shape.guesses, everything, 1.0, head_rows, text_rows)
+        evidence.begin(plain[: shape.heads] if shape.heads else None, noise)
         return shape.grow_on_host(self.root, evidence, self.table, self.match, self.odds)
 
     def best_weights(self, shape: MixedTree) -> list[float]:

@@ -69,3 +69,39 @@ def mask_of(sees: Tensor, before: int, group: int, dtype: torch.dtype) -> Tensor
     """
     mask = functional.pad(sees.to(dtype).log_(), (before, 0))
     return mask if sees.shape[0] > _GROUPED_ROWS else mask.repeat_interleave(group, 0)
+
+
+class StepMasks:
+    """``mask_of`` for one step after another, in memory that each writes anew.
+
+    Behind zeros for all keys before a step stands who of its own nodes sees whom: only that is
+    written, and as many zeros are shown as there are keys. G rows a node.
+    """
+
+    def __init__(self, group: int, dtype: torch.dtype, device: torch.device) -> None:
+        self._group = group
+        self._nothing = torch.zeros((), dtype=dtype, device=device)
+        self._hidden = torch.full((), -torch.inf, dtype=dtype, device=device)
+        self._before = self._most = 0
+        self._places: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def of(self, sees: Tensor, before: int) -> Tensor:
+        """Return the mask [n * G, before + n] of n nodes, ``sees`` [n, n]; it lasts for a step."""
+        count = sees.shape[0]
+        if before > self._before or count > self._most:
+            self._grow(before, count)
+        places = self._places.get(count)
+        if places is None:
+            rows = self._memory[:count]
+            own = rows[:, :, self._before : self._before + count]
+            places = self._places[count] = own, rows.view(count * self._group, -1)
+        own, rows = places
+        own.copy_(torch.where(sees, self._nothing, self._hidden)[:, None])
+        return rows[:, self._before - before : self._before + count]
+
+    def _grow(self, before: int, count: int) -> None:
+        self._before = max(self._before, 256, 2 ** (before - 1).bit_length())
+        self._most = max(self._most, count)
+        width = self._before + self._most
+        self._memory = self._nothing.new_zeros(self._most, self._group, width)
+        self._places.clear()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from medusa_chat.decoding.lean.attention import attend, mask_of, windowed_mask
+from medusa_chat.decoding.lean.attention import StepMasks, attend, mask_of, windowed_mask
 from medusa_chat.decoding.lean.cache import LeanCache, Places
 from medusa_chat.decoding.lean.fitness import graph_obstacle, unfitness
 from medusa_chat.decoding.lean.fp8 import is_float8
@@ -78,6 +78,7 @@ class LeanForward:
         )
 
         self._group = self._query_heads // self._key_heads
+        self._masks = StepMasks(self._group, dtype, self.device)
         self.graph_obstacle = graph_obstacle(model)
         """Why steps are not CUDA graphs; None where they are."""
         self._graphs: StepGraphs | None = None
@@ -129,8 +130,14 @@ class LeanForward:
         self._reserve(count)
         output = self._graphs.step(tokens, tree, self.cache) if self._graphs is not None else None
         if output is None:
-            positions = tree.depths + self.cache.length
-            output = self._run(tokens, positions, tree.mask, count)
+            before, mask = self.cache.length, None
+            positions = tree.depths + before
+            # Guesses past the last position are never emitted: any position will do for them.
+            if before + tree.max_depth >= self.context_tokens:
+                positions = positions.clamp(max=self.context_tokens - 1)
+            if count > 1:
+                mask = self._masks.of(tree.mask, before)
+            output = self._layered(tokens, positions, mask, self.cache.places(count), count)
         self.threads.end(count, begun)
         return output
 
@@ -141,7 +148,10 @@ class LeanForward:
         positions = torch.arange(start, start + count, device=self.device)
         causal = torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
         self._reserve(count)
-        output = self._run(tokens, positions, causal, rows)
+        mask = None
+        if count > 1:
+            mask = mask_of(causal, start, self._group, self._embeddings.dtype)
+        output = self._layered(tokens, positions, mask, self.cache.places(count), rows)
         self.cache.keep(range(count))
         return output
 
@@ -166,14 +176,6 @@ class LeanForward:
             if self._graphs is not None:
                 self._graphs.forget()
 
-    def _run(self, tokens: Tensor, positions: Tensor, sees: Tensor, rows: int) -> StepOutput:
-        """Run ``tokens`` [n] at ``positions`` [n]; ``sees`` [n, n] is who attends to whom."""
-        count, cache = tokens.shape[0], self.cache
-        mask = None
-        if count > 1:
-            mask = mask_of(sees, cache.length, self._group, self._embeddings.dtype)
-        return self._layered(tokens, positions, mask, cache.places(count), rows)
-
     def run_windowed(self, inputs: StepInputs, window: int) -> StepOutput:
         """Run a step in ``window`` rows of the cache: shapes alone decide what is computed."""
         count = inputs.tokens.shape[0]
@@ -182,13 +184,13 @@ class LeanForward:
         )
         rows = torch.arange(count, device=self.device) + inputs.length
         places = self.cache.windowed_places(rows, window)
-        return self._layered(inputs.tokens, inputs.depths + inputs.length, mask, places, count)
+        positions = (inputs.depths + inputs.length).clamp(max=self.context_tokens - 1)
+        return self._layered(inputs.tokens, positions, mask, places, count)
 
     def _layered(
         self, tokens: Tensor, positions: Tensor, mask: Tensor | None, places: Places, rows: int
     ) -> StepOutput:
-        # Guesses past the last position are never emitted: any position will do for them.
-        cos, sin = self._rotary.at(positions.clamp(max=self.context_tokens - 1))
+        cos, sin = self._rotary.at(positions)
         x = self._embeddings.index_select(0, tokens)
         count, turned = x.shape[0], self._query_heads + self._key_heads
         for index, layer in enumerate(self._layers):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from medusa_chat.decoding.lean.attention import attend, mask_of, windowed_mask
+from medusa_chat.decoding.lean.attention import StepMasks, attend, mask_of, windowed_mask
 
 
 def written_out(
@@ -52,3 +52,23 @@ def test_a_windows_mask_hides_the_rest(group: int, before: int) -> None:
     expected = mask_of(own, before, group, torch.float32)
     assert torch.equal(mask[:, : before + 5], expected)
     assert (mask[:, before + 5 :] == -torch.inf).all()
+
+
+@pytest.mark.parametrize("group", [1, 3])
+def test_masks_of_steps_leave_nothing_of_those_before(group: int) -> None:
+    masks = StepMasks(group, torch.float32, torch.device("cpu"))
+    torch.manual_seed(group)
+    for count, before in [(5, 0), (5, 3), (2, 7), (9, 255), (3, 256), (5, 257), (16, 900), (5, 2)]:
+        sees = torch.rand(count, count).round().bool() | torch.eye(count, dtype=torch.bool)
+        mask = masks.of(sees, before)
+        assert torch.equal(mask, mask_of(sees, before, group, torch.float32))
+
+
+def test_a_mask_of_a_step_is_taken_as_it_lies() -> None:
+    queries, (keys, values) = torch.randn(6, 4, 8), torch.randn(2, 2, 31, 8)
+    sees = torch.ones(6, 6, dtype=torch.bool).tril()
+    of_step = StepMasks(2, torch.float32, torch.device("cpu")).of(sees, 25)
+    alone = mask_of(sees, 25, 2, torch.float32)
+    assert not of_step.is_contiguous()
+    expected = attend(queries, keys, values, alone, 0.3)
+    torch.testing.assert_close(attend(queries, keys, values, of_step, 0.3), expected)
