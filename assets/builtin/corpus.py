@@ -27,14 +27,14 @@ Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
     "talk": (talk.chats, 15000),
-    "memory": (memory.chats, 10000),
-    "program": (program.chats, 20000),
-    "reckoning": (reckoning.chats, 30000),
-    "facts": (facts.chats, 12000),
-    "lists": (lists.chats, 6000),
-    "code": (code.chats, 11000),
-    "errands": (errands.chats, 16000),
-    "texts": (texts.chats, 20000),
+    "memory": (memory.chats, 8000),
+    "program": (program.chats, 14000),
+    "reckoning": (reckoning.chats, 24000),
+    "facts": (facts.chats, 14000),
+    "lists": (lists.chats, 12000),
+    "code": (code.chats, 12000),
+    "errands": (errands.chats, 18000),
+    "texts": (texts.chats, 18000),
     "stories": (stories.chats, 3000),
 }
 """How many chats of each kind are drawn."""
@@ -143,7 +143,7 @@ def continued_stories(rng: random.Random, data: Path) -> Iterator[Chat]:
             yield [user(asked.format(begun)), assistant(rest)]
 
 
-def copied_sentences(rng: random.Random, data: Path, count: int = 9000) -> Iterator[Chat]:
+def copied_sentences(rng: random.Random, data: Path, count: int = 6000) -> Iterator[Chat]:
     """Take sentences out of the stories, to be said again or to be spelled right."""
     sentences = [
         one

@@ -16,5 +16,5 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        if name in {"corpus", "rows"} or name.split(".")[0] == "grammar":
+        if name in {"average", "corpus", "make", "rows"} or name.split(".")[0] == "grammar":
             del sys.modules[name]

@@ -60,7 +60,7 @@ def remembered(rng: random.Random, subject: Callable[[random.Random, int], Chat]
             answers = [answer + fact["told"] for answer in _DATA["again"]["gave_answers"]]
             chat += _said(rng, value, fact["gives"], answers)
         told.append((fact, value))
-    if rng.random() < 0.75:
+    if rng.random() < 0.6:
         chat += subject(rng, rng.choice((1, 2)))
     rng.shuffle(told)
     for fact, value in told:
