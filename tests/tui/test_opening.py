@@ -56,8 +56,13 @@ async def test_what_a_crash_left_unfinished_is_told(home: Path, answered: bool, 
         prompt = (left := store.new_chat()).add_prompt("one")
         if answered:
             left.start_reply(prompt).end(Outcome("interrupted", {}, ""))
-    async with chat(opening=Opening(continue_last=True)) as c:
+    async with chat(
+        ScriptedEngine(answer_by_itself=False), opening=Opening(continue_last=True)
+    ) as c:
         await c.until_shown("one", told)
+        await c.send("two")
+        await c.until(lambda: c.engine.generates)
+        await c.until(lambda: told not in c.everything)
 
 
 async def test_without_a_last_chat_a_new_one_is_begun() -> None:

@@ -216,8 +216,9 @@ async def test_an_interrupted_reply_goes_on_and_tells_what_was_measured(home: Pa
         reply.end(Outcome(INTERRUPTED))
     async with chat() as c:
         c.screen.open_chat(c.screen.recent_chats()[0].id)
-        await c.until_shown("Once upon a\ninterrupted")
+        await c.until_shown("Once upon a\ninterrupted", "Alt+G goes on with it.")
         await c.pilot.press("alt+g")
+        await c.until(lambda: "Alt+G goes on with it." not in c.everything)
         await c.until_shown(f"Once upon aHello there, friend.\nsince it went on: {FIGURES}")
     assert saved(home)[1] == ("assistant", "Once upon aHello there, friend.", "eos")
 

@@ -41,7 +41,7 @@ class HistoryScreen(RoomScreen):
             return
         self._enter(chat)
         if note := words.unfinished(chat.path):
-            self._transcript.say(note)
+            self._transcript.say_until_reply(note)
 
     def _enter(self, chat: Chat) -> None:
         raise NotImplementedError

@@ -219,6 +219,15 @@ class EntryScroll(ReadingScroll):
             self.mount(entry.show(self.burst_view, folded=self._folded), before=old)
             old.remove()
 
+    def _take_out(self, entry: Entry) -> None:
+        """Take out one entry."""
+        if self._chosen is not None and self._chosen[0] is entry:
+            self._choose(None)
+        self._first -= self._entries.index(entry) < self._first
+        self._entries.remove(entry)
+        if entry.widget is not None:
+            entry.widget.remove()
+
     def _remove_from(self, place: int) -> None:
         """Take out the entries from a place on."""
         gone, self._entries = self._entries[place:], self._entries[:place]

@@ -33,6 +33,8 @@ class Transcript(EntryScroll):
         self._last_reply: ReplyEntry | None = None
         self._grown = False
         """Whether the reply has got more text than is drawn."""
+        self._passing: NoticeEntry | None = None
+        """What was said until a reply comes."""
         self._written: dict[int, ReplyText] = {}
         """The replies of this run by their ids, so that one shown again still has its bursts."""
 
@@ -109,6 +111,11 @@ class Transcript(EntryScroll):
         """Put what the program has to say at the end."""
         self._insert(NoticeEntry(text, kind))
 
+    def say_until_reply(self, text: str) -> None:
+        """Put at the end what holds until a reply is begun or gone on with."""
+        self._passing = NoticeEntry(text)
+        self._insert(self._passing)
+
     def say_after_reply(self, text: str, kind: Kind) -> None:
         """Put what the program has to say about the last reply behind it, before what waits."""
         shown = self._last_reply if self._last_reply in self._entries else None
@@ -123,14 +130,8 @@ class Transcript(EntryScroll):
     def take_back(self, position: int) -> None:
         """Take away a prompt that waited in line, if it is shown."""
         entry = self._waiting.pop(position, None)
-        if entry is None:
-            return
-        if self._chosen is not None and self._chosen[0] is entry:
-            self._choose(None)
-        self._first -= self._entries.index(entry) < self._first
-        self._entries.remove(entry)
-        if entry.widget is not None:
-            entry.widget.remove()
+        if entry is not None:
+            self._take_out(entry)
 
     def show_waiting(self, waiting: str) -> None:
         """Say what the prompts in line wait for, and their places in it."""
@@ -142,6 +143,7 @@ class Transcript(EntryScroll):
         prompt = self._waiting.pop(position, None)
         if prompt is not None:
             prompt.show_waiting("")
+        self._drop_passing()
         self._reply = self._last_reply = ReplyEntry(_reply_text(), words.READING)
         self.place_reply(position)
 
@@ -162,6 +164,7 @@ class Transcript(EntryScroll):
 
     def resume_reply(self, message: int, text: str) -> None:
         """Go on with a reply that had ended."""
+        self._drop_passing()
         entry = next((one for one in self._messages if one.message == message), None)
         if isinstance(entry, ReplyEntry):
             entry.text = entry.text.reopened()
@@ -208,6 +211,11 @@ class Transcript(EntryScroll):
             self._reply.widget.draw()
         if self.follows and (grown or len(self._entries) - self._first > MOST_ENTRIES):
             self._unmount_older()
+
+    def _drop_passing(self) -> None:
+        if self._passing in self._entries:
+            self._take_out(self._passing)
+        self._passing = None
 
     def _keep_reply(self) -> None:
         if self._reply is not None:
