@@ -149,7 +149,12 @@ def test_the_text_is_that_of_plain_decoding(
         answer = engine.answer((ChatMessage("user", "Tell me a story"),), settings)
         words = answer.tree.words
         texts[name] = [emission.text for step in answer.run(lambda: False) for emission in step]
+        steps = answer.decoding.steps.checked(0, 90)
     assert words == "auto"
+    assert {len(step.parents) for step in steps} <= {1, 2, 4, 6, 8, 12, 16}
+    assert len({len(step.parents) for step in steps}) > 1
+    for step in steps:
+        assert step.weights == sorted(step.weights, reverse=True)
     assert "".join(texts["auto"]) == "".join(texts["plain"])
 
 
