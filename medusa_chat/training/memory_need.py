@@ -119,40 +119,66 @@ def _adapter_parameters(shape: ModelShape, settings: TrainSettings) -> int:
 def _activations(
     shape: ModelShape, settings: TrainSettings, kind: str, dtype_bytes: int, tokens: int
 ) -> int:
+    """Return what a step makes beside what learns, when most of it is there at once."""
+    joint = settings.stage == "medusa-2"
+    state = tokens * shape.hidden * 4
     # One layer at its widest: projections of attention and MLP, and norms in float32.
-    passing = tokens * (
-        (2 * shape.query_width + 2 * shape.key_width + 3 * shape.intermediate) * dtype_bytes
-        + 3 * shape.hidden * 4
+    passing = 3 * state + tokens * dtype_bytes * (
+        2 * shape.query_width + 2 * shape.key_width + 3 * shape.intermediate
     )
-    base = passing + tokens * shape.hidden * 4
-    if settings.stage == "medusa-2":
-        layer = tokens * _kept_of_a_layer(shape, settings, dtype_bytes)
-        if settings.gradient_checkpointing:
-            base += layer + shape.layers * tokens * shape.hidden * dtype_bytes
-        else:
-            base += shape.layers * layer
-        # Of the hidden states, what their gradients meet in.
-        base += 2 * tokens * shape.hidden * 4
-        # Kept so long and in so many pieces, it leaves gaps: measured on a CPU.
-        base += base // 4
-    # A block's input, product, activation and sum, with their gradients; what leaves them all.
-    heads = settings.heads * tokens * shape.hidden * 4 * (4 * settings.layers + 4)
-    rows = min(_PIECE_ROWS[kind], tokens)
-    logits = rows * shape.vocabulary * 4 * _COPIES_OF_LOGITS
+    kept = state
+    if joint:
+        kept = _kept_of_the_base(shape, settings, kind, dtype_bytes, tokens)
+        # The hidden states of its end, what their gradients meet in, and the teacher's.
+        kept += state * (3 if settings.base_loss == "teacher" else 2)
+        # Kept so long and in so many pieces, it leaves gaps: only on a CPU is that measured.
+        kept += kept // (8 if kind == "cpu" else 4)
+    # A block's product and sum; what leaves a head, and its gradient; what enters them all.
+    heads = state * (settings.heads * (2 * settings.layers + 2) + 1)
+    backwards = state * settings.heads * 3
+    step = heads + max(_logits(shape, settings, kind, tokens), backwards)
     quantised = 0
     if settings.quantization == "4bit":
         # For so many rows bitsandbytes makes the matrix of 16 bits first.
         quantised = shape.hidden * max(shape.intermediate, shape.hidden) * dtype_bytes
-    return base + heads + logits + quantised
+    return kept + max(step, passing + quantised)
 
 
-def _kept_of_a_layer(shape: ModelShape, settings: TrainSettings, dtype_bytes: int) -> int:
+def _logits(shape: ModelShape, settings: TrainSettings, kind: str, tokens: int) -> int:
+    """Return what the logits of a piece take, and what is made of them."""
+    piece = min(_PIECE_ROWS[kind], tokens) * shape.vocabulary * 4
+    # Of a matrix that learns, the gradient of a piece, before it is added up.
+    learns = settings.layout == "v0.1" or (settings.stage == "medusa-2" and not settings.lora_rank)
+    gradient = shape.vocabulary * shape.hidden * 4 if learns else 0
+    copies = _COPIES_OF_LOGITS + 2 * (settings.base_loss == "teacher")
+    return max(copies * piece, 3 * piece + gradient)
+
+
+def _kept_of_the_base(
+    shape: ModelShape, settings: TrainSettings, kind: str, dtype_bytes: int, tokens: int
+) -> int:
+    """Return what a base that learns keeps for its backward pass."""
+    layer = tokens * _kept_of_a_layer(shape, settings, kind, dtype_bytes)
+    if settings.gradient_checkpointing:
+        return layer + shape.layers * tokens * shape.hidden * dtype_bytes
+    return shape.layers * layer
+
+
+def _kept_of_a_layer(
+    shape: ModelShape, settings: TrainSettings, kind: str, dtype_bytes: int
+) -> int:
     """Return the bytes a token that a layer of a base that learns keeps for the backward pass."""
-    # Queries and keys before, between and after their rotation; what attention makes, twice; the
-    # gate, what it lets through, and both beside it; two norms, in float32.
-    attention = 5 * shape.query_width + 4 * shape.key_width
-    kept = (attention + 4 * shape.intermediate) * dtype_bytes + 6 * shape.hidden * 4
-    if settings.lora_rank:
-        # What enters an adapter, in float32, and a byte of what was dropped out of it.
-        kept += 5 * (6 * shape.hidden + shape.intermediate)
-    return kept
+    # Queries, keys and values; what attention makes of them; the gate before and behind its
+    # function, and what it lets through; what enters two norms, in float32.
+    attention = 2 * shape.query_width + 2 * shape.key_width
+    kept = (attention + 3 * shape.intermediate) * dtype_bytes + 2 * shape.hidden * 4
+    if not settings.lora_rank:
+        # What enters a matrix that learns: the norms' ends, before and behind their weights; and
+        # the gate's product.
+        return kept + (4 * shape.hidden + shape.intermediate) * dtype_bytes
+    if settings.lora_dropout:
+        # What enters each adapter, in float32, and what was dropped out of it: as much on a CPU.
+        entering = 5 * shape.hidden + shape.query_width + shape.intermediate
+        return kept + entering * (8 if kind == "cpu" else 5)
+    entering = 2 * shape.hidden + shape.query_width + shape.intermediate
+    return kept + entering * 4

@@ -80,6 +80,12 @@ class Optimizer:
         self._adam.step()
         self.step_count += 1
 
+    def release(self) -> None:
+        """Let go of the gradients and moments, of a training that makes no more steps."""
+        self._adam.state.clear()
+        for parameter in self._parameters.values():
+            parameter.grad = None
+
     def learnt(self) -> dict[str, Tensor]:
         """Return what has learnt, by its group's name and its own."""
         return {name: parameter.detach() for name, parameter in self._parameters.items()}

@@ -27,6 +27,7 @@ from medusa_chat.training.base_writing import write_base
 from medusa_chat.training.batches import Plan, plan_training
 from medusa_chat.training.data import Dataset, read_dataset
 from medusa_chat.training.examples import Encoder
+from medusa_chat.training.freed_memory import return_at_once
 from medusa_chat.training.learner import JointLearner, Learner
 from medusa_chat.training.marks import Marks
 from medusa_chat.training.memory_need import memory_need, remedies
@@ -48,6 +49,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     """Train what ``settings`` ask for, and say how it goes. Raises MedusaChatError."""
     check_files(settings.data)
     device = team.device or resolve_device(settings.device)
+    return_at_once()
     precision = _precision(settings, device, folder, team)
     if team.leads:
         fetch_missing(ModelSettings(settings.base_model))
@@ -105,6 +107,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
             f"{settings.output}: the same command goes on from there."
         )
         return Outcome.INTERRUPTED
+    optimizer.release()
     _show_results(trainer, learner, data)
     if team.leads:
         if isinstance(learner, JointLearner):
