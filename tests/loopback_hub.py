@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -31,7 +31,7 @@ _TREE = re.compile(rf"/api/models/{_ID}/tree/([^/]+)")
 _FILE = re.compile(rf"/{_ID}/resolve/([^/]+)/(.+)")
 _STORED = re.compile(rf"/stored/{_ID}/([^/]+)/(.+)")
 # Large files are kept in a storage of their own, and the Hub redirects to there.
-_LARGE = (".safetensors", ".bin", ".pt", ".model")
+LARGE = (".safetensors", ".bin", ".pt", ".model")
 _STEP_BYTES = 4096
 _FAST_STEP_BYTES = 1 << 16
 
@@ -121,7 +121,12 @@ class Hub:
         return {"HF_ENDPOINT": self.url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
 
 
-class _Handler(BaseHTTPRequestHandler):
+AnyHub = TypeVar("AnyHub", bound=Hub)
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    """Answers one request after the other; ``token`` is what the last one came with."""
+
     protocol_version = "HTTP/1.1"
     hub: Hub
 
@@ -135,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
     @property
-    def _token(self) -> str | None:
+    def token(self) -> str | None:
         return self.headers.get("Authorization", "").removeprefix("Bearer ").strip() or None
 
     def _serve(self) -> None:
@@ -156,36 +161,36 @@ class _Handler(BaseHTTPRequestHandler):
                 if pattern is _STORED or refusal is None:
                     serve(repository, revision or "main", *rest)
                 else:
-                    self._refuse(refusal)
+                    self.refuse(refusal)
                 return
-        self._refuse(Refusal(404))
+        self.refuse(Refusal(404))
 
     def _refusal(self, repository: str, revision: str, of_a_file: bool) -> Refusal | None:
         hub = self.hub
         if repository in hub.refusals:
             return hub.refusals[repository]
-        if self._token is not None and self._token not in hub.tokens:
+        if self.token is not None and self.token not in hub.tokens:
             return Refusal(401, message="Invalid credentials in Authorization header")
         if repository not in hub.folders:
             # As the real one answers who is not logged in, lest names of private ones leak.
-            status = 404 if self._token else 401
+            status = 404 if self.token else 401
             return Refusal(status, "RepoNotFound", "Repository not found")
         if hub.folder(repository, revision) is None:
             return Refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if of_a_file and repository in hub.gated:
-            if self._token is None:
+            if self.token is None:
                 return Refusal(401, "GatedRepo", f"Access to model {repository} is restricted.")
-            if hub.tokens[self._token] not in hub.readers:
+            if hub.tokens[self.token] not in hub.readers:
                 return Refusal(403, "GatedRepo", f"Access to model {repository} is restricted.")
         return None
 
     def _account(self) -> None:
-        if self._token in self.hub.tokens:
-            name = self.hub.tokens[self._token]
+        if self.token in self.hub.tokens:
+            name = self.hub.tokens[self.token]
             token = {"displayName": "a token", "role": "read"}
-            self._json({"type": "user", "name": name, "auth": {"accessToken": token}})
+            self.answer_json({"type": "user", "name": name, "auth": {"accessToken": token}})
         else:
-            self._refuse(Refusal(401, message="Invalid credentials in Authorization header"))
+            self.refuse(Refusal(401, message="Invalid credentials in Authorization header"))
 
     def _model(self, repository: str, revision: str) -> None:
         folder = self._folder(repository, revision)
@@ -196,10 +201,10 @@ class _Handler(BaseHTTPRequestHandler):
                 file = folder / name if (folder / name).is_file() else None
                 size = file.stat().st_size if file else 1
                 sibling |= {"size": size, "blobId": _git_sha1(file) if file else "0" * 40}
-                if file and name.endswith(_LARGE):
+                if file and name.endswith(LARGE):
                     sibling["lfs"] = {"sha256": _sha256(file), "size": size, "pointerSize": 134}
             files.append(sibling)
-        self._json(
+        self.answer_json(
             {
                 "id": repository,
                 "sha": self.hub.commit(revision),
@@ -217,23 +222,23 @@ class _Handler(BaseHTTPRequestHandler):
             file = folder / name
             entry: dict[str, Any] = {"type": "file", "path": name, "oid": _git_sha1(file)}
             entry["size"] = file.stat().st_size
-            if name.endswith(_LARGE):
+            if name.endswith(LARGE):
                 entry["lfs"] = {"oid": _sha256(file), "size": entry["size"], "pointerSize": 134}
             entries.append(entry)
-        self._json(entries)
+        self.answer_json(entries)
 
     def _file(self, repository: str, revision: str, name: str) -> None:
         file = self._folder(repository, revision) / name
         commit = {"X-Repo-Commit": self.hub.commit(revision)}
         if not file.is_file():
-            self._refuse(Refusal(404, "EntryNotFound", "Entry not found"))
-        elif name.endswith(_LARGE):
+            self.refuse(Refusal(404, "EntryNotFound", "Entry not found"))
+        elif name.endswith(LARGE):
             headers = {
                 "X-Linked-Etag": f'"{_sha256(file)}"',
                 "X-Linked-Size": str(file.stat().st_size),
                 "Location": f"{self.hub.storage_url}/stored/{repository}/{revision}/{name}",
             }
-            self._answer(302, headers | commit)
+            self.answer(302, headers | commit)
         else:
             self._content(file, commit | {"ETag": f'"{_git_sha1(file)}"'})
 
@@ -245,13 +250,13 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self._fault(file.name)
         if fault.status is not None:
             wait = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
-            self._answer(fault.status, wait)
+            self.answer(fault.status, wait)
             return
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked and not fault.ignore_range:
             first, last = int(asked[1]), int(asked[2] or len(content) - 1)
             if first >= len(content):
-                self._answer(416, {"Content-Range": f"bytes */{len(content)}"})
+                self.answer(416, {"Content-Range": f"bytes */{len(content)}"})
                 return
             headers |= {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
             content, status = content[first : last + 1], 206
@@ -259,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = bytes([content[0] ^ 0xFF]) + content[1:]
         sent = [0]
         if self.command == "GET":
-            self.hub.contents.append(Request(file.name, first, self._token, sent))
+            self.hub.contents.append(Request(file.name, first, self.token, sent))
         length = len(content) if fault.listed_length is None else fault.listed_length
         self._head(status, headers | {"Accept-Ranges": "bytes", "Content-Length": str(length)})
         if self.command == "GET":
@@ -301,15 +306,15 @@ class _Handler(BaseHTTPRequestHandler):
         assert folder is not None
         return folder
 
-    def _json(self, content: object) -> None:
+    def answer_json(self, content: object) -> None:
         headers = {"Content-Type": "application/json"}
-        self._answer(200, headers, json.dumps(content).encode())
+        self.answer(200, headers, json.dumps(content).encode())
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         headers = {"X-Error-Code": refusal.code, "X-Error-Message": refusal.message}
-        self._answer(refusal.status, {name: text for name, text in headers.items() if text})
+        self.answer(refusal.status, {name: text for name, text in headers.items() if text})
 
-    def _answer(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
+    def answer(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
         self._head(status, headers | {"Content-Length": str(len(content))})
         if self.command != "HEAD":
             self.wfile.write(content)
@@ -345,9 +350,9 @@ def _git_sha1(file: Path) -> str:
 
 
 @contextmanager
-def serving(hub: Hub) -> Iterator[Hub]:
+def serving(hub: AnyHub, answers: type[HubHandler] = HubHandler) -> Iterator[AnyHub]:
     """Serve ``hub`` while the block runs; afterwards its addresses refuse connections."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
+    handler = type("Handler", (answers,), {"hub": hub})
     # Two ports, as the Hub and its storage are two hosts.
     servers = [_Server(("127.0.0.1", 0), handler) for _ in range(2)]
     hub.url, hub.storage_url = (

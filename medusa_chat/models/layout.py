@@ -33,6 +33,18 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
 )
+TOKENIZER_FILES = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.tiktoken",
+    "*.spm",
+)
+"""Patterns of the names that files of tokenizers and chat templates have."""
 MERGED_PREFIX = "medusa_head."
 VLLM_PREFIX = "medusa_heads."
 """Written by some; vLLM takes it off."""

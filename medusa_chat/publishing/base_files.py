@@ -12,20 +12,12 @@ from medusa_chat.errors import ModelError
 from medusa_chat.models.base_model import load_base
 from medusa_chat.models.checkpoint import load_tensors, stored_dtype, tensor_files
 from medusa_chat.models.device import Placement
-from medusa_chat.models.layout import MERGED_PREFIX, WEIGHT_FILES, is_head
+from medusa_chat.models.layout import MERGED_PREFIX, TOKENIZER_FILES, WEIGHT_FILES, is_head
 from medusa_chat.models.remedy import bring_anew
 
 _OTHER_FILES = (
     "generation_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template*",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "*.tiktoken",
-    "*.spm",
+    *TOKENIZER_FILES,
     "LICENSE*",
     "LICENCE*",
     "NOTICE*",

@@ -11,19 +11,8 @@ import torch
 from medusa_chat.errors import ModelError
 from medusa_chat.models.base_model import load_base
 from medusa_chat.models.device import Placement
+from medusa_chat.models.layout import TOKENIZER_FILES
 from medusa_chat.training.trained_base import AdapterShape, TrainedBase, attach
-
-_TOKENIZER_FILES = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template*",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "*.tiktoken",
-    "*.spm",
-)
 
 
 def write_base(
@@ -45,7 +34,7 @@ def write_base(
             trained.model.to(dtype).save_pretrained(part)
         else:
             _merged(trained, adapters, original, dtype).save_pretrained(part)
-        for pattern in _TOKENIZER_FILES:
+        for pattern in TOKENIZER_FILES:
             for file in original.glob(pattern):
                 shutil.copyfile(file, part / file.name)
         shutil.rmtree(folder, ignore_errors=True)

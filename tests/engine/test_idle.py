@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Generator
-from functools import cache
-from pathlib import Path
 
 import pytest
-from command_line import HEADS
+from untried_engine import engine as engine
 
 from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.engine import __main__ as server
 from medusa_chat.engine.local import Engine
 from medusa_chat.engine.protocol import ChatMessage, Generate
-from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.settings import DecodeSettings
 
 SIZES = (1, 2, 4, 6, 8, 12, 16)
 AUTO = DecodeSettings(temperature=0, max_new_tokens=40, ignore_eos=True)
@@ -22,23 +20,6 @@ FIXED = DecodeSettings(
     tree="dynamic", tree_size=12, temperature=0, max_new_tokens=60, ignore_eos=True
 )
 QUESTION = ChatMessage("user", "Hello")
-
-
-@cache
-def loaded() -> Engine:
-    engine = Engine()
-    engine.load(ModelSettings(HEADS), lambda _stage, _fraction: None)
-    return engine
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Return an engine of which nothing was ever measured."""
-    monkeypatch.setenv("MEDUSA_CHAT_HOME", str(tmp_path))
-    engine = loaded()
-    engine._trees.clear()
-    engine.forget()
-    return engine
 
 
 def automatic(engine: Engine) -> AutomaticTree:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import pytest
-from command_line import HEADS
+from untried_engine import engine as engine
 
 from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.engine.local import Engine
 from medusa_chat.engine.measured_run import measured_run
 from medusa_chat.engine.protocol import ChatMessage, Prefill
 from medusa_chat.errors import UsageError
-from medusa_chat.settings import DecodeSettings, ModelSettings
+from medusa_chat.settings import DecodeSettings
 
 FIXED = DecodeSettings(
     tree="dynamic", tree_size=8, temperature=0, max_new_tokens=48, ignore_eos=True
@@ -22,23 +20,6 @@ FIXED = DecodeSettings(
 DRAWN = replace(FIXED, temperature=0.8, seed=5)
 AUTO = replace(FIXED, tree="auto", tree_size=None)
 ASKED = (ChatMessage("user", "Tell me about the sea, the sea, the sea."),)
-
-
-@cache
-def loaded() -> Engine:
-    engine = Engine()
-    engine.load(ModelSettings(HEADS), lambda _stage, _fraction: None)
-    return engine
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Return an engine of which nothing was ever measured, its cache empty."""
-    monkeypatch.setenv("MEDUSA_CHAT_HOME", str(tmp_path))
-    engine = loaded()
-    engine._trees.clear()
-    engine.forget()
-    return engine
 
 
 def never() -> bool:

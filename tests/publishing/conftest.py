@@ -9,10 +9,11 @@ import pytest
 from command_line import Call, calling
 from huggingface_hub import constants, hf_api
 from huggingface_hub.utils import _detect_agent, _http
-from tiny_models import random_heads, save_heads
+from loopback_hub import serving
+from tiny_models import random_heads, save_base, save_heads
 
 from medusa_chat.models.hub import client
-from publishing.uploading_hub import UploadingHub, taking_uploads
+from publishing.uploading_hub import UploadingHandler, UploadingHub
 
 BASE = "somebody/base"
 
@@ -20,7 +21,8 @@ BASE = "somebody/base"
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UploadingHub]:
     """Return a Hub that this process is pointed at, where the token "hf_me" belongs to "me"."""
-    with taking_uploads(UploadingHub(root=tmp_path / "hub", tokens={"hf_me": "me"})) as hub:
+    ours = UploadingHub(root=tmp_path / "hub", tokens={"hf_me": "me"})
+    with serving(ours, UploadingHandler) as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url)
         monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
         template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
@@ -58,3 +60,9 @@ def heads(tmp_path: Path) -> Path:
     )
     (folder / "training-state.json").write_text("{}")
     return folder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Return a base whose output matrix is its own."""
+    return save_base(tmp_path / "base", "llama", tie_word_embeddings=False)

@@ -13,34 +13,9 @@ from safetensors.torch import load_file
 from tiny_models import by_name, random_heads, save_base, save_heads, save_weights
 
 from medusa_chat.errors import HubError, MedusaChatError, ModelError, UsageError
-from medusa_chat.models.checkpoint import read_heads
-from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.layout import is_heads_only, read_config, shards
-from medusa_chat.publishing import conversion
-from medusa_chat.publishing.conversion import Conversion
 from medusa_chat.publishing.settings import LAYOUTS, ConvertSettings, Layout
-
-
-def convert(source: Path, layout: Layout, output: Path, **options: Any) -> Conversion:
-    settings = ConvertSettings(str(source), layout, output, **options)
-    return conversion.convert(settings, lambda _stage, _fraction: None)
-
-
-def heads_in(folder: Path) -> MedusaHeads:
-    heads = read_heads(folder)
-    assert heads is not None
-    return heads
-
-
-def assert_same(one: MedusaHeads, other: MedusaHeads) -> None:
-    got, wanted = one.state_dict(), other.state_dict()
-    assert got.keys() == wanted.keys()
-    assert [name for name in got if not torch.equal(got[name], wanted[name])] == []
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    return save_base(tmp_path / "base", "llama", tie_word_embeddings=False)
+from publishing.converting import assert_same, convert, heads_in
 
 
 @pytest.fixture

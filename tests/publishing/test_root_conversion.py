@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_models import random_heads, save_base
+from tiny_models import random_heads
 
 from medusa_chat.errors import ModelError
-from medusa_chat.models.checkpoint import read_heads, write_heads
+from medusa_chat.models.checkpoint import write_heads
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.layout import read_config
-from medusa_chat.publishing import conversion
-from medusa_chat.publishing.conversion import Conversion
 from medusa_chat.publishing.model_facts import read_facts
-from medusa_chat.publishing.settings import ConvertSettings, Layout
-
-
-def convert(source: Path, layout: Layout, output: Path, **options: Any) -> Conversion:
-    settings = ConvertSettings(str(source), layout, output, **options)
-    return conversion.convert(settings, lambda _stage, _fraction: None)
-
-
-def heads_in(folder: Path) -> MedusaHeads:
-    heads = read_heads(folder)
-    assert heads is not None
-    return heads
-
-
-def assert_same(one: MedusaHeads, other: MedusaHeads) -> None:
-    got, wanted = one.state_dict(), other.state_dict()
-    assert got.keys() == wanted.keys()
-    assert [name for name in got if not torch.equal(got[name], wanted[name])] == []
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    return save_base(tmp_path / "base", "llama", tie_word_embeddings=False)
+from medusa_chat.publishing.settings import Layout
+from publishing.converting import assert_same, convert, heads_in
 
 
 @pytest.fixture

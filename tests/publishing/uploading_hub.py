@@ -5,16 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import loopback_hub
-from loopback_hub import Hub, Refusal
+from loopback_hub import LARGE, Hub, HubHandler, Refusal
 
 
 @dataclass
@@ -34,7 +31,9 @@ class UploadingHub(Hub):
     """How requests are refused whose path has this in it; ``times`` counts down."""
 
 
-class _Handler(loopback_hub._Handler):
+class UploadingHandler(HubHandler):
+    """Answers for a Hub that takes uploads."""
+
     hub: UploadingHub
 
     def do_POST(self) -> None:  # noqa: N802  # http.server's name
@@ -42,11 +41,11 @@ class _Handler(loopback_hub._Handler):
         path = self._path()
         if path is None:
             return
-        account = self.hub.tokens.get(self._token or "")
+        account = self.hub.tokens.get(self.token or "")
         if path == "/api/validate-yaml":
-            self._json({"errors": [], "warnings": []})
+            self.answer_json({"errors": [], "warnings": []})
         elif account is None:
-            self._refuse(Refusal(401, message="Invalid credentials in Authorization header"))
+            self.refuse(Refusal(401, message="Invalid credentials in Authorization header"))
         elif path == "/api/repos/create":
             self._create(account, json.loads(content))
         elif path.endswith(".git/info/lfs/objects/batch"):
@@ -62,7 +61,7 @@ class _Handler(loopback_hub._Handler):
                 lines = [json.loads(line) for line in content.splitlines()]
                 self._commit(repository, lines)
             else:
-                self._refuse(Refusal(404))
+                self.refuse(Refusal(404))
 
     def do_PUT(self) -> None:  # noqa: N802
         path = self._path()
@@ -74,10 +73,10 @@ class _Handler(loopback_hub._Handler):
             content = self.rfile.read(int(self.headers["Content-Length"]))
         oid = path.rpartition("/")[2]
         if hashlib.sha256(content).hexdigest() != oid:
-            self._refuse(Refusal(400, message="another content than was announced"))
+            self.refuse(Refusal(400, message="another content than was announced"))
             return
         self.hub.large[oid] = content
-        self._answer(200, {"ETag": oid})
+        self.answer(200, {"ETag": oid})
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self.rfile.readline(), 16):
@@ -91,7 +90,7 @@ class _Handler(loopback_hub._Handler):
         self.hub.requests.append(f"{self.command} {path}")
         for part, refusal in self.hub.failing.items():
             if part in path:
-                self._refuse(refusal)
+                self.refuse(refusal)
                 return None
         return path
 
@@ -101,32 +100,32 @@ class _Handler(loopback_hub._Handler):
         if not self._may_write(account, owner):
             return
         if name in self.hub.folders:
-            self._refuse(Refusal(409, message="You already created this model repo"))
+            self.refuse(Refusal(409, message="You already created this model repo"))
             return
         self.hub.folders[name] = self.hub.root / name
         self.hub.folders[name].mkdir(parents=True)
         if asked.get("visibility") == "private":
             self.hub.private.add(name)
-        self._json({"url": f"{self.hub.url}/{name}", "name": name, "id": "1"})
+        self.answer_json({"url": f"{self.hub.url}/{name}", "name": name, "id": "1"})
 
     def _may_write(self, account: str, owner: str) -> bool:
         may = owner == account and account not in self.hub.readers_only
         if not may:
             message = f"You don't have the rights to create a model under the namespace {owner}"
-            self._refuse(Refusal(403, message=message))
+            self.refuse(Refusal(403, message=message))
         return may
 
     def _preupload(self, asked: dict[str, Any]) -> None:
         files = [
             {
                 "path": file["path"],
-                "uploadMode": "lfs" if file["path"].endswith(loopback_hub._LARGE) else "regular",
+                "uploadMode": "lfs" if file["path"].endswith(LARGE) else "regular",
                 "shouldIgnore": False,
                 "oid": None,
             }
             for file in asked["files"]
         ]
-        self._json({"files": files})
+        self.answer_json({"files": files})
 
     def _batch(self, asked: dict[str, Any]) -> None:
         objects = []
@@ -136,7 +135,7 @@ class _Handler(loopback_hub._Handler):
                 continue
             href = f"{self.hub.storage_url}/lfs/{one['oid']}"
             objects.append(one | {"actions": {"upload": {"href": href, "header": {}}}})
-        self._json({"objects": objects, "transfer": "basic"})
+        self.answer_json({"objects": objects, "transfer": "basic"})
 
     def _commit(self, repository: str, lines: list[dict[str, Any]]) -> None:
         folder = self.hub.folders[repository]
@@ -153,32 +152,9 @@ class _Handler(loopback_hub._Handler):
         self.hub.commits_made.append((repository, header["value"]["summary"], names))
         oid = f"{len(self.hub.commits_made):040}"
         url = f"{self.hub.url}/{repository}/commit/{oid}"
-        self._json({"success": True, "commitOid": oid, "commitUrl": url})
+        self.answer_json({"success": True, "commitOid": oid, "commitUrl": url})
 
-    def _json(self, content: object) -> None:
+    def answer_json(self, content: object) -> None:
         if isinstance(content, dict) and "siblings" in content:
             content = content | {"private": content["id"] in self.hub.private}
-        super()._json(content)
-
-
-@contextmanager
-def taking_uploads(hub: UploadingHub) -> Iterator[UploadingHub]:
-    """Serve ``hub`` while the block runs; large files go to another port."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
-    servers = [loopback_hub._Server(("127.0.0.1", 0), handler) for _ in range(2)]
-    hub.url, hub.storage_url = (
-        f"http://127.0.0.1:{server.server_address[1]}" for server in servers
-    )
-    threads = [
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        for server in servers
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield hub
-    finally:
-        for server, thread in zip(servers, threads, strict=True):
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        super().answer_json(content)
