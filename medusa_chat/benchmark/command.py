@@ -39,10 +39,7 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     if bench.suite == "gpu":
         return _gpu(bench)
     suites = {"chat": _chat, "steps": _steps, "replay": _replay, "quality": _quality}
-    suite = suites[bench.suite]
-    if bench.shape is None:
-        fetch_missing(model)
-    return suite(bench, model, decode)
+    return suites[bench.suite](bench, model, decode)
 
 
 def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
@@ -144,11 +141,12 @@ def _quality(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings)
     settings = [model]
     if bench.against is not None:
         settings.append(replace(model, model=bench.against, base_model=None))
-        fetch_missing(settings[1])
+    # Both before the first is measured, which may take long.
+    told = tuple(notice for one in settings for notice in fetch_missing(one))
     interrupt = Interrupt()
     results: list[quality_suite.ModelQuality] = []
     for one in settings:
-        engine, _ = _loaded(bench, one)
+        engine, _ = _loaded(bench, one, told)
         interrupt.listen()
         with StatusLine() as line:
             result = quality_suite.measure_quality(
@@ -230,14 +228,21 @@ def tell(line: str) -> None:
     print(printable(line), file=sys.stderr, flush=True)
 
 
-def _loaded(bench: BenchSettings, model: ModelSettings) -> tuple[Engine, int]:
-    """Return an engine with the model, and how many threads torch had before."""
+def _loaded(
+    bench: BenchSettings, model: ModelSettings, told: tuple[str, ...] | None = None
+) -> tuple[Engine, int]:
+    """Return an engine with the model, and how many threads torch had before.
+
+    ``told`` is what was said when the model was fetched; None has it fetched now.
+    """
     import torch
 
     from medusa_chat.benchmark.forward_choice import use_forward
     from medusa_chat.engine.local import Engine
 
     usual_threads = torch.get_num_threads()
+    if told is None:
+        told = fetch_missing(model) if bench.shape is None else ()
     engine = Engine()
     with StatusLine() as line:
         if bench.shape is None:
@@ -249,7 +254,8 @@ def _loaded(bench: BenchSettings, model: ModelSettings) -> tuple[Engine, int]:
             context = model.context_tokens or max(_SHAPE_CONTEXT, 2 * bench.prefix_tokens)
             engine.adopt(random_model(bench.shape, model, context))
     for notice in engine.model.notices:
-        tell(notice)
+        if notice not in told:
+            tell(notice)
     if bench.suite == "chat" and engine.model.plain_reason:
         tell(f"Medusa is off: {engine.model.plain_reason}.")
     use_forward(engine.model, bench.forward)

@@ -57,7 +57,6 @@ def run(settings: DistillSettings, model: ModelSettings, decode: DecodeSettings)
         if settings.server is not None:
             name, writer = _server(settings, settings.server, decode)
             return _write(name, writer, missing, file, settings, decode)
-        fetch_missing(model)
         engine = _loaded(model)
         writer = _local(engine, missing, settings, decode)
         status = _write(model.model, writer, missing, file, settings, decode)
@@ -120,11 +119,13 @@ def _tell_end(tally: Tally, file: RecordFile, settings: DistillSettings) -> None
 def _loaded(model: ModelSettings) -> Engine:
     from medusa_chat.engine.local import Engine
 
+    told = fetch_missing(model)
     engine = Engine()
     with StatusLine() as line:
         loaded = engine.load(model, line.show)
     for notice in loaded.notices:
-        tell(notice)
+        if notice not in told:
+            tell(notice)
     return engine
 
 

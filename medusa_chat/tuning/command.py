@@ -47,7 +47,6 @@ def run(
     from medusa_chat.tuning.replies import of_all_kinds
 
     cases = of_all_kinds(read_cases(tune.prompts), tune.most_prompts)
-    fetch_missing(model)
     engine = _loaded(model, decode)
     interrupt = Interrupt()
     interrupt.listen()
@@ -171,11 +170,13 @@ def _measured(
 def _loaded(model: ModelSettings, decode: DecodeSettings) -> Engine:
     from medusa_chat.engine.local import Engine
 
+    told = fetch_missing(model)
     engine = Engine()
     with StatusLine() as line:
         loaded = engine.load(model, line.show)
     for notice in loaded.notices:
-        tell(notice)
+        if notice not in told:
+            tell(notice)
     if loaded.plain_reason is not None:
         raise UsageError(
             f"There is nothing to tune, since Medusa is off: {loaded.plain_reason}. "

@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 from command_line import Call
+from loopback_hub import Hub
+from models.hub.conftest import hub as hub
+from tiny_models import save_base
 
 from medusa_chat.benchmark import command
 from medusa_chat.benchmark.contestant import Messages, Sample
 from medusa_chat.benchmark.modes import ModeContestant
+from medusa_chat.models.registry import find
 from medusa_chat.run.command import Interrupt
 
 
@@ -235,3 +239,21 @@ def test_the_gpu_suite_needs_a_gpu(call: Call, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     said = call("bench", "--suite", "gpu").said(1)
     assert "--suite gpu needs a CUDA device" in said
+
+
+def test_another_name_of_a_model_is_told_once(
+    call: Call, hub: Hub, prompts: str, tmp_path: Path
+) -> None:
+    name = "FasterDecoding/medusa-v1.0-vicuna-7b-v1.5"
+    alias = "FasterDecoding/medusa-1.0-vicuna-7b-v1.5"
+    hub.folders[name] = hub.revisions[name, "conversion"] = save_base(tmp_path / "base", "llama")
+    known = find(alias)
+    assert known is not None
+    assert known.revision is not None
+    hub.commits["conversion"] = known.revision
+    options = ("--model", alias, "--prompts", prompts, "--modes", "plain", "--template", "vicuna")
+    short = ("--repeat", "1", "--max-new-tokens", "2")
+    for _ in ("fetched", "here"):
+        outcome = call("bench", *options, *short)
+        assert outcome.status == 0, outcome.err
+        assert outcome.err.count(f"{alias} is called {name}") == 1
