@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
 
 from medusa_chat.configuration.fields import BY_NAME
 from medusa_chat.errors import MedusaChatError
@@ -28,6 +27,7 @@ from medusa_chat.tui.screens.restarting import RestartingScreen
 from medusa_chat.tui.slash import choice
 from medusa_chat.tui.widgets.gauges import GaugeLine, Gauges
 from medusa_chat.tui.widgets.header import Header
+from medusa_chat.tui.widgets.key_hints import KeyHints
 from medusa_chat.tui.widgets.prompt import Prompt
 from medusa_chat.tui.widgets.transcript import Transcript
 
@@ -113,7 +113,7 @@ class ChatScreen(HistoryScreen, RacingScreen, InspectingScreen, RestartingScreen
                 yield self._prompt.suggestions
                 yield self._prompt
             yield self._gauges
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Begin a chat, and start the engine once the first frame is on the screen."""

@@ -9,7 +9,7 @@ from textual import work
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from medusa_chat.conversation.conversation import one_line
@@ -19,6 +19,7 @@ from medusa_chat.printable import printable
 from medusa_chat.tui.chat_row import messages_text, row
 from medusa_chat.tui.commands import CHATS_COMMANDS
 from medusa_chat.tui.screens.question import Question
+from medusa_chat.tui.widgets.key_hints import KeyHints
 from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class ChatsScreen(Screen[str | None]):
                 yield self._title
                 yield self._title_input
                 yield self._preview
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Read the latest chats."""

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from medusa_chat.errors import HubError, MedusaChatError
 from medusa_chat.printable import printable
@@ -23,6 +23,7 @@ from medusa_chat.tui.offer import offer
 from medusa_chat.tui.screens.question import Question
 from medusa_chat.tui.screens.token import TokenScreen
 from medusa_chat.tui.supply import as_asked
+from medusa_chat.tui.widgets.key_hints import KeyHints
 from medusa_chat.tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ModelsScreen(Screen[ModelSettings | None]):
                 yield self._table
             with VerticalScroll(id="models-side"):
                 yield self._details
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Look at what is here, and keep up with the downloads."""

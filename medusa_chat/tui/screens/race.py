@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from medusa_chat.conversation.conversation import one_line
 from medusa_chat.errors import MedusaChatError
@@ -20,6 +20,7 @@ from medusa_chat.tui.race.files import export_race
 from medusa_chat.tui.race.pane import NAMES, RacePane
 from medusa_chat.tui.race.recording import arrived
 from medusa_chat.tui.race.replay_clock import ReplayClock
+from medusa_chat.tui.widgets.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ class RaceScreen(Screen[bool]):
         with VerticalScroll(id="race-card"):
             yield self._card
         yield self._status
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Say what is raced, and begin to draw."""

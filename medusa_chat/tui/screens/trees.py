@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from medusa_chat.tui.commands import TREES_COMMANDS
 from medusa_chat.tui.markdown.rows import MUTED
 from medusa_chat.tui.step_book import Kind, StepBook
 from medusa_chat.tui.tree_rows import NEXT, RIGHT, WRONG, percent, tree_rows
+from medusa_chat.tui.widgets.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from textual import events
@@ -83,7 +84,7 @@ class TreesScreen(Screen[None]):
             with Vertical(id="trees-side"):
                 yield self._text
                 yield self._histogram
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyHints()
         left.tooltip = (
             "here: how likely the draft held this token behind its parent; path: the whole way "
             "down to it. Where tokens are drawn, the noise of their position is in both."
