@@ -192,6 +192,22 @@ async def test_while_a_reply_grows_little_stays_mounted_above_it() -> None:
             raise AssertionError("the top never came")
 
 
+async def test_of_a_row_that_grows_all_is_drawn_again_and_nothing_else() -> None:
+    async with chat(ScriptedEngine(answer_by_itself=False), size=(80, 24)) as c:
+        request = await begin_reply(c)
+        c.engine.write(request, (("\n\nA row.\n\n",), ("I",)))
+        await c.until_shown("\nI")
+        await c.settle()
+        reply = transcript_of(c).query_one(Reply)
+        reply.text.add(Piece(9, "t", 1))
+        reply.draw()
+        region = reply.content_region
+        (changed,) = reply._exchange_repaint_regions()
+        assert changed.translate(reply.region.offset).column_span == region.column_span
+        assert changed.line_range == range(4, 5)
+        await c.until_shown("\nIt")
+
+
 async def test_going_to_a_message_that_is_not_mounted_brings_it() -> None:
     async with chat(size=(80, 24)) as c:
         await c.until_shown("Medusa on")

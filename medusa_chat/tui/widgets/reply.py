@@ -46,8 +46,8 @@ class Reply(Widget):
         self._laid_out = (0, 0)
         """The width and height that the layout last asked for."""
         self._styles: dict[str, Style] = {}
-        self._drawn: dict[int, tuple[Row, Strip]] = {}
-        """Rows as they were drawn, with what stands beside them."""
+        self._drawn: dict[int, tuple[Row, str, Strip]] = {}
+        """Rows, the styles under them, and how they were drawn, with what stands beside them."""
         self._ground: tuple[Color, Color] | None = None
         """The colours under the rows as they were drawn."""
 
@@ -136,12 +136,9 @@ class Reply(Widget):
         if self._rows.height(width) != height:
             self.refresh(layout=True)
             return
-        rows = self._rows
-        changed = [y for y, (row, _) in self._drawn.items() if rows.row(width, y)[0] is not row]
-        if changed:
+        if changed := [y for y in self._drawn if not self._is_drawn(y, self._rows.row(width, y))]:
             first, last = min(changed), max(changed)
-            left, top = self.gutter.left, self.gutter.top
-            self.refresh(Region(left, top + first, width, last + 1 - first))
+            self.refresh(Region(0, first, width, last + 1 - first))
 
     # Drawing -----------------------------------------------------------------------------------
 
@@ -180,22 +177,23 @@ class Reply(Widget):
         if len(self._drawn) > _MOST_DRAWN:
             first, last = crop.y - top, crop.bottom - top
             self._drawn = {y: row for y, row in self._drawn.items() if first <= y < last}
-        rows = [self._rows.row(width, y - top)[0] for y in crop.line_range]
-        drawn = self._drawn
-        changed = [
-            y
-            for y, row in zip(crop.line_range, rows, strict=True)
-            if (known := drawn.get(y - top)) is None or known[0] is not row
-        ]
-        if changed:
+        rows = {y: self._rows.row(width, y - top) for y in crop.line_range}
+        if changed := [y for y, row in rows.items() if not self._is_drawn(y - top, row)]:
             first, last = changed[0], changed[-1]
             part = Region(0, first, self.outer_size.width, last + 1 - first)
+            # What Textual has kept of these rows may be older still.
+            self._styles_cache.clear()
             for y, strip in enumerate(super().render_lines(part), first):
-                drawn[y - top] = rows[y - crop.y], strip
-        strips = [drawn[y - top][1] for y in crop.line_range]
+                self._drawn[y - top] = *rows[y], strip
+        strips = [self._drawn[y - top][2] for y in crop.line_range]
         if crop.column_span != (0, self.outer_size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
+
+    def _is_drawn(self, y: int, row: tuple[Row, str]) -> bool:
+        """Tell whether this row, with the style under it, is what was drawn there."""
+        known = self._drawn.get(y)
+        return known is not None and known[0] is row[0] and known[1] == row[1]
 
     def render_line(self, y: int) -> Strip:
         """Return a row as the terminal takes it."""
