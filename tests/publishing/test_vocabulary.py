@@ -10,9 +10,9 @@ import torch
 from golden_data import TINY_LLAMA, tiny_llama_tokenizer
 from tiny_models import VOCABULARY, random_heads, save_heads
 
+from medusa_chat.decoding.head_vocabulary import spread
 from medusa_chat.errors import UsageError
 from medusa_chat.models.checkpoint import read_heads
-from medusa_chat.models.heads import spread
 from medusa_chat.models.layout import read_config
 from medusa_chat.publishing import conversion
 from medusa_chat.publishing.settings import ConvertSettings
