@@ -1,4 +1,4 @@
-"""Trees that are grown to the largest size and then cut to what the draft at hand is worth."""
+"""Trees that are grown first and then cut to what the draft at hand is worth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from medusa_chat.decoding.adaptive_tree import StepShape
 from medusa_chat.decoding.automatic_tree import TreeKind
 from medusa_chat.decoding.experience import KindExperience
-from medusa_chat.decoding.pruning import Pruner, Pruning
+from medusa_chat.decoding.pruning import USUAL_SIZE, Pruner, Pruning
 
 
 class CutAt:
@@ -26,7 +26,7 @@ class CutAt:
 
 
 class PrunedKind(TreeKind):
-    """Trees grown by ``pruned_by``, which makes the shape that asks a pruner at each step.
+    """Trees grown by ``pruned_by``, which makes the shape of a size that asks a pruner each time.
 
     ``root`` is that of the root alone. It is a pruner itself, that of steps in replies.
     """
@@ -40,14 +40,14 @@ class PrunedKind(TreeKind):
         largest: int,
         depth: int,
         root: StepShape,
-        pruned_by: Callable[[Pruner], StepShape],
+        pruned_by: Callable[[int, Pruner], StepShape],
     ) -> None:
         self._root = root
         self._pruned_by = pruned_by
         self._cuts: dict[int, CutAt] = {}
         self._stored_trust = self._kept_trust = experience.trust
         super().__init__(experience, largest, depth, self._cut_shape)
-        self._grown = pruned_by(self)
+        self._grown: dict[int, StepShape] = {1: root}
         self._size = 1
 
     @property
@@ -99,7 +99,11 @@ class PrunedKind(TreeKind):
 
     def next_shape(self) -> StepShape:
         """Return the shape of the next step, if that is to be of this kind."""
-        return self._root if self._pruning.next_size() == 1 else self._grown
+        size = self._pruning.next_size()
+        shape = self._grown.get(size)
+        if shape is None:
+            shape = self._grown[size] = self._pruned_by(size, self)
+        return shape
 
     def observe(self, size: int, accepted: Sequence[int], seconds: float) -> None:
         """Count a step of this kind."""
@@ -119,7 +123,8 @@ class PrunedKind(TreeKind):
         if size == 1:
             return self._root
         cut = self._cuts[size] = CutAt(size)
-        return self._pruned_by(cut)
+        # Not smaller than drafts mostly are: what they take belongs to the time of a step.
+        return self._pruned_by(max(size, min(USUAL_SIZE, self.sizes[-1])), cut)
 
     def _begun(self) -> Pruning:
         known = self.beliefs.known.items()

@@ -20,6 +20,10 @@ from medusa_chat.decoding.step_times import StepTimes
 
 _FIRST_SIZE = 4
 """Of drafts, to begin with, where none was ever timed: what pays first."""
+USUAL_SIZE = 8
+"""To which drafts are grown, to begin with: what is not checked was grown for nothing."""
+_UNUSED_DRAFTS = 16
+"""In a row that were grown further than was checked, before they are grown less far."""
 _CLAIMED, _TRUSTED = 10.0, 0.8
 """So many tokens are claimed of each band of nodes before any was seen, and so much came true."""
 _LONG_STEPS = 1000
@@ -70,6 +74,9 @@ class Pruning:
         self._times = times
         self._sizes = tuple(sizes[1:])
         self._first = min(_FIRST_SIZE, self._sizes[-1])
+        # The index of the size that drafts are grown to.
+        self._grown = sum(size < USUAL_SIZE for size in self._sizes[:-1])
+        self._unused = 0
         known = [trust.get(size) or Trust(_CLAIMED, _CLAIMED * _TRUSTED) for size in self._sizes]
         self._claimed = [one.claimed for one in known]
         self._came = [one.came for one in known]
@@ -110,7 +117,7 @@ class Pruning:
         self._rest, self._next_rest = 0, _SHORTEST_REST
 
     def next_size(self) -> int:
-        """Return 1 for a plain step, or the largest size for a draft that ``size`` prunes."""
+        """Return 1 for a plain step, or how many nodes to grow for a draft that ``size`` prunes."""
         plain = self._times.of(1)
         if self._rest or plain is None:
             return 1
@@ -124,7 +131,7 @@ class Pruning:
         trusted = max(_TINY, most * self._brought / self._hoped)
         # Half of it: a tree has one of a few sizes, and its last nodes are weighed together.
         self._least = 0.5 * max(0.0, min(slopes, default=0.0)) / trusted
-        return self._sizes[-1]
+        return self._sizes[self._grown]
 
     def size(self, weights: Sequence[float]) -> int:
         """Return how many nodes of a draft to check, the root included.
@@ -174,6 +181,7 @@ class Pruning:
         if size > 1:
             index = self._sizes.index(size)
             hope, cost = self._hopes[index], self._costs[index]
+            self._count_use(index)
             before = self._brought / self._hoped
             self._count_claims(self._bands[: index + 1], places)
             self._hoped += hope / before - self._hoped / _REPLY_STEPS
@@ -205,6 +213,15 @@ class Pruning:
             least = least if seconds is None else seconds
             known.append(least)
         return known
+
+    def _count_use(self, index: int) -> None:
+        """Have drafts grown one size further than what is checked of them, no less and no more."""
+        self._unused = self._unused + 1 if index + 1 < self._grown else 0
+        if index >= self._grown:
+            self._grown = min(index + 1, len(self._sizes) - 1)
+        elif self._unused == _UNUSED_DRAFTS:
+            self._grown -= 1
+            self._unused = 0
 
     def _count_rate(self, size: int, tokens: int) -> None:
         plain = self._times.of(1)

@@ -92,8 +92,7 @@ def choose_tree(
             kind = TreeKind(known.grown, most, depth, shape_of)
             if learns and device.type == "cpu":
                 # Elsewhere the host does not see a draft before it is checked.
-                pruned_by = partial(shape_of, most)
-                kind = PrunedKind(known.grown, most, depth, shape_of(1), pruned_by)
+                kind = PrunedKind(known.grown, most, depth, shape_of(1), shape_of)
             searched = _searched(known, most, heads, vocabulary, device)
             paths = known.paths if searched else []
             return ChosenTree(AUTO, AutomaticTree(kind, searched, paths, learns=learns))

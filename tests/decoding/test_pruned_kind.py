@@ -23,16 +23,18 @@ KNOWN = KindExperience(COSTS)
 
 
 class Grown:
-    """A shape of 16 nodes that is pruned as it is told, like one that is grown at each step."""
+    """A shape that is pruned as it is told, like one that is grown at each step."""
 
-    size, depth, guesses = 16, 15, 1
+    guesses = 1
 
-    def __init__(self, pruner: Pruner) -> None:
+    def __init__(self, size: int, pruner: Pruner) -> None:
+        self.size = size
+        self.depth = size - 1
         self.pruner = pruner
 
     def grow(self, log_probs: torch.Tensor) -> Tree:
         del log_probs
-        return Tree.chain(15)
+        return Tree.chain(self.depth)
 
 
 def kind_of(experience: KindExperience = KNOWN) -> PrunedKind:
@@ -42,7 +44,7 @@ def kind_of(experience: KindExperience = KNOWN) -> PrunedKind:
 def step(tree: AutomaticTree, weights: Sequence[float], right: int, seconds: float = 0.0) -> int:
     """Run a step of which ``right`` nodes come true; return how many are checked."""
     shape: StepShape = tree.next_shape()
-    size = shape.pruner.size(weights) if isinstance(shape, Grown) else 1
+    size = shape.pruner.size(weights[: shape.depth]) if isinstance(shape, Grown) else 1
     accepted = list(range(min(right + 1, size)))
     tree.observe(shape, accepted, seconds or COSTS[size])
     return size
@@ -51,7 +53,9 @@ def step(tree: AutomaticTree, weights: Sequence[float], right: int, seconds: flo
 def test_a_draft_is_cut_to_what_it_is_worth() -> None:
     tree = AutomaticTree(kind_of())
     assert step(tree, [0.3, 0.1, 0.05, 0.02, 0.01], 0) == 2
-    assert step(tree, [0.99**depth for depth in range(1, 16)], 15) == 16
+    # The surer it was, the further the next one is grown.
+    sure = [0.99**depth for depth in range(1, 16)]
+    assert [step(tree, sure, 15) for _ in range(4)] == [8, 12, 16, 16]
 
 
 def test_after_useless_drafts_steps_are_plain_until_a_reply_begins() -> None:
@@ -71,7 +75,7 @@ def test_what_the_cut_step_took_counts_for_its_size() -> None:
     seen: dict[int, int] = {}
     for _ in range(40):
         shape = tree.next_shape()
-        size = shape.pruner.size([0.9] * 15) if isinstance(shape, Grown) else 1
+        size = shape.pruner.size([0.9] * shape.depth) if isinstance(shape, Grown) else 1
         seen[size] = seen.get(size, 0) + 1
         tree.observe(shape, [0], 99.0 if seen[size] == 1 else COSTS[size])
     assert kind.times.measured == {size: COSTS[size] for size in seen if seen[size] > 3}

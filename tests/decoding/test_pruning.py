@@ -84,8 +84,9 @@ def run(
         if isinstance(choose, int):
             size = choose
         else:
-            drafted = choose.next_size() > 1
-            weights = [weight for weight in weights if weight > choose.least]
+            grown = choose.next_size()
+            drafted = grown > 1
+            weights = [weight for weight in weights[: grown - 1] if weight > choose.least]
             size = choose.size(weights) if drafted else 1
         places = [place for place in places if place < size]
         taken = cost(size)
@@ -159,7 +160,7 @@ def test_a_reply_begins_with_a_draft_whatever_the_one_before_was_like() -> None:
     run(costly, Text(0.05), pruning, 1)
     assert pruning.next_size() == 1
     pruning.begin()
-    assert pruning.next_size() == SIZES[-1]
+    assert pruning.next_size() > 1
 
 
 def test_text_that_changes_is_followed() -> None:
@@ -175,7 +176,7 @@ def test_sure_drafts_are_checked_further_than_unsure_ones() -> None:
     pruning = Pruning(timed(costly), SIZES, {})
     sizes = []
     for surest in (0.2, 0.5, 0.8, 0.97):
-        assert pruning.next_size() == SIZES[-1]
+        assert pruning.next_size() == 8
         sizes.append(pruning.size([surest**depth for depth in range(1, 16)]))
     assert sizes == sorted(sizes)
     assert sizes[0] == 2
@@ -194,6 +195,19 @@ def test_nodes_below_the_least_would_not_be_checked() -> None:
             assert whole == pruned or pruned == max(n for n in SIZES if n <= len(kept) + 1)
             pruning.observe(pruned, [], None, drafted=True)
     assert pruning.least > 0
+
+
+def test_drafts_are_grown_as_far_as_they_are_checked() -> None:
+    pruning = Pruning(timed(cheap), SIZES, {})
+    grown = []
+    for weight in [0.99] * 4 + [0.3] * 60:
+        grown.append(pruning.next_size())
+        weights = [weight**depth for depth in range(1, grown[-1])]
+        size = pruning.size(weights)
+        pruning.observe(size, [place for place in (1, 2) if place < size], None, drafted=True)
+    assert grown[:4] == [8, 12, 16, 16]
+    assert grown[-1] == 6
+    assert sorted(grown[3:], reverse=True) == grown[3:]
 
 
 def test_claims_that_do_not_come_true_are_believed_less() -> None:
