@@ -76,7 +76,7 @@ def begin_learning(
         checkpointing=settings.gradient_checkpointing,
     )
     loss = JointLoss(
-        coefficient=settings.heads_weight,
+        coefficient=settings.coefficient,
         decay=settings.decay,
         rise=settings.rise,
         base=settings.base_loss,

@@ -26,6 +26,9 @@ DEFAULT_MAX_LENGTH = 1024
 _HEADS_RATE = 1e-3
 _ADAPTERS_RATE = 5e-4
 _BASE_RATE = 2e-5
+_HEADS_WEIGHT = {"labels": 0.2, "teacher": 0.01}
+"""The paper's lambda_0 (B.2 to B.4): the divergence from what the base was is far smaller than a
+cross entropy, and is outweighed as much sooner."""
 
 
 _FLAGS = {"decay": "--lambda", "quantization": "--load-in"}
@@ -43,8 +46,9 @@ class TrainSettings:
     A batch holds as many tokens as ``batch_size`` sequences of ``max_length``; shorter sequences
     make it longer. ``max_length`` None is 1024 tokens, or the model's context where that is less.
     ``learning_rate`` is the heads' in Medusa-1 and the base's in Medusa-2, where the heads have
-    ``heads_rate`` times that; None is what is usual for what learns. ``lora_rank`` 0 trains the
-    whole base; ``lora_targets`` empty are the linear layers of its blocks.
+    ``heads_rate`` times that; None is what is usual for what learns. ``heads_weight`` None is what
+    the paper has for this ``base_loss``. ``lora_rank`` 0 trains the whole base; ``lora_targets``
+    empty are the linear layers of its blocks.
     """
 
     base_model: str
@@ -67,7 +71,7 @@ class TrainSettings:
     max_length: int | None = None
     layout: Layout = "v0.1"
     decay: float = 0.8
-    heads_weight: float = 0.2
+    heads_weight: float | None = None
     rise: Rise = "sine"
     base_loss: BaseLoss = "labels"
     lora_rank: int = 0
@@ -120,6 +124,11 @@ class TrainSettings:
             return _HEADS_RATE
         return _ADAPTERS_RATE if self.lora_rank else _BASE_RATE
 
+    @property
+    def coefficient(self) -> float:
+        """Lambda_0 at its height: what the heads' loss counts in Medusa-2."""
+        return _HEADS_WEIGHT[self.base_loss] if self.heads_weight is None else self.heads_weight
+
     def _check_ranges(self) -> None:
         for option, value, low, high in (
             ("--heads", self.heads, 1, MAX_HEADS),
@@ -147,7 +156,7 @@ class TrainSettings:
             ("--heads-rate", self.heads_rate, math.inf, "0 or more (4 is usual)"),
             ("--weight-decay", self.weight_decay, math.inf, "0 or more"),
             ("--lambda", self.decay, 1.0 + 1e-9, "0 to 1 (0.8 is usual)"),
-            ("--heads-weight", self.heads_weight, math.inf, "0 or more (0.2 is usual)"),
+            ("--heads-weight", self.heads_weight or 0.0, math.inf, "0 or more (0.2 is usual)"),
             ("--lora-alpha", self.lora_alpha, math.inf, "0 or more (16 is usual)"),
             ("--lora-dropout", self.lora_dropout, 1.0, "0 or more, below 1"),
             ("--held-out", self.held_out or 0.0, 1.0, "0 (none) or more, below 1 (0.02 is 2%)"),

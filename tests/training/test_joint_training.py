@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from golden_data import TINY_LLAMA, tiny_llama
+from golden_data import TINY_LLAMA, read, tiny_llama, tiny_llama_tokenizer
 from safetensors.torch import load_file
 from tiny_models import save_base
 
@@ -234,3 +234,41 @@ def test_adapters_on_a_base_of_few_bits_end_as_a_base_of_many(
 def test_a_width_that_4_bits_cannot_have_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="96 wide, and 4 bits on a CPU"):
         run(settings(tmp_path, quantization="4bit"))
+
+
+def test_a_base_that_is_to_stay_as_it_was_does_while_its_heads_learn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What the base itself has written.
+    items = read("medusa/gen/tiny-llama.json")["items"]
+    texts = [
+        tiny_llama_tokenizer().decode(one["prompt_ids"][1:] + one["ar_greedy_ids_ignoring_eos"])
+        for one in items
+    ]
+    data = write_lines(tmp_path / "texts.jsonl", [{"text": text} for text in texts])
+    common: dict[str, Any] = {"data": (data,), "heads": 2, "held_out": 0.25, "epochs": 10}
+
+    def losses(shown: str) -> list[float]:
+        """Return the heads' losses on what is held out."""
+        rows = [line.split("│") for line in shown.splitlines() if "t +" in line]
+        return [float(row[3]) for row in rows[-2:]]
+
+    first = settings(tmp_path, output=tmp_path / "first", **common)
+    assert run(first) == 0
+    before = losses(capsys.readouterr().out)
+    taught = settings(
+        tmp_path,
+        stage="medusa-2",
+        base_loss="teacher",
+        heads_from=first.output,
+        learning_rate=1e-5,
+        heads_rate=200,
+        **common,
+    )
+    assert run(taught) == 0
+    shown = capsys.readouterr()
+    change = float(shown.err.partition("after (")[2].partition("%")[0])
+    assert abs(change) < 1
+    assert all(new < old for new, old in zip(losses(shown.out), before, strict=True))
+    weights = load_file(taught.output / TINY_LLAMA.name / "model.safetensors")
+    assert any(not own.equal(weights[name]) for name, own in tiny_llama().named_parameters())

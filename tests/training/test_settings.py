@@ -88,6 +88,17 @@ def test_the_learning_rate_is_what_is_usual_for_what_learns() -> None:
     assert rate(stage="medusa-2", learning_rate=0.5) == 0.5
 
 
+def test_the_heads_weigh_less_against_a_teacher() -> None:
+    def coefficient(**options: Any) -> float:
+        return TrainSettings(**(REQUIRED | {"stage": "medusa-2"} | options)).coefficient
+
+    # The paper's, B.2 and B.4: of a base that stays as it was, little may be asked for heads.
+    assert coefficient() == 0.2
+    assert coefficient(base_loss="teacher") == 0.01
+    assert coefficient(base_loss="teacher", heads_weight=0.2) == 0.2
+    assert coefficient(heads_weight=0.0) == 0.0
+
+
 def parsed(*options: str) -> TrainSettings:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
