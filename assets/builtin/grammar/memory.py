@@ -37,7 +37,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Tell things, talk about the program, facts or sums, and ask for what was told."""
 
     def subject(rng: random.Random, turns: int) -> Chat:
-        (chat,) = rng.choice((program, facts, reckoning)).chats(rng, 1)
+        (chat,) = rng.choice((program.chats, facts.chats, reckoning.chats))(rng, 1)
         return chat[: 2 * turns]
 
     for _ in range(count):
