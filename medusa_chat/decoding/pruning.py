@@ -24,7 +24,7 @@ USUAL_SIZE = 8
 """To which drafts are grown, to begin with: what is not checked was grown for nothing."""
 _UNUSED_DRAFTS = 16
 """In a row that were grown further than was checked, before they are grown less far."""
-_CLAIMED, _TRUSTED = 10.0, 0.8
+_CLAIMED, _TRUSTED = 10.0, 0.7
 """So many tokens are claimed of each band of nodes before any was seen, and so much came true."""
 _LONG_STEPS = 1000
 """Over about so many drafts claims are compared with what came of them, by the place of a node."""
