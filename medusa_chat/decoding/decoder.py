@@ -76,6 +76,8 @@ class Decoder:
             head_tokens = head_tokens.to(forward.device)
         self.head_vocabulary = HeadVocabulary(forward.vocabulary, head_tokens)
         self.decode_text = decode_text
+        self.pieces: dict[int, str] = {}
+        """What single tokens were seen to add to a text."""
         self.cached: list[int] = []
         # On a device what is learnt never moves, for the sake of graphs: 256 bytes a token.
         on_cpu = forward.device.type == "cpu"
@@ -129,7 +131,9 @@ class Decoding:
         self._forward = forward
         self._prompt = prompt
         self._request = request
-        self.output = ReplyOutput(request.ending, room, decoder.decode_text, context)
+        self.output = ReplyOutput(
+            request.ending, room, decoder.decode_text, context, decoder.pieces
+        )
         self.reused_tokens = self._reusable_tokens()
         self.steps = StepLog()
         """What each step checked."""
@@ -172,8 +176,9 @@ class Decoding:
                 self.steps.add(StepRecord(step.drafted, step.nodes, step.next_root, seconds))
             if isinstance(self._request.shape, AdaptiveTree):
                 self._request.shape.observe(shape, step.nodes, clock() - started)
-            tokens, root = step.tokens, step.next_root
-            emissions = self._emit(tokens[1:], root=False)
+            guessed, root = step.tokens[1:], step.next_root
+            self.output.foresee([*guessed, root])
+            emissions = self._emit(guessed, root=False)
             if self.output.stop_reason is None:
                 emissions += self._emit([root], root=True)
             yield emissions

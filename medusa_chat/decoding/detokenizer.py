@@ -18,16 +18,49 @@ class Detokenizer:
     What a token adds to the text depends on those before it, so the last decoded stretch is decoded
     again together with the new tokens, and the difference is the new text. ``context`` holds
     tokens that come before the text, for tokenizers whose first token loses its leading space.
+    ``pieces`` is what single tokens were seen to add; it may outlive the sequence.
     """
 
-    def __init__(self, decode: Callable[[list[int]], str], context: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        decode: Callable[[list[int]], str],
+        context: Sequence[int] = (),
+        pieces: dict[int, str] | None = None,
+    ) -> None:
         self._decode = decode
+        self._pieces = {} if pieces is None else pieces
+        self._foreseen: list[int] = []
         self._known = list(context)
         self._known_text = decode(self._known)
         self._pending: list[int] = []
 
+    def foresee(self, tokens: Sequence[int]) -> None:
+        """Prepare for ``tokens`` to be pushed: decoded together they take the time of one.
+
+        If they come to what each of them added before, it is known what each adds now.
+        """
+        self._foreseen = []
+        pieces = [self._pieces.get(token) for token in tokens]
+        # A stretch that begins anew is for one token at a time to begin.
+        is_long = len(self._known) + len(tokens) > _LONGEST_STRETCH
+        if len(tokens) < 2 or is_long or self._pending or None in pieces:
+            return
+        text = "".join([self._known_text, *filter(None, pieces)])
+        if self._decode([*self._known, *tokens]) == text:
+            self._foreseen = [*reversed(tokens)]
+        else:
+            for token in tokens:
+                self._pieces.pop(token, None)
+
     def push(self, token: int) -> str:
         """Return the text that ``token`` completes; empty while a character is unfinished."""
+        if self._foreseen:
+            if self._foreseen.pop() == token:
+                piece = self._pieces[token]
+                self._pending.append(token)
+                self._settle(1, self._known_text + piece)
+                return piece
+            self._foreseen = []
         self._pending.append(token)
         known = self._known_text
         text = self._decode(self._known + self._pending)
@@ -39,6 +72,8 @@ class Detokenizer:
             settled -= _LONGEST_BEGINNING
             text = self._decode(self._known + self._pending[:settled])
         if text != known:
+            if settled == 1:
+                self._pieces[token] = text[len(known) :]
             self._settle(settled, text)
         return text[len(known) :]
 

@@ -30,20 +30,26 @@ class ReplyOutput:
         room: int,
         decode: Callable[[list[int]], str],
         context: Sequence[int] = (),
+        pieces: dict[int, str] | None = None,
     ) -> None:
+        """Begin behind ``context``. ``pieces`` is what tokens were seen to add to a text."""
         self.bursts: list[list[int]] = []
         self.tokens = 0
         self.stop_reason: StopReason | None = None
         self._ending = ending
         self._limit = min(ending.max_new_tokens, room)
         self._limit_reason: StopReason = "length" if ending.max_new_tokens <= room else "context"
-        self._detokenizer = Detokenizer(decode, context)
+        self._detokenizer = Detokenizer(decode, context, pieces)
         self._stop_strings = StopStrings(ending.stop)
 
     @property
     def token_ids(self) -> list[int]:
         """All tokens emitted, in order."""
         return [token for burst in self.bursts for token in burst]
+
+    def foresee(self, tokens: Sequence[int]) -> None:
+        """Prepare for ``tokens`` to be pushed one after the other, unless the reply ends before."""
+        self._detokenizer.foresee(tokens)
 
     def push(self, token: int, *, root: bool) -> str:
         """Add a token, a ``root`` in a burst of its own; return the text that may now be shown.

@@ -32,6 +32,9 @@ from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.step import Forward, StepOutput
 from medusa_chat.decoding.step_record import Drafted, KeptDraft
 
+_FEW_LOGITS = 2**16
+"""On a CPU the likeliest tokens of all nodes are found in the time of two nodes up to here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
@@ -198,7 +201,6 @@ class EagerStepper:
             parents, tokens, chosen = copied
             accepted = accept_exact(parents, tokens, chosen.__getitem__)
             return accepted, [tokens[node] for node in accepted.nodes]
-        # On a CPU only the nodes on the walked path are worth a choice.
         rows = logits.numpy()
         noise_rows = None if noise is None else noise.numpy()
         is_alone = draft.tree.size == 1
@@ -206,6 +208,7 @@ class EagerStepper:
         depths, tokens = nodes.depths, nodes.tokens
 
         def choose(node: int) -> int:
+            # On a CPU only the nodes on the walked path are worth a choice.
             row = rows[node]
             if penalty is not None:
                 row = penalty.after_node(logits, draft, node)[0].numpy()
@@ -213,6 +216,8 @@ class EagerStepper:
                 row, None if noise_rows is None else noise_rows[depths[node]]
             )
 
+        if sampling.greedy and penalty is None and rows.size <= _FEW_LOGITS:
+            choose = rows.argmax(1).tolist().__getitem__
         accepted = accept_exact(nodes.parents, tokens, choose)
         return accepted, [tokens[node] for node in accepted.nodes]
 

@@ -258,13 +258,13 @@ def _head_logits(
     model: Any,
     output: Callable[[Tensor], Tensor],
 ) -> HeadLogits:
-    matrix = model.get_output_embeddings()
+    device = model.get_output_embeddings().weight.device  # of several, the last
+    dtype = torch.float32 if heads is None else heads.dtype
 
     @torch.inference_mode()
     def head_logits(hidden: Tensor, depth: int, root: Tensor) -> Tensor:
         assert heads is not None, "without heads nothing is drafted"
-        device = matrix.weight.device  # of several, the last
-        read = hidden.to(device, heads.dtype)
+        read = hidden.to(device, dtype)
         if roots is not None:
             read = read + roots.index_select(0, root.to(device))
         logits: Tensor = heads(read, output, depth)

@@ -67,12 +67,24 @@ def pieces(decode: Decode, ids: list[int]) -> list[str]:
     return [*(detokenizer.push(token) for token in ids), detokenizer.finish()]
 
 
+def foreseen(decode: Decode, ids: list[int], known: dict[int, str], burst: int) -> list[str]:
+    """Push ``ids`` in bursts, all but the last token of each of which came to pass."""
+    detokenizer, come = Detokenizer(decode, pieces=known), []
+    for first in range(0, len(ids), burst):
+        detokenizer.foresee([*ids[first : first + burst], 0])
+        come += [detokenizer.push(token) for token in ids[first : first + burst]]
+    return [*come, detokenizer.finish()]
+
+
 def assert_streams(decode: Decode, ids: list[int]) -> None:
-    whole = decode(ids)
-    come = pieces(decode, ids)
-    assert "".join(come) == whole
-    if REPLACEMENT not in whole:
-        assert not any(REPLACEMENT in piece for piece in come)
+    whole, known = decode(ids), dict[int, str]()
+    for come in (
+        pieces(decode, ids),
+        *(foreseen(decode, ids, known, burst) for burst in (1, 4, 4, 3, 7)),
+    ):
+        assert "".join(come) == whole
+        if REPLACEMENT not in whole:
+            assert not any(REPLACEMENT in piece for piece in come)
 
 
 @given(TEXTS)
@@ -139,6 +151,27 @@ def test_a_character_after_many_tokens_without_one_is_shown(before: list[int]) -
 @given(st.lists(st.sampled_from([0x41, 0x80, 0xE2, 0x82, 0xAC, 0xF0, 0x9F, 0x99]), max_size=30))
 def test_pieces_of_any_bytes_make_up_the_whole(ids: list[int]) -> None:
     assert "".join(pieces(in_bytes, ids)) == in_bytes(ids)
+
+
+def test_what_is_foreseen_is_decoded_once() -> None:
+    asked: list[list[int]] = []
+
+    def decode(ids: list[int]) -> str:
+        asked.append(ids)
+        return in_bytes(ids)
+
+    known: dict[int, str] = {}
+    assert "".join(foreseen(decode, [*b"abcabc"], known, 1)) == "abcabc"
+    assert known == {97: "a", 98: "b", 99: "c"}
+    known[0], before = "\0", len(asked)
+    assert "".join(foreseen(decode, [*b"cabcab"], known, 3)) == "cabcab"
+    assert len(asked) - before == 4  # the context, two bursts, and the end
+
+
+def test_a_piece_that_is_wrong_here_is_given_up() -> None:
+    known = {97: "a", 98: "bee", 0: "\0"}
+    assert "".join(foreseen(in_bytes, [*b"abab"], known, 2)) == "abab"
+    assert known[98] == "b"
 
 
 def test_the_first_token_keeps_its_space_behind_a_context() -> None:
