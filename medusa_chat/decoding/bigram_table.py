@@ -89,11 +89,9 @@ class BigramTable:
             self.ids[first + 1 : end + 1] = self.ids[0]
             self.lifts[first + 1 : end + 1] = 0
         else:
-            logits = logits.float()
-            best = logits.topk(self.row_tokens)
-            lifts = best.values - logits.logsumexp(-1, keepdim=True).add_(FLOOR)
+            best = logits.log_softmax(-1, dtype=torch.float32).topk(self.row_tokens)
             self.ids[first + 1 : end + 1] = best.indices
-            self.lifts[first + 1 : end + 1] = lifts.clamp_(min=0)
+            self.lifts[first + 1 : end + 1] = best.values.sub_(FLOOR).clamp_(min=0)
         self.length = end
         self._note(first, end)
         # The token behind a slot stands at the slot's number; slot 0 is no position's.

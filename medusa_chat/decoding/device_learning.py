@@ -22,9 +22,8 @@ def learn(table: BigramTable, length: Tensor, root: Tensor, walk: Walk, logits: 
     of_path = logits.index_select(0, walk.path)
     numbers = torch.arange(1, walk.path.shape[0] + 1, device=length.device)
     slots = numbers + length
-    best = of_path.topk(table.row_tokens)
-    ids, lifts = best.indices.int(), best.values - of_path.logsumexp(-1, keepdim=True)
-    lifts = lifts.sub_(FLOOR).clamp_(min=0)
+    best = of_path.log_softmax(-1).topk(table.row_tokens)
+    ids, lifts = best.indices.int(), best.values.sub(FLOOR).clamp_(min=0)
     ids, lifts = _with_first(ids, lifts, walk.follow.int()[:, None])
     table.ids.index_copy_(0, slots, ids)
     table.lifts.index_copy_(0, slots, lifts)
