@@ -181,6 +181,8 @@ async def test_while_a_reply_grows_little_stays_mounted_above_it() -> None:
         for n in range(60):
             transcript.extend_reply([Piece(n, f"line {n}\n", 1)])
         await c.until_shown("line 59")
+        await c.settle()
+        transcript.extend_reply([Piece(60, "line 60\n", 1)])
         await c.until(lambda: len(transcript.query(Reply)) < PAGE_ENTRIES // 2)
         await c.settle()
         assert transcript.scroll_y == transcript.max_scroll_y > 2 * transcript.size.height
