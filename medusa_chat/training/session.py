@@ -43,13 +43,14 @@ from medusa_chat.training.team import Team
 from medusa_chat.training.trainer import Evaluation, Outcome, Trainer, with_first_loss
 
 _ALONE = Team()
+_ROOMY = 2
+"""Where memory for so many trainings is free, one runs faster that leaves gaps in it."""
 
 
 def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Outcome:
     """Train what ``settings`` ask for, and say how it goes. Raises MedusaChatError."""
     check_files(settings.data)
     device = team.device or resolve_device(settings.device)
-    return_at_once()
     precision = _precision(settings, device, folder, team)
     if team.leads:
         fetch_missing(ModelSettings(settings.base_model))
@@ -163,6 +164,8 @@ def _tell_memory(
     if there is None:
         say(f"Memory: about {size(need.total)} ({need.words})")
         return
+    if device.type == "cpu" and need.total * _ROOMY > there.free_bytes:
+        return_at_once()
     say(
         f"Memory: about {size(need.total)} of {size(there.total_bytes)}, {size(there.free_bytes)} "
         f"free ({need.words})"

@@ -41,6 +41,7 @@ import ctypes, gc, json, sys
 from pathlib import Path
 import psutil
 from medusa_chat.training import session
+from medusa_chat.training.freed_memory import return_at_once
 from medusa_chat.training.command import run
 from medusa_chat.training.settings import TrainSettings
 
@@ -59,6 +60,7 @@ def train(base):
     )
     assert run(settings) == 0
 
+return_at_once()  # as where memory is scarce
 train("tiny")
 gc.collect()
 ctypes.CDLL(None).malloc_trim(0)

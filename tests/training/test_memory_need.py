@@ -83,6 +83,8 @@ def test_what_takes_less_is_less_and_is_named() -> None:
 def test_it_is_told_beforehand_and_refused_where_it_cannot_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr(session, "return_at_once", lambda: given_back.append(True))
     small = DeviceMemory("cpu", "CPU", 500_000_000, 400_000_000)
     monkeypatch.setattr(session, "device_memory", lambda _device: small)
     with pytest.raises(ModelError, match=r"takes about 6\d\d MB, and CPU has 500 MB: less would"):
@@ -93,3 +95,15 @@ def test_it_is_told_beforehand_and_refused_where_it_cannot_be(
     monkeypatch.setattr(session, "device_memory", lambda _device: tight)
     assert run(settings(tmp_path, max_steps=1)) == 0
     assert "It may not fit" in capsys.readouterr().err
+    assert given_back == [True, True]
+
+
+def test_freed_memory_is_kept_where_there_is_plenty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr(session, "return_at_once", lambda: given_back.append(True))
+    plenty = DeviceMemory("cpu", "CPU", 16_000_000_000, 8_000_000_000)
+    monkeypatch.setattr(session, "device_memory", lambda _device: plenty)
+    assert run(settings(tmp_path, max_steps=1)) == 0
+    assert not given_back
