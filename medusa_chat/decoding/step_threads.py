@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -20,13 +20,32 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 24, 1536
 """Steps between two trials; twice as many after each that found nothing better."""
 _SETTLED_STEPS = 300
 """After so many good steps on one number of threads what went wrong before is forgotten."""
-_REMEMBERED_STEPS = 24
+_REMEMBERED_STEPS = 64
+"""Over about so many steps it is averaged how much longer than usual they take."""
+_USUAL_STEPS, _CLIPPED = 16, 2.0
+"""Over so many the usual time is averaged, where none counts as more than twice of it."""
 _FEWEST = 4
 """Steps of a size whose mean tells something."""
 _BETTER = 0.95
-"""What a trial's steps have to take of the usual for its number of threads to stay."""
+"""What most of a trial's steps have to take of the usual for its number of threads to stay."""
 _SLOW = 3.0
 """A step that takes this much more than the usual was kept waiting for one of its threads."""
+_GAIN = 0.8
+"""What steps take of what they would with fewer threads, where no trial has told."""
+
+
+@dataclass(slots=True)
+class _Usual:
+    """What steps of a size take, hardly moved by single ones that were disturbed."""
+
+    seconds: float = 0.0
+    steps: int = 0
+
+    def add(self, seconds: float) -> None:
+        if self.steps >= _FEWEST:
+            seconds = min(seconds, _CLIPPED * self.seconds)
+        self.steps += 1
+        self.seconds += (seconds - self.seconds) / min(self.steps, _USUAL_STEPS)
 
 
 class StepThreads:
@@ -49,7 +68,9 @@ class StepThreads:
         self._set_threads = set_threads
         self._clock = clock
         self._pause = self._until_trial = _SHORTEST_PAUSE
-        self._latest: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED_STEPS)
+        self._usual: dict[int, _Usual] = {}
+        self._excess = 1.0
+        self._gain = _GAIN
         self._upwards = True
         self._trial_place: int | None = None
         self._trial: list[tuple[int, float]] = []
@@ -74,31 +95,28 @@ class StepThreads:
         if len(self._numbers) == 1:
             return
         seconds = self._clock() - begun
-        usual = self._usual(size)
-        slow = usual is not None and seconds > _SLOW * usual
+        known = self._usual.setdefault(size, _Usual())
+        ratio = seconds / known.seconds if known.steps >= _FEWEST else 1.0
+        slow = ratio > _SLOW
         if self._trial_place is not None:
             self._trial.append((size, seconds))
             lost = slow and len(self._trial) > 1 and self._upwards
             if lost or len(self._trial) == _TRIAL_STEPS:
                 self._end_trial(lost=lost)
             return
-        self._latest.append((size, seconds))
+        known.add(seconds)
+        self._excess += (ratio - self._excess) / _REMEMBERED_STEPS
         self._until_trial -= 1
         self._good_steps = 0 if slow else self._good_steps + 1
         if self._good_steps == _SETTLED_STEPS and self._place == len(self._numbers) - 1:
             self._pause = _SHORTEST_PAUSE
-        if slow and self._place > 0:
-            # The mean is what counts, and a few such steps take more than all the others.
+        if slow and self._place > 0 and self._excess * self._gain > 1:
+            # The mean is what counts: these steps take more than the others are shorter.
             self._move_to(self._place - 1)
             self._upwards = True
             self._rest()
         elif self._until_trial <= 0:
             self._begin_trial()
-
-    def _usual(self, size: int) -> float | None:
-        """Return the mean of what a step of ``size`` took lately; None where too few were seen."""
-        seconds = [took for one, took in self._latest if one == size]
-        return statistics.mean(seconds) if len(seconds) >= _FEWEST else None
 
     def _begin_trial(self) -> None:
         at_end = len(self._numbers) - 1 if self._upwards else 0
@@ -112,14 +130,19 @@ class StepThreads:
         assert self._trial_place is not None, "a trial is under way"
         place, self._trial_place = self._trial_place, None
         ratios = [
-            seconds / usual
+            seconds / known.seconds
             for size, seconds in self._trial[1:]
-            if (usual := self._usual(size)) is not None
+            if (known := self._usual[size]).steps >= _FEWEST
         ]
-        if ratios and not lost and statistics.mean(ratios) < _BETTER:
+        # A single step that was disturbed tells little, but on the whole they have to be shorter.
+        middle = statistics.median(ratios) if ratios else 1.0
+        if ratios and not lost and middle < _BETTER and statistics.mean(ratios) < 1:
+            self._gain = middle if self._upwards else _GAIN
             self._move_to(place)
             self._until_trial = self._pause
             return
+        if ratios and not self._upwards:
+            self._gain = min(1.0, 1 / middle)
         self._set_threads(self.number)
         self._upwards = not self._upwards
         if ratios:
@@ -129,7 +152,8 @@ class StepThreads:
 
     def _move_to(self, place: int) -> None:
         self._place = place
-        self._latest.clear()
+        self._usual.clear()
+        self._excess = 1.0
         self._good_steps = 0
         self._set_threads(self.number)
 

@@ -68,6 +68,26 @@ def test_a_machine_that_becomes_busy_is_noticed_at_once() -> None:
     assert machine.threads.number == 2
 
 
+def test_a_step_that_is_disturbed_now_and_then_changes_nothing() -> None:
+    steps = itertools.count()
+    machine = Machine(
+        2, 1, lambda number, size: (4.0 if next(steps) % 150 == 149 else 1.0) * 0.85 ** (number - 1)
+    )
+    machine.run(2000)
+    assert machine.threads.number == 2
+    assert machine.numbers[400:].count(2) > 1400
+
+
+def test_steps_that_wait_often_are_left_though_most_are_shorter() -> None:
+    steps = itertools.count()
+    machine = Machine(
+        2, 2, lambda number, size: 0.85 if number == 1 else 8.0 if next(steps) % 15 == 14 else 0.7
+    )
+    machine.run(1500)
+    assert machine.threads.number == 1
+    assert machine.share(1) > 0.9
+
+
 def test_sizes_are_compared_with_their_own_kind() -> None:
     machine = Machine(2, 1, lambda number, size: size * (1.2 if number == 2 else 1.0))
     for _ in range(150):
