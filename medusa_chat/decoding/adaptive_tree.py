@@ -22,10 +22,6 @@ class AdaptiveTree(ABC):
     """Whether some trees are grown from what the conversation has taught."""
 
     @abstractmethod
-    def begin(self) -> None:
-        """Prepare for a reply, whose text may be of another kind than the last one's."""
-
-    @abstractmethod
     def next_shape(self) -> StepShape:
         """Return the shape of the next step."""
 

@@ -29,9 +29,6 @@ class TreeKind:
     their places in the order in which the tree grew; without it they are numbered so.
     """
 
-    lasting_steps: int | None = None
-    """After so many others a time that was not seen again is doubted; None is never."""
-
     def __init__(
         self,
         experience: KindExperience,
@@ -42,7 +39,7 @@ class TreeKind:
     ) -> None:
         self.sizes = tuple(size for size in SIZES if size <= largest)
         self.depth = depth
-        self.times = StepTimes(experience.seconds, self.lasting_steps)
+        self.times = StepTimes(experience.seconds)
         self._stored = experience.accepted
         self._kept = self._stored
         self._shape_of = shape_of
@@ -55,9 +52,6 @@ class TreeKind:
         """Begin with what was known of acceptance when the kind was made."""
         self.beliefs = Beliefs(self._kept)
         self._sizer = self._sized(Beliefs(self._stored))
-
-    def begin(self) -> None:
-        """Prepare for a reply: what is known of sizes holds for it, too."""
 
     def set_aside(self) -> Callable[[], None]:
         """Return what brings back all that is known now, whatever is learnt until then."""
@@ -97,7 +91,9 @@ class TreeKind:
 
     def observe(self, size: int, accepted: Sequence[int], seconds: float) -> None:
         """Count a step of this kind."""
-        is_warm = self._warmed(size)
+        # The first step of a size makes room, or a graph: it says nothing of those to come.
+        is_warm = size in self._warm
+        self._warm.add(size)
         places = self.believe(size, accepted)
         self._sizer.observe(size, places, seconds if is_warm else None)
 
@@ -109,13 +105,6 @@ class TreeKind:
         if size > 1:
             self.beliefs.add(size, places)
         return places
-
-    def _warmed(self, size: int) -> bool:
-        """Return whether there was a step of ``size`` before the one that was."""
-        # The first one makes room, or a graph: it says nothing of those to come.
-        is_warm = size in self._warm
-        self._warm.add(size)
-        return is_warm
 
     def _sized(self, beliefs: Beliefs) -> TreeSizer:
         guessing = TreeSizer(self.times, self.sizes[-1], self.depth)
@@ -150,11 +139,6 @@ class AutomaticTree(AdaptiveTree):
     def next_is_searched(self) -> bool:
         """Whether the next step is of a searched tree."""
         return self._kind is self.searched
-
-    def begin(self) -> None:
-        """Prepare for a reply, whose text may be of another kind than the last one's."""
-        for kind in self.kinds:
-            kind.begin()
 
     def forget(self) -> None:
         """Begin with nothing known of the text, as a measured run does; times stay known.

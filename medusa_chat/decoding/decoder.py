@@ -157,8 +157,6 @@ class Decoding:
         self._first_token_known()
         yield self._emit([root], root=True)
         clock = step_clock(self._forward.device)
-        if isinstance(self._request.shape, AdaptiveTree):
-            self._request.shape.begin()
         while self.output.stop_reason is None:
             if cancelled():
                 yield self._stop()

@@ -17,25 +17,12 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """What drafts claimed of some nodes, as the sum of their likelihoods, and how many were right.
-
-    Both over so many steps that their ratio means something.
-    """
-
-    claimed: float
-    came: float
-
-
-@dataclass(frozen=True, slots=True)
 class KindExperience:
     """What trees of one kind have shown, by their size; sizes that were not run are missing."""
 
     seconds: Mapping[int, float] = field(default_factory=dict)
     """T(n), of a whole step."""
     accepted: Mapping[int, Acceptance] = field(default_factory=dict)
-    trust: Mapping[int, Trust] = field(default_factory=dict)
-    """In the nodes that each size has and the one below lacks, where drafts are pruned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,6 @@ class Grown:
     sources: list[int]
     weights: list[float]
 
-    def keep(self, count: int) -> None:
-        """Leave out all but the first ``count`` nodes."""
-        for of_nodes in (self.parents, self.depths, self.tokens, self.sources):
-            del of_nodes[count:]
-        del self.weights[count - 1 :]
-
 
 @dataclass(slots=True)
 class Growth:
@@ -54,8 +48,6 @@ class Growth:
     evidence: HostEvidence
     rows: Rows
     odds: Sequence[float]
-    least: float = 0.0
-    """Nodes that weigh no more than this are left out."""
 
     def run(self, root: int, match: Match, *, lookup: bool) -> Grown:
         """Return the tree behind ``root``, whose earlier place is ``match``.
@@ -71,7 +63,7 @@ class Growth:
         front: list[tuple[float, int, int, int, int, int, int, int]] = []
         # The weights of the best so far: a candidate has to weigh more than the ``least`` of them.
         best: list[float] = []
-        least, found = self.least, 0
+        least, found = 0.0, 0
         # Nodes of one depth that stand at the same place have the same children.
         known: dict[tuple[int, int, int], tuple[float, list[tuple[float, int, int]]]] = {}
         weight, place, depth, slot, length = 1.0, 0, 0, match.slot, match.length

@@ -22,7 +22,6 @@ from medusa_chat.decoding.device_growth import CHAINS, Grown, grow_on_device, la
 from medusa_chat.decoding.host_evidence import HostEvidence
 from medusa_chat.decoding.host_growth import Growth
 from medusa_chat.decoding.host_tree import HostTrees
-from medusa_chat.decoding.pruning import Pruner
 from medusa_chat.decoding.raised_rows import Rows
 from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.suffix_lookup import Match
@@ -36,7 +35,7 @@ class MixedTree:
 
     The first ``heads`` depths have a head's guesses; without any, the conversation's own text is
     the only source. With ``lookup`` suffix chains are followed, otherwise a node's row is that of
-    its own token alone. On a CPU a ``pruner`` says how many of the nodes are kept.
+    its own token alone.
     """
 
     def __init__(
@@ -48,14 +47,12 @@ class MixedTree:
         device: torch.device,
         *,
         lookup: bool = True,
-        pruner: Pruner | None = None,
     ) -> None:
         assert size > 1, "the root alone needs no source"
         self.size = size
         self.depth = min(depth, size - 1)
         self.heads = min(heads, self.depth)
         self.lookup = lookup
-        self._pruner = pruner
         self.guesses = min(_GUESSES, size - 1, vocabulary)
         # Where no head guesses, all tokens are alike; the other rows are a step's.
         self.plain = torch.full((self.depth, vocabulary), 1 / vocabulary, device=device)
@@ -110,12 +107,8 @@ class MixedTree:
 
         Its tensors lie where those of the next draft will.
         """
-        pruner = self._pruner
-        least = 0.0 if pruner is None else pruner.least
-        growth = Growth(self.size, self.depth, evidence, rows, odds, least)
+        growth = Growth(self.size, self.depth, evidence, rows, odds)
         grown = growth.run(root, match, lookup=self.lookup)
-        if pruner is not None:
-            grown.keep(pruner.size(grown.weights))
         return self._host_trees.draft(grown)
 
     def _best(self, grown: Grown, best_ids: Tensor) -> Draft:

@@ -15,8 +15,6 @@ SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 _ENOUGH = 3
 """Steps of a size that make its time known."""
-_OUTDATED = 0.75
-"""What a time is taken for once it was not confirmed for long, each time again."""
 _KEPT = 25
 """Steps of each size that count: the machine may become busier, a conversation longer."""
 
@@ -28,48 +26,20 @@ class StepTimes:
     that belongs to its price.
     """
 
-    def __init__(
-        self, known: Mapping[int, float] | None = None, lasting_steps: int | None = None
-    ) -> None:
-        """Begin with what was ``known``, which counts until steps of that size were seen here.
-
-        What steps of other sizes have not confirmed for ``lasting_steps`` is taken for less and
-        less, so that it is tried again: the machine may have been busy then.
-        """
+    def __init__(self, known: Mapping[int, float] | None = None) -> None:
+        """Begin with what was ``known``, which counts until steps of that size were seen here."""
         self._known = dict(known or {})
         self._seen: dict[int, deque[float]] = {}
         self._usual: dict[int, float] = {}
-        self._lasting_steps = lasting_steps
-        self._steps = 0
-        self._steps_at: dict[int, int] = {}
 
     def add(self, size: int, seconds: float) -> None:
         """Count a step."""
-        if self._periods_since(size):
-            self._known[size] = seconds
-            self._seen.pop(size, None)
-        self._steps += 1
-        self._steps_at[size] = self._steps
         seen = self._seen.setdefault(size, deque(maxlen=_KEPT))
         seen.append(seconds)
         self._usual.pop(size, None)
 
     def of(self, size: int) -> float | None:
         """Return T(``size``); None when too few steps of that size were ever measured."""
-        seconds, periods = self._last(size), self._periods_since(size)
-        return seconds * _OUTDATED**periods if seconds and periods else seconds
-
-    @property
-    def measured(self) -> dict[int, float]:
-        """All that is known, by size."""
-        sizes = sorted(self._known.keys() | self._seen.keys())
-        return {size: seconds for size in sizes if (seconds := self._last(size)) is not None}
-
-    def missing(self, sizes: Iterable[int] = SIZES) -> list[int]:
-        """Return those of ``sizes`` that were never measured."""
-        return [size for size in sizes if self._last(size) is None]
-
-    def _last(self, size: int) -> float | None:
         usual = self._usual.get(size)
         if usual is None:
             seen = self._seen.get(size, ())
@@ -78,8 +48,12 @@ class StepTimes:
             usual = self._usual[size] = sorted(seen)[len(seen) // 2]
         return usual
 
-    def _periods_since(self, size: int) -> int:
-        """Return how often as many steps as a time lasts were run since the last of ``size``."""
-        if self._lasting_steps is None:
-            return 0
-        return (self._steps - self._steps_at.get(size, 0)) // self._lasting_steps
+    @property
+    def measured(self) -> dict[int, float]:
+        """All that is known, by size."""
+        sizes = sorted(self._known.keys() | self._seen.keys())
+        return {size: seconds for size in sizes if (seconds := self.of(size)) is not None}
+
+    def missing(self, sizes: Iterable[int] = SIZES) -> list[int]:
+        """Return those of ``sizes`` that were never measured."""
+        return [size for size in sizes if self.of(size) is None]

@@ -63,9 +63,6 @@ class TimedRounds(AdaptiveTree):
         """T of each shape. Only for shapes that were run."""
         return [median(seconds) for seconds in self.seconds]
 
-    def begin(self) -> None:
-        """Go on in another reply where the last one has ended."""
-
     def next_shape(self) -> StepShape:
         """Return the shape of the next step; behind the last round, the last one."""
         return self._shapes[self._order[min(self._done, len(self._order) - 1)][1]]

@@ -14,8 +14,6 @@ from medusa_chat.decoding.experience import Experience
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, named_paths
-from medusa_chat.decoding.pruned_kind import PrunedKind
-from medusa_chat.decoding.pruning import Pruner
 from medusa_chat.decoding.searched_trees import SearchedTrees
 from medusa_chat.decoding.stats import AUTO
 from medusa_chat.decoding.tree import Tree
@@ -90,9 +88,6 @@ def choose_tree(
             learns = settings.draft != "heads"
             depth = depth_for(most, heads) if learns else heads
             kind = TreeKind(known.grown, most, depth, shape_of)
-            if learns and device.type == "cpu":
-                # Elsewhere the host does not see a draft before it is checked.
-                kind = PrunedKind(known.grown, most, depth, shape_of(1), shape_of)
             searched = _searched(known, most, heads, vocabulary, device)
             paths = known.paths if searched else []
             return ChosenTree(AUTO, AutomaticTree(kind, searched, paths, learns=learns))
@@ -117,12 +112,7 @@ def choose_tree(
 
 
 def _grown(
-    draft: DraftSources,
-    heads: int,
-    vocabulary: int,
-    device: torch.device,
-    size: int,
-    pruner: Pruner | None = None,
+    draft: DraftSources, heads: int, vocabulary: int, device: torch.device, size: int
 ) -> StepShape:
     """Return the tree of ``size`` nodes that is grown at each step from what ``draft`` names."""
     if size == 1:
@@ -131,7 +121,7 @@ def _grown(
         guesses = min(_DYNAMIC_GUESSES, vocabulary)
         return BestFirstTree(size, min(heads, size - 1), guesses, device)
     depth = depth_for(size, heads)
-    return MixedTree(size, depth, heads, vocabulary, device, lookup=draft == "all", pruner=pruner)
+    return MixedTree(size, depth, heads, vocabulary, device, lookup=draft == "all")
 
 
 def _searched(

@@ -36,9 +36,6 @@ class _Largest(AdaptiveTree):
         self.learns = learns
         self._kind = kind
 
-    def begin(self) -> None:
-        """Go on in another reply."""
-
     def next_shape(self) -> StepShape:
         return self._kind.shape(self.size)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from medusa_chat import json_file, paths
-from medusa_chat.decoding.experience import Acceptance, Experience, KindExperience, Trust
+from medusa_chat.decoding.experience import Acceptance, Experience, KindExperience
 
 _FILE = "step_times.json"
 _MOST_ENTRIES = 100
@@ -66,7 +66,6 @@ def _written(kind: KindExperience) -> dict[str, Any]:
     return {
         "seconds": {str(size): seconds for size, seconds in kind.seconds.items()},
         "accepted": {str(size): astuple(one) for size, one in kind.accepted.items()},
-        "trust": {str(size): astuple(one) for size, one in kind.trust.items()},
     }
 
 
@@ -78,18 +77,13 @@ def _read() -> dict[str, Any]:
 def _kind(found: object) -> KindExperience:
     if not isinstance(found, dict):
         return KindExperience()
-    accepted, trust = found.get("accepted"), found.get("trust")
+    accepted = found.get("accepted")
     return KindExperience(
         _seconds(found.get("seconds")),
         {
             int(size): Acceptance(float(pair[0]), pair[1])
             for size, pair in (accepted if isinstance(accepted, dict) else {}).items()
             if size.isdecimal() and _is_acceptance(pair)
-        },
-        {
-            int(size): Trust(*map(float, pair))
-            for size, pair in (trust if isinstance(trust, dict) else {}).items()
-            if size.isdecimal() and _is_trust(pair)
         },
     )
 
@@ -106,14 +100,6 @@ def _is_acceptance(pair: object) -> bool:
     match pair:
         case [int() | float() as tokens, int() as steps]:
             return 1 <= tokens < math.inf and steps >= 1
-        case _:
-            return False
-
-
-def _is_trust(pair: object) -> bool:
-    match pair:
-        case [int() | float() as claimed, int() | float() as came]:
-            return 0 < claimed < math.inf and 0 <= came < math.inf
         case _:
             return False
 

@@ -13,7 +13,6 @@ from medusa_chat.benchmark.summary import Summary
 from medusa_chat.benchmark.table import DASH, Table, milliseconds, number
 from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.decoding.presets import PathList
-from medusa_chat.decoding.pruned_kind import PrunedKind
 from medusa_chat.models.loader import LoadedModel
 from medusa_chat.settings import DecodeSettings
 from medusa_chat.tuning.measurement import Outcome, Outcomes
@@ -115,9 +114,7 @@ def auto_words(tree: AutomaticTree, grown: str, outcomes: Outcomes) -> str:
     kinds = "searched trees and trees" if tree.searched is not None else "trees"
     choice = f"{kinds} {_WORDS[grown]} of up to {tree.size} nodes"
     begins = "plainly"
-    if size > 1 and isinstance(tree.grown, PrunedKind) and not tree.next_is_searched:
-        begins = "with as many nodes as its first draft is worth"
-    elif size > 1:
+    if size > 1:
         kind = "searched" if tree.next_is_searched else grown
         begins = f"with {size} nodes, {_WORDS[kind]}"
         expected = outcomes.of(kind, size)

@@ -41,11 +41,6 @@ class InTurn(AdaptiveTree):
         self.size = max(shape.size for shape in self._shapes)
         self.depth = max(shape.depth for shape in self._shapes)
         self.observed: list[tuple[int, list[int]]] = []
-        self.replies = 0
-
-    def begin(self) -> None:
-        """Go on with the next shape."""
-        self.replies += 1
 
     def next_shape(self) -> StepShape:
         return self._shapes[len(self.observed) % len(self._shapes)]

@@ -149,12 +149,7 @@ def test_the_text_is_that_of_plain_decoding(
         answer = engine.answer((ChatMessage("user", "Tell me a story"),), settings)
         words = answer.tree.words
         texts[name] = [emission.text for step in answer.run(lambda: False) for emission in step]
-        steps = answer.decoding.steps.checked(0, 90)
     assert words == "auto"
-    assert {len(step.parents) for step in steps} <= {1, 2, 4, 6, 8, 12, 16}
-    assert len({len(step.parents) for step in steps}) > 1
-    for step in steps:
-        assert step.weights == sorted(step.weights, reverse=True)
     assert "".join(texts["auto"]) == "".join(texts["plain"])
 
 
@@ -168,7 +163,7 @@ def test_times_and_acceptance_are_kept_for_the_next_engine(
         engine.load(ModelSettings(str(TINY_LLAMA)), REPORT)
         shape = engine.choose_tree(settings).shape
         assert isinstance(shape, AutomaticTree)
-        known = shape.grown.times.measured, shape.grown.experience().trust
+        known = shape.grown.times.measured, shape.grown.beliefs.known
         # Another seed, another length: the same tree.
         settings = DecodeSettings(temperature=0, max_new_tokens=79, ignore_eos=True, seed=seed)
         assert engine.choose_tree(settings).shape is shape
@@ -176,7 +171,7 @@ def test_times_and_acceptance_are_kept_for_the_next_engine(
         for _step in answer.run(lambda: False):
             pass
         engine.keep_times()
-    times, trust = known
-    assert {1, 4} <= set(times) <= {1, 2, 4, 6, 8, 12, 16}
-    assert set(trust) == {2, 4, 6, 8, 12, 16}
-    assert sum(one.claimed for one in trust.values()) > 6 * 10
+    times, accepted = known
+    assert set(times) == {1, 2, 4, 6, 8, 12, 16}
+    assert set(accepted) == {2, 4, 6, 8, 12, 16}
+    assert all(one.tokens >= 1 and one.steps > 0 for one in accepted.values())

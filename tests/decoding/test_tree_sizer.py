@@ -118,20 +118,3 @@ def test_times_are_the_medians_of_the_latest_steps() -> None:
         times.add(4, 5.0)
     assert times.measured == {4: 5.0}
     assert times.missing((4, 8)) == [8]
-
-
-def test_a_time_that_was_not_confirmed_is_doubted_more_and_more() -> None:
-    times = StepTimes({4: 8.0}, lasting_steps=10)
-    for _ in range(9):
-        times.add(2, 1.0)
-    assert times.of(4) == 8.0
-    times.add(2, 1.0)
-    assert times.of(4) == 6.0
-    for _ in range(10):
-        times.add(2, 1.0)
-    assert times.of(4) == 4.5
-    assert times.of(2) == 1.0
-    assert times.measured == {2: 1.0, 4: 8.0}
-    # One step is enough to know better.
-    times.add(4, 2.0)
-    assert times.of(4) == 2.0

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from medusa_chat.decoding.experience import Acceptance, Experience, KindExperience, Trust
+from medusa_chat.decoding.experience import Acceptance, Experience, KindExperience
 from medusa_chat.models import step_time_store
 from medusa_chat.models.step_time_store import Setup, keep, recall
 
 SETUP = Setup("m", "b", "none", "float32", "cpu, 1 thread", "lean", "all", "torch 2.13")
 SEEN = Experience(
-    KindExperience({1: 0.5, 8: 0.75}, {8: Acceptance(2.25, 300)}, {2: Trust(12.5, 9.0)}),
+    KindExperience({1: 0.5, 8: 0.75}, {8: Acceptance(2.25, 300)}),
     KindExperience({1: 0.5, 2: 0.625}, {2: Acceptance(1.5, 20)}),
     [[0], [0, 0]],
 )
@@ -48,7 +48,6 @@ def test_what_is_unreadable_was_not_measured(home: Path, content: str) -> None:
         {"grown": {"seconds": {"1": -1.0, "x": 1.0, "2": 1}, "accepted": {"2": 3, "4": [0.5, 1]}}},
         {"grown": {"seconds": [], "accepted": {"2": [float("nan"), 3]}}},
         {"grown": {}, "searched": 3, "paths": [[0, -1]]},
-        {"grown": {"trust": {"2": [0, 1], "4": [1.0, -1.0], "6": 3, "x": [1.0, 1.0]}}},
         {"grown": None, "paths": "no"},
         "text",
     ],
