@@ -48,6 +48,9 @@ _EXIT_SECONDS = 10.0
 # How long what it has printed is waited for then: something that it started may go on printing.
 _LAST_WORDS_SECONDS = 1.0
 
+# How long the end of its pipes is waited for behind its own: the same may hold them open.
+_PIPES_SECONDS = 0.5
+
 # How many lines that are no events are written down, and after how many the screen has its turn.
 _NOTED_LINES = 20
 
@@ -192,6 +195,12 @@ class EngineProcess:
             _LOG.warning("the engine did not end by itself and is killed")
             _kill(process)
             await process.wait()
+        assert process.stderr is not None
+        # The end of its pipes is heard of a moment later than its own.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PIPES_SECONDS):
+                while not process.stderr.at_eof():
+                    await asyncio.sleep(_PIPES_SECONDS / 50)
 
     @staticmethod
     async def _pass_over(line: bytes, number: int) -> None:

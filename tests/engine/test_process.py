@@ -32,6 +32,14 @@ def say(stage):
     print(json.dumps({"type": "Loading", "stage": stage}), flush=True)
 """
 ECHO = SAY + "for line in sys.stdin: say(line.strip())"
+OUTLIVED = (
+    SAY
+    + """
+import subprocess
+for line in sys.stdin: say(line.strip())
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.05)"], stdout=subprocess.DEVNULL)
+"""
+)
 DIE = SAY + "say('about to die'); sys.exit(3)"
 KILLED = SAY + "say('about to die'); os.kill(os.getpid(), signal.SIGKILL)"
 STUBBORN = SAY + "say(str(os.getpid()))\nwhile True: time.sleep(60)"
@@ -133,6 +141,22 @@ async def test_what_a_killed_engine_started_is_killed_with_it(
     await anext(events)
     await asyncio.wait_for(engine.close(), 10)
     assert await anext(events) == Ended(-signal.SIGKILL)
+
+
+async def test_pipes_that_end_after_a_closed_engine_are_waited_for(
+    start: Callable[[str], EngineProcess],
+) -> None:
+    engine = start(OUTLIVED)
+    events = engine.events()
+    engine.send(LOAD)
+    assert isinstance(await anext(events), Loading)
+    await engine.close()
+    process = engine._process
+    assert process is not None
+    assert process.stderr is not None
+    assert process.returncode == 0
+    assert process.stderr.at_eof()
+    assert [type(event) async for event in events] == [Ended]
 
 
 async def test_an_engine_that_was_closed_before_its_start_ends_at_once(
