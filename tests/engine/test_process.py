@@ -36,8 +36,8 @@ OUTLIVED = (
     SAY
     + """
 import subprocess
-for line in sys.stdin: say(line.strip())
-subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.05)"], stdout=subprocess.DEVNULL)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.1)"], stdout=subprocess.DEVNULL)
+say("goodbye")
 """
 )
 DIE = SAY + "say('about to die'); sys.exit(3)"
@@ -148,13 +148,13 @@ async def test_pipes_that_end_after_a_closed_engine_are_waited_for(
 ) -> None:
     engine = start(OUTLIVED)
     events = engine.events()
-    engine.send(LOAD)
     assert isinstance(await anext(events), Loading)
-    await engine.close()
     process = engine._process
     assert process is not None
     assert process.stderr is not None
-    assert process.returncode == 0
+    while process.returncode is None:
+        await asyncio.sleep(0.005)
+    await engine.close()
     assert process.stderr.at_eof()
     assert [type(event) async for event in events] == [Ended]
 
