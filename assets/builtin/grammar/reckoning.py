@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .words import Chat
 
 _KINDS: dict[Callable[[random.Random], Turns], int] = {
-    numbers.sums: 26,
-    numbers.drill: 14,
+    numbers.sums: 30,
+    numbers.drill: 16,
     numbers.division: 6,
     numbers.check: 3,
     numbers.quiz: 3,
@@ -30,6 +30,9 @@ _KINDS: dict[Callable[[random.Random], Turns], int] = {
     numbers.counting: 4,
     numbers.writing: 4,
     numbers.table: 2,
+    numbers.rounded: 2,
+    numbers.prime: 2,
+    numbers.root: 2,
     stories.kept: 9,
     stories.together: 2,
     stories.groups: 5,

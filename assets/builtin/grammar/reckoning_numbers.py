@@ -5,68 +5,67 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .reckoning_words import SAID, Turns, ask, ask_in_words, in_words, roman
+from .written_sums import added, is_written, taken_away
 
 if TYPE_CHECKING:
     import random
 
 
 def _solve(a: int, sign: str, b: int, *, short: bool = False) -> str:
-    """Work out a sum; large ones in two steps, so that each step is easy."""
+    """Work out a sum; large ones place by place, so that each step is easy."""
     total = {"+": a + b, "-": a - b, "x": a * b}[sign]
     whole = f"{a} {sign} {b} = {total}."
-    tens, ones = b // 10 * 10, b % 10
-    if short or not total:
+    if short or (sign == "x" and 0 in (a, b)):
         return whole
-    if sign == "+" and a > 10 and tens and ones:
-        way = f"{a} + {tens} = {a + tens} and {a + tens} + {ones} = {total}"
-    elif sign == "-" and tens and ones and a > b:
-        way = f"{a} - {tens} = {a - tens} and {a - tens} - {ones} = {total}"
-    elif sign == "x" and a > 12 and a % 10 and b < 10:
+    if sign == "+" and is_written(a, b):
+        return added(a, b)
+    if sign == "-" and is_written(a, b) and a >= b:
+        return taken_away(a, b)
+    if sign == "x" and a > 12 and a % 10 and b < 10:
         high, low = a // 10 * 10, a % 10
-        way = f"{high} x {b} = {high * b} and {low} x {b} = {low * b}"
-    else:
-        return whole
-    return f"{way}. So {whole}"
+        return f"{high} x {b} = {high * b} and {low} x {b} = {low * b}. So {whole}"
+    if sign == "x" and 10 < b < 20 and a > 10 and (a, b) != (12, 12):
+        return f"{a} x 10 = {a * 10} and {a} x {b - 10} = {a * (b - 10)}. So {whole}"
+    return whole
 
 
 def _steps(a: int, sign: str, b: int) -> str:
-    """Explain a sum of two numbers below one hundred digit by digit."""
-    low, high = a % 10 + b % 10, a // 10 + b // 10
-    if sign == "+" and a > 9 and b > 9:
-        if low < 10:
-            ones, higher = f"{a % 10} + {b % 10} = {low}.", f"{a // 10} + {b // 10} = {high}."
-        else:
-            ones = f"{a % 10} + {b % 10} = {low}. Write {low - 10} and carry 1."
-            higher = f"{a // 10} + {b // 10} + 1 = {high + 1}."
-        return f"1. Add the ones: {ones}\n2. Add the tens: {higher}\n\nSo {a} + {b} = {a + b}."
-    if sign == "-" and b > 10 and b % 10:
-        tens = b // 10 * 10
-        return (
-            f"1. Take away the tens: {a} - {tens} = {a - tens}.\n"
-            f"2. Take away the ones: {a - tens} - {b % 10} = {a - b}.\n\nSo {a} - {b} = {a - b}."
-        )
-    if sign == "x" and a > 10 and a % 10 and b < 10:
-        tens, low = a // 10 * 10, a % 10
-        return (
-            f"1. Multiply the tens: {tens} x {b} = {tens * b}.\n"
-            f"2. Multiply the ones: {low} x {b} = {low * b}.\n"
-            f"3. Add both: {tens * b} + {low * b} = {a * b}.\n\nSo {a} x {b} = {a * b}."
-        )
+    """Explain a sum: a large one as it is worked out anyway, a small one the other way round."""
     back = {"+": f"{a + b} - {b} = {a}", "-": f"{a - b} + {b} = {a}"}
-    if sign in back:
+    if sign in back and not is_written(a, b):
         return f"You can check it the other way round: {back[sign]}. So {_solve(a, sign, b)}"
-    times = " + ".join([str(a)] * b) if 1 < b < 13 else f"{b} x {a}"
-    return f"{a} x {b} is the same as {times}. So {a} x {b} = {a * b}."
+    if sign == "x" and a < 13 and b < 13:
+        times = " + ".join([str(a)] * b) if b > 1 else f"{b} x {a}"
+        return f"{a} x {b} is the same as {times}. So {a} x {b} = {a * b}."
+    return _solve(a, sign, b)
+
+
+def _large(rng: random.Random) -> int:
+    """Draw a number of three digits, now and then a round one or one of another length."""
+    chance = rng.random()
+    if chance < 0.74:
+        return rng.randint(100, 999)
+    if chance < 0.84:
+        return rng.randint(1, 9) * 100 + rng.choice([0, 0, 25, 50, 75, 99, 1])
+    if chance < 0.94:
+        return rng.randint(1, 99)
+    return rng.randint(1000, 9999) if rng.random() < 0.7 else rng.choice([1000, 2000, 5000])
 
 
 def _draw(rng: random.Random) -> tuple[int, str, int]:
-    sign = rng.choices("+-x", [40, 30, 30])[0]
+    sign = rng.choices("+-x", [40, 34, 26])[0]
     if sign == "x":
-        if rng.random() < 0.75:
+        chance = rng.random()
+        if chance < 0.68:
             return rng.randint(1, 12), sign, rng.randint(1, 12)
+        if chance < 0.8:
+            return rng.randint(11, 19), sign, rng.randint(11, 19)
         return rng.randint(13, 99), sign, rng.randint(2, 9)
-    high = 20 if rng.random() < 0.3 else 99
-    a, b = rng.randint(0, high), rng.randint(0, high)
+    if rng.random() < 0.5:
+        a, b = _large(rng), _large(rng)
+    else:
+        high = 20 if rng.random() < 0.3 else 99
+        a, b = rng.randint(0, high), rng.randint(0, high)
     return (max(a, b), sign, min(a, b)) if sign == "-" else (a, sign, b)
 
 
@@ -98,7 +97,7 @@ def sums(rng: random.Random) -> Turns:
     a, sign, b = _draw(rng)
     question = _sum_asked(rng, a, sign, b)
     chance = rng.random()
-    if chance < 0.1:
+    if chance < 0.1 and (sign == "x" or not is_written(a, b)):
         return [(question + rng.choice(SAID["only"]), _solve(a, sign, b, short=True))]
     if chance < 0.25:
         return [(question + rng.choice(SAID["steps"]), _steps(a, sign, b))]
@@ -122,9 +121,10 @@ def sums(rng: random.Random) -> Turns:
 def drill(rng: random.Random) -> Turns:
     """Ask for one sum after the other, as somebody who tries out what a model can do."""
     turns: Turns = []
-    for _ in range(rng.randint(3, 8)):
-        a, b = rng.randint(10, 99), rng.randint(2, 99)
-        sign = rng.choice("+++-")
+    for _ in range(rng.randint(3, 6)):
+        large = rng.random() < 0.55
+        a, b = (_large(rng), _large(rng)) if large else (rng.randint(10, 99), rng.randint(2, 99))
+        sign = rng.choice("++-")
         a, b = (max(a, b), min(a, b)) if sign == "-" else (a, b)
         phrase = rng.choice(["add" if sign == "+" else "subtract", "bare"])
         question = f"{a} {sign} {b}" if phrase == "bare" else ask(rng, phrase, a=a, b=b)
@@ -151,8 +151,8 @@ def check(rng: random.Random) -> Turns:
     result = {"+": a + b, "-": a - b, "x": a * b}[sign]
     said = result if rng.random() < 0.5 else max(0, result + rng.choice([-10, -2, -1, 1, 2, 10]))
     question = ask(rng, "check", sum=f"{a} {sign} {b}", r=said)
-    verdict = "Yes, that is right" if said == result else "No, that is not right"
-    return [(question, f"{verdict}: {a} {sign} {b} = {result}.")]
+    verdict = "Yes, that is right." if said == result else "No, that is not right."
+    return [(question, f"{_solve(a, sign, b)} {verdict}")]
 
 
 def quiz(rng: random.Random) -> Turns:
@@ -190,8 +190,8 @@ def parts(rng: random.Random) -> Turns:
 
 def percent(rng: random.Random) -> Turns:
     """Ask for a round percentage of a round number."""
-    p = rng.choice([5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 100])
-    a = rng.randint(1, 50) * (20 if p in (5, 25, 75) else 10)
+    p = rng.choice([5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 100])
+    a = rng.randint(1, 50) * (20 if p in (5, 15, 25, 75) else 10)
     result, tenth = a * p // 100, a // 10
     end = f"So {p}% of {a} is {result}."
     if p == 100:
@@ -204,6 +204,9 @@ def percent(rng: random.Random) -> Turns:
         way = f"25% of {a} is {a // 4}, and 3 x {a // 4} = {result}."
     elif p == 5:
         way = f"10% of {a} is {tenth}, and half of that is {result}."
+    elif p == 15:
+        half = tenth // 2
+        way = f"10% of {a} is {tenth}, half of that is {half}, and {tenth} + {half} = {result}."
     elif p == 10:
         way = f"10% is one tenth, and {a} / 10 = {result}."
     else:
@@ -238,10 +241,12 @@ def lists(rng: random.Random) -> Turns:
     if kind == "sum_list":
         numbers = [rng.randint(1, 20) for _ in range(rng.randint(3, 4))]
     comma = rng.choice([", ", ", ", " "]) if kind in ("sort_up", "sort_down") else ", "
+    if kind == "sum_list" and rng.random() < 0.4:
+        comma = " + "
     shown = comma.join(map(str, numbers))
     if comma == ", " and rng.random() < 0.3:
         shown = " and ".join(shown.rsplit(", ", 1))
-    question = ask(rng, kind, l=shown)
+    question = ask(rng, "sum_chain" if comma == " + " else kind, l=shown)
     if kind == "sum_list":
         total, way = numbers[0], []
         for number in numbers[1:]:
@@ -291,6 +296,33 @@ def writing(rng: random.Random) -> Turns:
     if kind == "to_words":
         return [(question, f"{a} in words is {in_words(a)}.")]
     return [(question, f"{in_words(a).capitalize()} is {a}.")]
+
+
+def rounded(rng: random.Random) -> Turns:
+    """Round a number to tens or hundreds."""
+    size, name = rng.choice([(10, "ten"), (100, "hundred")])
+    a = rng.randint(size + 1, 999)
+    low = a // size * size
+    near, far = (low, low + size) if a - low < size // 2 else (low + size, low)
+    if a % size in (0, size // 2):
+        return rounded(rng)
+    return [(ask(rng, "round", a=a, p=name), f"{a} is nearer to {near} than to {far}.")]
+
+
+def prime(rng: random.Random) -> Turns:
+    """Ask whether a number below one hundred is prime."""
+    a = rng.randint(2, 99)
+    divisor = next((k for k in range(2, a) if a % k == 0), 0)
+    no = f"No, {a} is not a prime number, because {divisor} x {a // (divisor or 1)} = {a}."
+    yes = f"Yes, {a} is a prime number: only 1 and {a} divide it."
+    return [(ask(rng, "prime", a=a), no if divisor else yes)]
+
+
+def root(rng: random.Random) -> Turns:
+    """Ask for the square root of a square."""
+    a = rng.randint(1, 12)
+    answer = f"The square root of {a * a} is {a}, because {a} x {a} = {a * a}."
+    return [(ask(rng, "root", a=a * a), answer)]
 
 
 def table(rng: random.Random) -> Turns:
