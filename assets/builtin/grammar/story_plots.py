@@ -59,6 +59,8 @@ class Story:
     def whole(self) -> str:
         """The whole story."""
         named = "" if self.hero.thing else " named {name}"
+        if " named " in self.hero.phrase or " called " in self.hero.phrase:
+            named = " " + self.hero.name.split()[-1]
         opening = f"Once upon a time there {{was}} {{a_hero}}{named}."
         return f"{tell(self.rng, opening, self.words)} {self.rest}"
 

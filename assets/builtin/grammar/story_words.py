@@ -48,7 +48,14 @@ _PRONOUNS = {
     "they": {"he": "they", "him": "them", "his": "their", "self": "themselves"},
     "it": {"he": "it", "him": "it", "his": "its", "self": "itself"},
 }
-_MALE = [name for name in NAMES if name not in _WORDS["girls"]]
+_GIRLS, _MALE = (
+    [
+        name
+        for name in NAMES
+        if (name in _WORDS["girls"]) is girl and name not in _WORDS["helped_by"]
+    ]
+    for girl in (True, False)
+)
 _OPENINGS = ["one day", "one day", "one morning", "one evening", "one summer day"]
 
 
@@ -85,14 +92,19 @@ def _described(rng: random.Random, noun: str, adjectives: list[str], chance: flo
 
 def _named(rng: random.Random, pronoun: str) -> str:
     """Choose a name that goes with the pronoun."""
-    names: list[str] = _WORDS["girls"] if pronoun == "she" else _MALE
-    return rng.choice(names)
+    return rng.choice(_GIRLS if pronoun == "she" else _MALE)
+
+
+def _helper_name(rng: random.Random, pronoun: str) -> str:
+    """Choose the name of a helper, which no hero bears."""
+    girl = pronoun == "she"
+    names: list[str] = _WORDS["helped_by"]
+    return rng.choice([name for name in names if (name in _WORDS["girls"]) is girl])
 
 
 def same_sex(hero: Hero) -> list[str]:
     """Give the names that the hero may have."""
-    names: list[str] = _WORDS["girls"] if hero.pronoun == "she" else _MALE
-    return names
+    return _GIRLS if hero.pronoun == "she" else _MALE
 
 
 def animal(rng: random.Random) -> Hero:
@@ -122,12 +134,13 @@ def _pair(rng: random.Random) -> Hero:
             rng.choice(_WORDS["youngs"] + ["dog", "cat", "horse"]),
         )
         name, his = (boy, "his") if child == "boy" else (girl, "her")
-        other = rng.choice([other for other in NAMES if other != name])
-        return Hero("friends", f"a {child} and {his} {pet}", f"{name} and {other}", "they")
+        other = rng.choice([other for other in _GIRLS + _MALE if other != name])
+        told = rng.choice([child, f"{child} named {name}", f"{child} called {name}"])
+        return Hero("friends", f"a {told} and {his} {pet}", f"{name} and {other}", "they")
     noun = rng.choice(_WORDS["pairs"])
     names = [girl, boy]
     if noun in ("sisters", "girls", "old women"):
-        names = rng.sample(_WORDS["girls"], 2)
+        names = rng.sample(_GIRLS, 2)
     elif noun in ("brothers", "boys", "old men", "princes"):
         names = rng.sample(_MALE, 2)
     described = _described(rng, noun, _WORDS["human_adjectives"], 0.35)
@@ -169,7 +182,7 @@ def slots(rng: random.Random, hero: Hero) -> Slots:
     words["a_other"] = _article(_described(rng, other, _WORDS["human_adjectives"], 0.7))
     pronoun = rng.choice(["he", "she"])
     words |= {f"h{key}": value for key, value in _PRONOUNS[pronoun].items()}
-    words["helper_name"] = _named(rng, pronoun)
+    words["helper_name"] = _helper_name(rng, pronoun)
     words["object"] = rng.choice(_WORDS["objects"])
     words["build"] = rng.choice(_WORDS["builds"])
     words["do"], words["doing"] = rng.choice(_WORDS["skills"]).split("|")
