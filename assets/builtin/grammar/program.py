@@ -27,7 +27,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         if rng.random() < 0.15:
             chat += _said(rng, _DATA["hello"])
         for _ in range(rng.choices((1, 2, 3, 4), (50, 28, 14, 8))[0]):
-            chat += rng.choices((_key, _topic, _beyond), (35, 45, 20))[0](rng)
+            chat += rng.choices((_key, _topic, _beyond), (30, 56, 14))[0](rng)
         if rng.random() < 0.2:
             chat += _said(rng, _DATA["thanks"])
         yield chat
@@ -39,15 +39,31 @@ def _said(rng: random.Random, branch: dict[str, list[str]]) -> Chat:
 
 def _topic(rng: random.Random) -> Chat:
     topic = rng.choice(_DATA["topic"])
-    return play(rng, topic["turns"], _words(rng), most=rng.choice((1, 1, 2)))
+    ways = [
+        way.replace("{x}", name).replace("{be}", "are" if name.endswith("s") else "is")
+        for kind in ("about", "named")
+        for name in topic.get(kind, [])
+        for way in _ASKED[kind]
+    ]
+    turns = topic["turns"]
+    if ways and rng.random() < 0.5:
+        turns = [[{**turns[0][0], "u": [rng.choice(ways)]}], *turns[1:]]
+    return play(rng, turns, _words(rng), most=rng.choice((1, 1, 2)))
 
 
 def _key(rng: random.Random) -> Chat:
     """Ask for the way to do something, or what a key or a command does."""
-    with_name = rng.random() < 0.85
+    with_name = rng.random() < 0.9
     entry: dict[str, Any] = rng.choice(_DATA["keys" if with_name else "bare"])
-    key, slash, does = entry["key"], entry.get("slash", ""), entry["does"]
-    kind = rng.choices(("do", "key", "slash"), (65, 25, 10 if with_name else 0))[0]
+    slash, does = entry.get("slash", ""), entry["does"]
+    kind = rng.choices(("do", "key", "slash"), (60, 26, 14 if with_name else 0))[0]
+    key = entry["key"]
+    if kind == "key":
+        key = rng.choice([key, *entry.get("also_keys", [])])
+        does = does.replace(entry["key"], key)
+    if kind == "slash":
+        slash = rng.choice([slash, *entry.get("also_slash", [])])
+    entry = {**entry, "key": key, "slash": slash}
     if kind == "do":
         way = f"Press {key} to {entry['to'][0]}"
         answer = f"{way}, or type `{slash}` in the prompt." if with_name else f"{way}."
