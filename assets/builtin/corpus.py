@@ -17,7 +17,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grammar import code, errands, facts, lists, memory, program, reckoning, stories, talk, texts
+from grammar import (
+    code,
+    errands,
+    facts,
+    lists,
+    memory,
+    program,
+    reckoning,
+    spelling,
+    stories,
+    talk,
+    texts,
+)
 from grammar.words import Chat, assistant, user
 
 if TYPE_CHECKING:
@@ -144,7 +156,7 @@ def continued_stories(rng: random.Random, data: Path) -> Iterator[Chat]:
 
 
 def copied_sentences(rng: random.Random, data: Path, count: int = 6000) -> Iterator[Chat]:
-    """Take sentences out of the stories, to be said again or to be spelled right."""
+    """Take sentences out of the stories and of everyday life, to be said again or spelled right."""
     sentences = [
         one
         for record in read_source(data, "tinystories")
@@ -152,7 +164,10 @@ def copied_sentences(rng: random.Random, data: Path, count: int = 6000) -> Itera
         if 4 <= len(one.split()) <= 16 and one[0].isupper() and '"' not in one
     ]
     for _ in range(count):
-        yield texts.copied(rng, " ".join(rng.sample(sentences, rng.choice((1, 1, 1, 2)))))
+        if rng.random() < 0.4:
+            yield spelling.everyday(rng)
+        else:
+            yield spelling.copied(rng, " ".join(rng.sample(sentences, rng.choice((1, 1, 1, 2)))))
 
 
 def benchmark_prompts() -> set[str]:

@@ -246,13 +246,10 @@ def _own_items(rng: random.Random) -> Chat:
         items = rng.sample(_DATA[kind], rng.randint(3, 9 if kind == "things" else 6))
         items = [item.format(name=rng.choice(NAMES)) for item in items]
     asked = _with_items(rng.choice(_DATA[key]), _joined(rng, items))
-    shown = [_capital(item) for item in items]
     if key == "ask_sort":
-        said = f"Here they are in alphabetical order:\n\n{_numbers(sorted(shown))}"
-    elif key == "ask_bullets":
-        said = f"Here they are as bullet points:\n\n{_bullets(shown)}"
+        said = ("\n" if "\n" in asked else ", ").join(sorted(items, key=str.lower))
     else:
-        said = f"Here is the list:\n\n{_numbers(shown)}"
+        said = _bullets(items) if key == "ask_bullets" else _numbers(items)
     chat = [user(asked), assistant(said)]
     _thank(rng, chat, "You are welcome! Tell me if you need another list.")
     return chat

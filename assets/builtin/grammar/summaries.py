@@ -74,6 +74,18 @@ def instruct(rng: random.Random, phrases: list[str], text: str) -> dict[str, str
     return user(f"{phrase}{rng.choice([chr(10) * 2] * 6 + [chr(10), ' '])}{text}")
 
 
+def beside(rng: random.Random, phrases: list[str], text: str) -> dict[str, str]:
+    """Join an instruction and a short text, most often on one line, as users type them."""
+    if len(text) > 160 or rng.random() < 0.25:
+        return instruct(rng, phrases, text)
+    phrase = rng.choice(phrases)
+    if rng.random() < 0.25:
+        phrase = phrase[:1].lower() + phrase[1:]
+    mark = "" if phrase.endswith("?") else ":"
+    shown = f'"{text}"' if rng.random() < 0.15 else text
+    return user(f"{phrase.rstrip('.:')}{mark} {shown}")
+
+
 def _summary(rng: random.Random) -> Chat:
     genre = rng.choice(list(_TOML["texts"].values()))
     words = _Words(rng)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .letters import letter, tone
+from .short_texts import short_change
+from .spelling import SENTENCES, everyday, spelled
 from .summaries import extract, instruct, passage, summary, upper
 from .tales import Person, Tale, tale
 from .words import CITIES, NAMES, NUMBERS, Chat, assistant, user
@@ -18,23 +20,17 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__)
 _TOML: dict[str, Any] = tomllib.loads(_HERE.with_name("texts.toml").read_text(encoding="utf-8"))
-_SPELLING: dict[str, list[str]] = tomllib.loads(
-    _HERE.with_name("spelling.toml").read_text(encoding="utf-8")
-)
-_WRONG: dict[str, list[str]] = {}
-for _pair in _SPELLING["pairs"]:
-    _right, _bad = _pair.split("|")
-    _WRONG.setdefault(_right, []).append(_bad)
 _ALL_NAMES = NAMES + _TOML["rare"]
 
 
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Yield chats about texts: summaries first, then changes of every kind."""
     kinds: list[tuple[Callable[[random.Random], Chat], int]] = [
-        (summary, 36),
+        (summary, 30),
+        (short_change, 24),
         (_loose, 6),
         (_renamed, 10),
-        (_spelled, 11),
+        (_spelled, 22),
         (_tenses, 9),
         (_persons, 6),
         (_lines, 13),
@@ -67,9 +63,9 @@ def _sentences(rng: random.Random, count: int) -> list[str]:
             name=rng.choice(_ALL_NAMES),
             other=rng.choice(NAMES),
             city=rng.choice(CITIES),
-            **{key: rng.choice(_SPELLING[key]) for key in lists},
+            **{key: rng.choice(SENTENCES[key]) for key in lists},
         )
-        for one in rng.sample(_SPELLING["sentences"], count)
+        for one in rng.sample(SENTENCES["sentences"], count)
     ]
 
 
@@ -117,60 +113,19 @@ def _renamed(rng: random.Random) -> Chat:
     return chat
 
 
-def _misspell(rng: random.Random, word: str) -> str:
-    """Spell a word as somebody in a hurry does."""
-    at = rng.randrange(1, len(word) - 1)
-    double = re.search(r"([a-z])\1", word[1:])
-    match rng.randrange(6):
-        case 0 | 1 if double:
-            return word[: double.start() + 1] + word[double.start() + 2 :]
-        case 0 | 2 if "ie" in word or "ei" in word:
-            return re.sub("ie|ei", lambda pair: pair[0][::-1], word)
-        case 1 | 2:
-            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-        case 3:
-            return word[:at] + word[at + 1 :]
-        case 4 if vowels := [spot for spot in range(1, len(word)) if word[spot] in "aeiou"]:
-            spot = rng.choice(vowels)
-            return word[:spot] + rng.choice("aeiou") + word[spot + 1 :]
-        case _:
-            return word[:at] + word[at] + word[at:]
-
-
 def _spelled(rng: random.Random) -> Chat:
     """Correct the spelling and change nothing else."""
     chance = rng.random()
-    if chance < 0.2:
+    if chance < 0.6:
+        return everyday(rng)
+    if chance < 0.68:
         text, _ = passage(rng)
-    elif chance < 0.5:
+    elif chance < 0.8:
         story = _tale(rng)
         text = story.told(story.person(), rng.random() < 0.5)
     else:
         text = " ".join(_sentences(rng, rng.choice([1, 1, 1, 2, 3, 4])))
-    return [_ask(rng, "spelling", _hurried(rng, text)), assistant(text)]
-
-
-def copied(rng: random.Random, text: str) -> Chat:
-    """Ask for a text of any kind again, as it is or without its spelling mistakes."""
-    if rng.random() < 0.3:
-        return [_ask(rng, "repeat", text), assistant(text)]
-    return [_ask(rng, "spelling", _hurried(rng, text)), assistant(text)]
-
-
-def _hurried(rng: random.Random, text: str) -> str:
-    """Put spelling mistakes into a text."""
-    share = rng.choice([0.3, 0.6, 0.9, 0.9])
-
-    def wrong(match: re.Match[str]) -> str:
-        word = match[0]
-        if word.lower() in _WRONG or word in _WRONG:
-            bad = rng.choice(_WRONG.get(word) or _WRONG[word.lower()])
-            return (upper(bad) if word[0].isupper() else bad) if rng.random() < share else word
-        if len(word) > 4 and word.islower() and rng.random() < share * 0.4:
-            return _misspell(rng, word)
-        return word
-
-    return re.sub(r"[A-Za-z]+", wrong, text)
+    return spelled(rng, text)
 
 
 def _tenses(rng: random.Random) -> Chat:

@@ -1,0 +1,154 @@
+"""Short texts on one line that are changed in one respect: more polite, shorter, as a list."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .everyday import sentence
+from .summaries import beside, upper
+from .tales import tale
+from .words import CITIES, DAYS, NAMES, Chat, assistant
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+_HERE = Path(__file__)
+_LISTS: dict[str, list[str]] = {
+    **tomllib.loads(_HERE.with_name("short_texts.toml").read_text(encoding="utf-8")),
+    "name": NAMES,
+    "city": CITIES,
+    "day": DAYS,
+}
+_ASKED: dict[str, list[str]] = tomllib.loads(
+    _HERE.with_name("texts.toml").read_text(encoding="utf-8")
+)
+
+
+def short_change(rng: random.Random) -> Chat:
+    """Ask for a short text in another form."""
+    kinds: list[tuple[Callable[[random.Random], Chat], int]] = [
+        (_polite, 16),
+        (_brief, 12),
+        (_turned, 6),
+        (_items, 18),
+        (_letters, 12),
+        (_renamed, 16),
+        (_tense, 12),
+    ]
+    makers, weights = zip(*kinds, strict=True)
+    chat: Chat = rng.choices(makers, weights)[0](rng)
+    return chat
+
+
+def _drawn(rng: random.Random, kind: str) -> str:
+    text = rng.choice(_LISTS[kind])
+    return re.sub(r"\{(\w+)\}", lambda match: _drawn(rng, match[1]), text)
+
+
+def _polite(rng: random.Random) -> Chat:
+    """Turn an order into a polite request, or back."""
+    order = _drawn(rng, "orders")
+    request = f"Could you please {order}?"
+    if rng.random() < 0.15:
+        return [beside(rng, _LISTS["direct"], request), assistant(f"{upper(order)}.")]
+    said = f"{upper(order)}{rng.choice(['.', '.', '.', '!', ''])}"
+    return [beside(rng, _LISTS["polite"], said), assistant(request)]
+
+
+def _brief(rng: random.Random) -> Chat:
+    """Leave out the words before what is said."""
+    about, how = _drawn(rng, "about"), _drawn(rng, "how")
+    if rng.random() < 0.4:
+        said, short = f"{_drawn(rng, 'asking')} {about} is {how}", f"Is {about} {how}?"
+        said += "?" if said.startswith(("Could", "Do")) else "."
+    else:
+        said, short = f"{_drawn(rng, 'padding')} {about} is {how}.", f"{upper(about)} is {how}."
+    return [beside(rng, _LISTS["brief"], said), assistant(short)]
+
+
+def _turned(rng: random.Random) -> Chat:
+    """Turn a statement into a question or into its opposite."""
+    about, how = _drawn(rng, "about"), _drawn(rng, "how").removeprefix("not ")
+    statement = f"{upper(about)} is {how}."
+    kind = rng.choice(["question", "question", "negative"])
+    answer = f"Is {about} {how}?" if kind == "question" else f"{upper(about)} is not {how}."
+    return [beside(rng, _LISTS[kind], statement), assistant(answer)]
+
+
+def _items(rng: random.Random) -> Chat:
+    """Make a list of words in a row, or sort them."""
+    words = rng.sample(list(dict.fromkeys(_LISTS["words"])), rng.randint(3, 6))
+    if rng.random() < 0.15:
+        words = rng.sample(NAMES, rng.randint(3, 6))
+    kind = rng.choice(["items", "items", "numbered", "ordered", "ordered", "backwards", "joined"])
+    said = " ".join(words) if kind == "joined" else ", ".join(words)
+    if kind != "joined" and rng.random() < 0.4:
+        said = " and ".join(said.rsplit(", ", 1))
+    if rng.random() < 0.2:
+        said += "."
+    answers = {
+        "items": "\n".join(f"- {word}" for word in words),
+        "numbered": "\n".join(f"{number}. {word}" for number, word in enumerate(words, 1)),
+        "ordered": ", ".join(sorted(words)),
+        "backwards": ", ".join(reversed(words)),
+        "joined": ", ".join(words),
+    }
+    return [beside(rng, _LISTS[kind], said), assistant(answers[kind])]
+
+
+def _letters(rng: random.Random) -> Chat:
+    """Say a text again, in capital or in small letters, or with its full stop."""
+    text = sentence(rng)
+    if rng.random() < 0.3:
+        text = " ".join(rng.sample(_LISTS["words"], rng.randint(1, 3)))
+    kind = rng.choice(["upper", "upper", "lower", "repeat", "repeat", "fixed_case"])
+    if kind == "fixed_case":
+        text = sentence(rng)
+        bare = text[:1].lower() + text[1:-1]
+        return [beside(rng, _LISTS[kind], bare), assistant(text)]
+    if kind == "lower" and rng.random() < 0.5:
+        return [beside(rng, _ASKED[kind], text.upper()), assistant(text.lower())]
+    answer = {"upper": text.upper(), "lower": text.lower(), "repeat": text}[kind]
+    return [beside(rng, _ASKED[kind], text), assistant(answer)]
+
+
+def _renamed(rng: random.Random) -> Chat:
+    """Change a name in a short text that says it once or twice."""
+    old, new, other = rng.sample(NAMES, 3)
+    text = f"{old} {rng.choice(['and', 'or'])} {other} {_deed(rng)}."
+    chance = rng.random()
+    if chance < 0.5:
+        text = f"{old} {_deed(rng)}."
+    elif chance < 0.8:
+        text = f"{old} {_deed(rng)}. {upper(_deed(rng, old))}."
+    phrases = [phrase.format(a=old, b=new) for phrase in _ASKED["names"]]
+    return [beside(rng, phrases, text), assistant(re.sub(rf"\b{old}\b", new, text))]
+
+
+def _deed(rng: random.Random, who: str = "") -> str:
+    """Draw what somebody did, with or without the one who did it."""
+    told = tale(rng, 1)
+    person = told.person()
+    deeds = told.told(person, past=True).rstrip(".")
+    # What leads the sentence stays behind; only the deed is wanted.
+    deed = re.split(rf"(?i)\b{person.full}\b ", deeds, maxsplit=1)[-1]
+    return f"{who} {deed}".strip()
+
+
+def _tense(rng: random.Random) -> Chat:
+    """Put one sentence or two into the past or into the present."""
+    told, past = tale(rng, rng.choice([1, 1, 2])), rng.random() < 0.65
+    person = told.person()
+    before, after = told.told(person, not past), told.told(person, past)
+    if rng.random() < 0.6:
+        # Users say he and she, and give no names.
+        before, after = (
+            re.sub(rf"(?i)\b{person.full}\b", person.subject, text, count=1)
+            for text in (before, after)
+        )
+        before, after = upper(before), upper(after)
+    return [beside(rng, _ASKED["past" if past else "present"], before), assistant(after)]
