@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .words import NUMBERS, with_article
+from .words import with_article
 
 if TYPE_CHECKING:
     import random
@@ -32,9 +32,10 @@ def _named(kind: str, thing: str) -> str:
     return thing if kind in _BARE else with_article(thing)
 
 
-def _plural(noun: str) -> str:
-    plural: str = _DATA["plurals"].get(noun, f"{noun}s")
-    return plural
+def plural(noun: str) -> str:
+    """Say what several of a thing are called."""
+    many: str = _DATA["plurals"].get(noun, f"{noun}s")
+    return many
 
 
 def _listed(names: list[str]) -> str:
@@ -64,32 +65,20 @@ def odd_one(rng: random.Random) -> Asked:
     few = [thing for thing in _KINDS[kind] if thing not in _KINDS[other]]
     things = rng.sample(few, rng.randint(3, min(4, len(few))))
     if rng.random() < 0.3:
-        many = things if kind in _BARE else [_plural(thing) for thing in things]
-        return _ask(rng, "same", l=_listed(many)), f"{_capital(_listed(many))} are {_plural(kind)}."
+        many = things if kind in _BARE else [plural(thing) for thing in things]
+        return _ask(rng, "same", l=_listed(many)), f"{_capital(_listed(many))} are {plural(kind)}."
     stranger = rng.choice([thing for thing in _KINDS[other] if thing not in _KINDS[kind]])
     shown = [*things[1:], stranger]
     rng.shuffle(shown)
     question = _ask(rng, "odd_one", k=with_article(kind), l=", ".join(shown))
     named = _named(other, stranger)
-    rest = f"The others are {_plural(kind)}."
+    rest = f"The others are {plural(kind)}."
     return question, f"{_capital(named)} does not belong, since it is {with_article(other)}. {rest}"
 
 
-def name_some(rng: random.Random) -> Asked:
-    """Name a few things of a kind, always in the same order so that it can be learned."""
-    kind, things = rng.choice(list(_KINDS.items()))
-    n = rng.randint(2, 5)
-    question = _ask(
-        rng, "name_some", n=NUMBERS[n] if rng.random() < 0.8 else str(n), p=_plural(kind)
-    )
-    few = [_named(kind, thing) for thing in things[:n]]
-    lines = "\n".join(f"{i}. {thing}" for i, thing in enumerate(few, 1))
-    return question, f"Here are {NUMBERS[n]} {_plural(kind)}:\n\n{lines}"
-
-
 def size(rng: random.Random) -> Asked:
-    """Compare the sizes of two animals or planets."""
-    ordered, gap = (_DATA["sizes"], 2) if rng.random() < 0.8 else (_DATA["planets"], 1)
+    """Compare the sizes of two animals or bodies in space."""
+    ordered, gap = (_DATA["sizes"], 2) if rng.random() < 0.7 else (_DATA["planets"], 1)
     i = rng.randrange(len(ordered) - gap)
     small, large = ordered[i], ordered[rng.randrange(i + gap, len(ordered))]
     a, b = (small, large) if rng.random() < 0.5 else (large, small)

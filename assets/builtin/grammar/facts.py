@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import fact_kinds
+from .fact_pairs import paired
 from .words import CITIES, NAMES, assistant, typed, user, with_article
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ _FOLDER = Path(__file__).parent
 _FACTS: dict[str, dict[str, list[str]]] = tomllib.loads(
     (_FOLDER / "facts.toml").read_text(encoding="utf-8")
 )
-_SAID: dict[str, list[str]] = tomllib.loads(
-    (_FOLDER / "fact_phrases.toml").read_text(encoding="utf-8")
-)
+_SAID: dict[str, Any] = tomllib.loads((_FOLDER / "fact_phrases.toml").read_text(encoding="utf-8"))
 _TABLES = tomllib.loads((_FOLDER / "fact_tables.toml").read_text(encoding="utf-8"))
 _ANIMALS: dict[str, list[str]] = _TABLES["animals"]
 _CAPITALS: dict[str, list[str]] = _TABLES["capitals"]
 _SEASONS: dict[str, list[str]] = _TABLES["seasons"]
+_OFFER: str = _SAID["offer"]
+_SEVERAL = {"the Netherlands", "the Philippines"}
 _PLURAL = {"pliers", "scissors", "the lungs", "scales"}
 
 
@@ -36,10 +37,17 @@ class Fact(NamedTuple):
     answer: str
     more: str = ""
     about: str = ""
+    short: str = ""
+
+
+def _explained(question: str, sentences: list[str], lead: str = "") -> Fact:
+    """Explain in all sentences but the last, and offer this one."""
+    told = [lead, *sentences[:-1], _OFFER] if lead else [*sentences[:-1], _OFFER]
+    return Fact(question, " ".join(told), sentences[-1], short=sentences[0])
 
 
 def _ask(rng: random.Random, kind: str, **slots: str) -> str:
-    question = rng.choice(_SAID[kind]).format(**slots)
+    question: str = rng.choice(_SAID[kind]).format(**slots)
     return question[:1].upper() + question[1:] if rng.random() < 0.8 else question
 
 
@@ -49,6 +57,10 @@ def _capital(text: str) -> str:
 
 def _is(thing: str) -> str:
     return "are" if thing in _PLURAL else "is"
+
+
+def _works(thing: str) -> str:
+    return "work" if " and " in thing else "works"
 
 
 def what(rng: random.Random) -> Fact:
@@ -63,15 +75,16 @@ def what(rng: random.Random) -> Fact:
         article, _, bare = thing.partition(" ")
         if rng.random() < 0.2:
             question = _ask(rng, "word", x=bare if article in ("a", "an", "the") else thing)
-    return Fact(question, " ".join(sentences[:-1]), sentences[-1])
+    return _explained(question, sentences)
 
 
 def animal(rng: random.Random) -> Fact:
     """Ask what an animal is that has no explanation of its own."""
     name = rng.choice([name for name in _ANIMALS if with_article(name) not in _FACTS["what"]])
     facts = _animal_facts(name)
-    answer = f"{_capital(with_article(name))} is an animal. {facts['food']} {facts['home']}"
-    return Fact(_ask(rng, "what", x=with_article(name)), answer, facts["young"])
+    is_one = f"{_capital(with_article(name))} is an animal."
+    question = _ask(rng, "what", x=with_article(name))
+    return _explained(question, [is_one, facts["food"], facts["home"], facts["young"]])
 
 
 def difference(rng: random.Random) -> Fact:
@@ -79,25 +92,26 @@ def difference(rng: random.Random) -> Fact:
     pair, sentences = rng.choice(list(_FACTS["difference"].items()))
     if " in " not in pair and rng.random() < 0.4:
         pair = " and ".join(reversed(pair.split(" and ")))
-    return Fact(_ask(rng, "difference", x=pair), " ".join(sentences[:-1]), sentences[-1])
+    lead = f"Here is the difference between {pair}."
+    return _explained(_ask(rng, "difference", x=pair), sentences, lead)
 
 
 def why(rng: random.Random) -> Fact:
     """Ask why something is as it is."""
-    if rng.random() < 0.6:
-        statement, sentences = rng.choice(list(_FACTS["why_do"].items()))
-        asked = f"do {statement}"
-    else:
-        bare, (statement, *sentences) = rng.choice(list(_FACTS["why_does"].items()))
-        asked = f"does {bare}"
-    question = _ask(rng, "why", x=statement, asked=asked)
-    return Fact(question, " ".join(sentences[:-1]), sentences[-1])
+    verb = rng.choices(["do", "does", "is"], [5, 3, 2])[0]
+    bare, sentences = rng.choice(list(_FACTS[f"why_{verb}"].items()))
+    # After "does" and "is" the first sentence is the statement: "the moon shines".
+    statement = bare
+    if verb != "do":
+        statement, *sentences = sentences
+    return _explained(_ask(rng, "why", x=statement, asked=f"{verb} {bare}"), sentences)
 
 
 def how(rng: random.Random) -> Fact:
     """Ask how a thing works."""
     thing, sentences = rng.choice(list(_FACTS["how"].items()))
-    return Fact(_ask(rng, "how", x=thing), " ".join(sentences[:-1]), sentences[-1])
+    question = _ask(rng, "how", x=thing)
+    return _explained(question, sentences, f"Here is how {thing} {_works(thing)}.")
 
 
 def other(rng: random.Random) -> Fact:
@@ -109,33 +123,38 @@ def other(rng: random.Random) -> Fact:
 def capital(rng: random.Random, country: str = "") -> Fact:
     """Ask for the capital of a country."""
     country = country or rng.choice(list(_CAPITALS))
-    city, continent = _CAPITALS[country]
-    more = f"{_capital(country)} {_lie(country)} in {continent}."
+    answer = f"The capital of {country} is {_CAPITALS[country][0]}. {_where(country)}"
+    return Fact(_ask(rng, "capital", x=country), answer, "", country)
+
+
+def _where(country: str) -> str:
     if country == "Australia":
-        more = "Australia is a country and a continent."
-    answer = f"The capital of {country} is {city}."
-    return Fact(_ask(rng, "capital", x=country), answer, more, country)
+        return "Australia is a country and a continent."
+    return f"{_capital(country)} {_lie(country)} in {_CAPITALS[country][1]}."
 
 
 def _lie(country: str) -> str:
-    return "are" if country.endswith("s") and country.startswith("the ") else "is"
+    return "are" if country in _SEVERAL else "is"
 
 
 def place(rng: random.Random) -> Fact:
     """Ask to which country a capital belongs, or on which continent a country is."""
     country, (city, continent) = rng.choice(list(_CAPITALS.items()))
     if rng.random() < 0.5 or country == "Australia":
-        return Fact(_ask(rng, "country", x=city), f"{city} is the capital of {country}.")
+        if country == "the United Kingdom":
+            country = "England"
+        answer = f"{city} is the capital of {country}. {_where(country)}"
+        return Fact(_ask(rng, "country", x=city), answer)
     question = _ask(rng, "continent", x=country)
     if _lie(country) == "are":
         question = question.replace("is the", "are the").replace("Is the", "Are the")
         question = question.replace("does the", "do the")
-    answer = f"{_capital(country)} {_lie(country)} in {continent}."
+    answer = _where(country)
     if question.lower().startswith(("is ", "are ")):
-        answer = f"{'Yes' if continent == 'Europe' else 'No'}, {answer[0].lower()}{answer[1:]}"
+        answer = f"{'Yes' if 'Europe' in continent else 'No'}, {answer[0].lower()}{answer[1:]}"
         if not country.startswith("the "):
             answer = answer.replace(country.lower()[0] + country[1:], country, 1)
-    return Fact(question, answer, f"The capital of {country} is {city}.")
+    return Fact(question, f"{answer} The capital of {country} is {city}.")
 
 
 def _animal_facts(animal: str) -> dict[str, str]:
@@ -157,11 +176,12 @@ def animal_fact(rng: random.Random) -> Fact:
     """Ask one thing about an animal; its food or its home is what else there is to say."""
     animal = rng.choice(list(_ANIMALS))
     facts = _animal_facts(animal)
+    many = "_many" if rng.random() < 0.4 else ""
+    words = {"a": with_article(animal), "n": animal, "p": fact_kinds.plural(animal)}
     if rng.random() < 0.2:
-        question = _ask(rng, "animal", a=with_article(animal))
-        return Fact(question, " ".join(facts.values()))
+        return Fact(_ask(rng, f"animal{many}", **words), " ".join(facts.values()))
     kind = rng.choice(list(facts))
-    question = _ask(rng, kind, a=with_article(animal), n=animal)
+    question = _ask(rng, f"{kind}{many}", **words)
     more = facts["home"] if kind == "food" else facts["food"]
     return Fact(question, facts[kind], more)
 
@@ -170,7 +190,7 @@ def mixed(rng: random.Random) -> Fact:
     """Ask what two colours make, or how a colour is made."""
     pair, colour = rng.choice(list(_TABLES["mixed"].items()))
     if rng.random() < 0.35:
-        return Fact(_ask(rng, "made_colour", y=colour), f"Mix {pair} and you get {colour}.")
+        return Fact(_ask(rng, "made_colour", y=colour), f"To make {colour}, mix {pair}.")
     if rng.random() < 0.5:
         pair = " and ".join(reversed(pair.split(" and ")))
     return Fact(_ask(rng, "mixed", x=pair), f"{_capital(pair)} make {colour}.", "", pair)
@@ -179,7 +199,7 @@ def mixed(rng: random.Random) -> Fact:
 def coloured(rng: random.Random) -> Fact:
     """Ask what colour a thing has."""
     thing, colour = rng.choice(list(_TABLES["coloured"].items()))
-    return Fact(_ask(rng, "coloured", x=thing), f"{_capital(thing)} is {colour}.", "", thing)
+    return Fact(_ask(rng, "coloured", x=thing), f"The colour of {thing} is {colour}.", "", thing)
 
 
 def _opposites() -> dict[str, str]:
@@ -208,7 +228,8 @@ def made(rng: random.Random) -> Fact:
 def used(rng: random.Random) -> Fact:
     """Ask who uses a tool and what for."""
     tool, (worker, purpose) = rng.choice(list(_TABLES["users"].items()))
-    answer = f"{worker} uses {tool} {purpose}."
+    worker = worker[:1].lower() + worker[1:]
+    answer = f"{_capital(tool)} {_is(tool)} used by {worker} {purpose}."
     question = _ask(rng, rng.choice(["user", "use"]), x=tool)
     if tool in _PLURAL:
         question = question.replace(" is ", " are ", 1)
@@ -239,58 +260,77 @@ def _made_up(rng: random.Random) -> str:
 def unknown(rng: random.Random) -> Fact:
     """Ask what a small model cannot know."""
     if rng.random() < 0.4:
-        return Fact(_ask(rng, "made_up", x=_made_up(rng)), rng.choice(_SAID["not_known"]))
+        return Fact(_ask(rng, "made_up", x=_made_up(rng)), _SAID["not_known"])
     question = _ask(
         rng,
         "unknown",
         city=rng.choice(CITIES),
         name=rng.choice(NAMES),
+        surname=rng.choice(_SAID["surnames"]),
         thing=rng.choice(_SAID["things"]),
     )
-    return Fact(question, rng.choice(_SAID["not_known"]))
+    return Fact(question, _SAID["not_known"])
 
 
 def kind(rng: random.Random) -> Fact:
     """Ask about kinds of things, sizes, or for yes or no."""
     asked = rng.choice(
         [
-            *[fact_kinds.belongs, fact_kinds.odd_one, fact_kinds.name_some],
+            *[fact_kinds.belongs, fact_kinds.odd_one],
             *[fact_kinds.size, fact_kinds.yes_no, fact_kinds.yes_no],
         ]
     )
     return Fact(*asked(rng))
 
 
+def pair(rng: random.Random) -> Fact:
+    """Ask what stands in one of the tables of pairs."""
+    return Fact(*paired(rng))
+
+
 _KINDS: dict[Callable[[random.Random], Fact], int] = {
-    what: 38,
+    what: 60,
     animal: 2,
     difference: 12,
-    why: 18,
+    why: 22,
     how: 10,
     other: 10,
-    capital: 6,
-    place: 3,
-    animal_fact: 10,
+    capital: 11,
+    place: 8,
+    animal_fact: 16,
     mixed: 2,
-    coloured: 3,
+    coloured: 5,
     opposite: 5,
-    made: 5,
+    made: 6,
     used: 5,
     season: 1,
     kind: 24,
-    unknown: 4,
+    pair: 34,
+    unknown: 8,
 }
-# The first sentence of these says the most.
-_SENTENCES: dict[Callable[[random.Random], Fact], None] = dict.fromkeys([what, why, how])
 # After these the user may name only another thing: "And Spain?"
 _AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
     [capital, coloured, opposite, made, mixed]
 )
 
 
+def _said(rng: random.Random, asked: str, answer: str) -> Chat:
+    return [user(typed(rng, rng.choice(_SAID[asked]))), assistant(answer)]
+
+
+def _asked_on(rng: random.Random, fact: Fact) -> Chat:
+    """Go on after an answer: hear more, or not; there is one thing more and then no other."""
+    if fact.short and rng.random() < 0.2:
+        return _said(rng, "no", _SAID["declined"])
+    chat = _said(rng, "yes" if fact.short and rng.random() < 0.4 else "more", fact.more)
+    if rng.random() < 0.2:
+        chat += _said(rng, "more", _SAID["nothing_more"])
+    return chat
+
+
 def _chat(rng: random.Random) -> Chat:
     chat: Chat = []
-    wanted = rng.choices([1, 2, 3, 4], [40, 30, 20, 10])[0]
+    wanted = rng.choices([1, 2, 3, 4], [30, 30, 25, 15])[0]
     while len(chat) < 2 * wanted:
         chosen = rng.choices(list(_KINDS), list(_KINDS.values()))[0]
         fact = chosen(rng)
@@ -300,21 +340,18 @@ def _chat(rng: random.Random) -> Chat:
             question = question[:1].lower() + question[1:]
         chat += [user(before + question), assistant(fact.answer)]
         if fact.more and rng.random() < 0.3:
-            chat += [user(typed(rng, rng.choice(_SAID["more"]))), assistant(fact.more)]
-        elif ". " in fact.answer and rng.random() < 0.12:
-            if chosen in _SENTENCES and rng.random() < 0.5:
-                short = fact.answer.split(". ")[0] + "."
-                chat += [user(typed(rng, rng.choice(_SAID["shorter"]))), assistant(short)]
-            else:
-                chat += [user(typed(rng, rng.choice(_SAID["repeat"]))), assistant(fact.answer)]
+            chat += _asked_on(rng, fact)
+        elif fact.short and rng.random() < 0.12:
+            chat += _said(rng, "shorter", fact.short)
+        elif ". " in fact.answer and rng.random() < 0.06:
+            chat += _said(rng, "repeat", fact.answer)
         elif chosen in _AGAIN and fact.about and rng.random() < 0.6:
             following = chosen(rng)
             if following.about and following.about != fact.about:
                 question = rng.choice(_SAID["again"]).format(x=following.about)
                 chat += [user(typed(rng, question)), assistant(following.answer)]
     if rng.random() < 0.2:
-        chat += [user(typed(rng, rng.choice(_SAID["thanks"])))]
-        chat += [assistant(rng.choice(_SAID["welcome"]))]
+        chat += _said(rng, "thanks", _SAID["welcome"])
     return chat
 
 
