@@ -79,9 +79,8 @@ class _Function:
 
     def doc(self) -> str:
         """Say what the function does, as an order: "returns" becomes "Return"."""
-        verb, rest = self.task["does"][0].split(" ", 1)
-        verb = verb[:-2] if verb.endswith("shes") else verb[:-1]
-        return f"{verb.capitalize()} {rest}."
+        order = _infinitive(self.task["does"][0])
+        return f"{order[:1].upper()}{order[1:]}."
 
     def variables(self) -> list[str]:
         """Return the names that can be changed: those of the arguments and the variables."""
@@ -129,6 +128,12 @@ def _new(rng: random.Random, *, own: float) -> _Function:
     )
 
 
+def _infinitive(does: str) -> str:
+    """Turn "returns the sum" into "return the sum"."""
+    verb, rest = does.split(" ", 1)
+    return f"{verb[:-2] if verb.endswith('shes') else verb[:-1]} {rest}"
+
+
 def _given(rng: random.Random, asked: str, code: str) -> str:
     return f"{asked}\n\n{fenced(code) if rng.random() < 0.3 else code}"
 
@@ -170,7 +175,11 @@ def _go_on(rng: random.Random, function: _Function, chat: Chat) -> None:
 def _write(rng: random.Random) -> tuple[Chat, _Function]:
     function = _new(rng, own=0.0)
     does = rng.choice(function.task["does"])
-    asked = _ask(rng, "ask_write", does=does)
+    if rng.random() < 0.45:
+        asked = _ask(rng, "ask_to", do=_infinitive(does))
+        asked = asked[:1].upper() + asked[1:] if rng.random() < 0.7 else asked
+    else:
+        asked = _ask(rng, "ask_write", does=does)
     if rng.random() < 0.35:
         asked = asked if asked[-1] in ".?" else f"{asked}."
         kind = rng.random()
@@ -193,6 +202,7 @@ def _write(rng: random.Random) -> tuple[Chat, _Function]:
         else:
             function.hints = True
             asked += rng.choice(_DATA["ask_hinted"])
+    does = function.task["does"][0]
     said = f"Here is a Python function that {does}:\n\n{fenced(function.written())}"
     return [user(asked), assistant(f"{said}\n\n{function.task['how']}")], function
 
@@ -246,9 +256,8 @@ def _mend(rng: random.Random) -> tuple[Chat, _Function]:
     if kind < 0.65 and "bug" in task:
         old, new, wrong, fix = task["bug"]
         broken = function.written(task["body"].replace(old, new, 1))
-        verb, rest = task["does"][0].split(" ", 1)
-        verb = verb[:-2] if verb.endswith("shes") else verb[:-1]
-        asked = _ask(rng, "ask_mend", should=f"should {verb} {rest}", wrong=wrong)
+        should = f"should {_infinitive(task['does'][0])}"
+        asked = _ask(rng, "ask_mend", should=should, wrong=wrong)
     elif kind < 0.85 and last.startswith("    return ") and right.count("return ") == 1:
         place = right.rindex("return ")
         broken = right[:place] + right[place:].removeprefix("return ")
