@@ -27,6 +27,23 @@ _CAPITALS: dict[str, list[str]] = _TABLES["capitals"]
 _SEASONS: dict[str, list[str]] = _TABLES["seasons"]
 _OFFER: str = _SAID["offer"]
 _SEVERAL = {"the Netherlands", "the Philippines"}
+# Words with these ends do not just take an s when there are several.
+_NO_PLAIN_S = (
+    "y",
+    "s",
+    "x",
+    "z",
+    "ch",
+    "sh",
+    "f",
+    "fe",
+    "o",
+    "man",
+    "mouse",
+    "fish",
+    "tooth",
+    "sheep",
+)
 _PLURAL = {"pliers", "scissors", "the lungs", "scales"}
 
 
@@ -73,8 +90,11 @@ def what(rng: random.Random) -> Fact:
     else:
         question = _ask(rng, "what", x=thing)
         article, _, bare = thing.partition(" ")
-        if rng.random() < 0.2:
+        chance = rng.random()
+        if chance < 0.2:
             question = _ask(rng, "word", x=bare if article in ("a", "an", "the") else thing)
+        elif chance < 0.3 and article in ("a", "an") and not bare.endswith(_NO_PLAIN_S):
+            question = _ask(rng, "what_plural", x=fact_kinds.plural(bare))
     return _explained(question, sentences)
 
 
@@ -84,6 +104,8 @@ def animal(rng: random.Random) -> Fact:
     facts = _animal_facts(name)
     is_one = f"{_capital(with_article(name))} is an animal."
     question = _ask(rng, "what", x=with_article(name))
+    if rng.random() < 0.2:
+        question = _ask(rng, "what_plural", x=fact_kinds.plural(name))
     return _explained(question, [is_one, facts["food"], facts["home"], facts["young"]])
 
 
@@ -247,6 +269,11 @@ def season(rng: random.Random) -> Fact:
     return Fact(_ask(rng, "season", x=name), answer, f"After {name} comes {following}.")
 
 
+def _not_learned(rng: random.Random) -> str:
+    """Choose a word that exists, or make one that does not."""
+    return rng.choice(_SAID["untaught"]) if rng.random() < 0.5 else _made_up(rng)
+
+
 def _made_up(rng: random.Random) -> str:
     parts = [
         rng.choice(_SAID["beginnings"]),
@@ -259,8 +286,10 @@ def _made_up(rng: random.Random) -> str:
 
 def unknown(rng: random.Random) -> Fact:
     """Ask what a small model cannot know."""
-    if rng.random() < 0.4:
-        return Fact(_ask(rng, "made_up", x=_made_up(rng)), _SAID["not_known"])
+    if rng.random() < 0.5:
+        return Fact(
+            _ask(rng, "made_up", x=_not_learned(rng), y=_not_learned(rng)), _SAID["not_known"]
+        )
     question = _ask(
         rng,
         "unknown",
@@ -306,7 +335,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     season: 1,
     kind: 24,
     pair: 34,
-    unknown: 8,
+    unknown: 12,
 }
 # After these the user may name only another thing: "And Spain?"
 _AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
