@@ -36,6 +36,7 @@ def _details(rng: random.Random, names: list[str]) -> dict[str, str]:
     drawn = {key: rng.choice(values) for key, values in words.items()}
     drawn["item2"] = rng.choice([one for one in words["item"] if one != drawn["item"]])
     drawn["city"] = rng.choice(_CITIES)
+    drawn["sickday"] = drawn["sickday"].format(day=rng.choice(DAYS))
     drawn["day"], drawn["day2"], drawn["day3"] = rng.sample(DAYS, 3)
     drawn["name"], drawn["sender"], drawn["other"], drawn["new"] = rng.sample(names, 4)
     return drawn | {f"{key}_cap": upper(value) for key, value in drawn.items()}
@@ -72,10 +73,18 @@ def letter(rng: random.Random, names: list[str] = NAMES) -> Chat:
     kind = rng.choice(list(_TOML["letters"].values()))
     details = _details(rng, names)
     ask, known = rng.choice(kind["ask"]), kind["text"]
+    if brief := rng.random() < 0.45:
+        # Many users give few details: the letter has no more of them.
+        ask = rng.choice(kind["short"])
+        details["to"] = rng.choice(_TOML["words"]["work" if "{boss}" in known else "to"])
+        told = "{to}" if "{to}" in ask else "{name}" if "{name}" in ask else "friend"
+        if told == "friend" and "{boss}" in known:
+            told = "Sir or Madam"
+        known = re.sub(r"^Dear \{\w+\}", f"Dear {told}", known)
     for extra in ("more", "plus"):
-        if kind[extra] and rng.random() < 0.5:
+        if kind[extra] and rng.random() < (0.1 if brief else 0.5):
             ask += rng.choice(kind[extra])
-    if rng.random() < 0.8:
+    if rng.random() < (0.3 if brief else 0.8):
         ask += rng.choice(_TOML["from"]["say"])
     else:
         known = known.removesuffix("\n{sender}")

@@ -36,7 +36,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         (_lines, 13),
         (_small_changes, 8),
         (tone, 7),
-        (letter, 7),
+        (letter, 11),
     ]
     makers, weights = zip(*kinds, strict=True)
     for _ in range(count):
