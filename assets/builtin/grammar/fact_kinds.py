@@ -53,10 +53,13 @@ def belongs(rng: random.Random) -> Asked:
     if rng.random() < 0.35:
         question = _ask(rng, "what_kind", a=named, k=with_article(kind), j=with_article(other))
         return question, _capital(truth)
-    if twofold or rng.random() < 0.5:
-        return _ask(rng, "is_kind", a=named, k=with_article(kind)), f"Yes, {truth}"
-    question = _ask(rng, "is_kind", a=named, k=with_article(other))
-    return question, f"No, {named} is not {with_article(other)}. It is {with_article(kind)}."
+    asked, answer = with_article(kind), f"Yes, {truth}"
+    if not twofold and rng.random() < 0.5:
+        asked = with_article(other)
+        answer = f"No, {named} is not {asked}. It is {with_article(kind)}."
+    # Where there is more to say, it is always said.
+    answer = _DATA["yes_no"].get(f"Is {named} {asked}?", answer)
+    return _ask(rng, "is_kind", a=named, k=asked), answer
 
 
 def odd_one(rng: random.Random) -> Asked:

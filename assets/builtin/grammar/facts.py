@@ -323,7 +323,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     difference: 12,
     why: 22,
     how: 10,
-    other: 10,
+    other: 18,
     capital: 11,
     place: 8,
     animal_fact: 16,
@@ -335,7 +335,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     season: 1,
     kind: 24,
     pair: 34,
-    unknown: 12,
+    unknown: 14,
 }
 # After these the user may name only another thing: "And Spain?"
 _AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
