@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import facts, program, reckoning
 from .scenes import Slots, play, varied
-from .words import CITIES, MONTHS, NAMES, Chat
+from .words import CITIES, DAYS, MONTHS, NAMES, Chat
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator
 
+_OF_OTHERS = {"kin_jobs": "job", "kin_towns": "cities"}
+"""What is told of relatives, and the lists that it is drawn from."""
 Told = tuple[dict[str, "Any"], str]
 """A thing that is told, and its value."""
 
@@ -38,6 +40,17 @@ _LISTS: dict[str, list[str]] = {
     "animal": [animal.split("|")[0] for animal in _TALK["animal"]],
     "drink": _TALK["drink"],
     "instrument": _TALK["instrument"],
+    "allergy": _DATA["lists"]["allergies"],
+    "painted": [
+        f"{colour}|{thing}"
+        for colour in _DATA["lists"]["colours"]
+        for thing in _DATA["lists"]["coloured"]
+    ],
+    "owned": [
+        f"{count}|{animals}"
+        for count in _DATA["lists"]["counts"]
+        for animals in _DATA["lists"]["animals"]
+    ],
     "hidden": [
         f"{place}|{thing}"
         for place in _DATA["lists"]["places"]
@@ -74,6 +87,8 @@ def remembered(rng: random.Random, subject: Callable[[random.Random, int], Chat]
         chat += correction
     if rng.random() < 0.5:
         chat += subject(rng, rng.choice((1, 2)))
+    if rng.random() < 0.06:
+        chat += _echo(rng, chat)
     chat += _asked(rng, told)
     if rng.random() < 0.2 and not chat[-1]["content"].endswith("?"):
         chat += _said(rng, "", _DATA["again"]["thanks"], _DATA["again"]["thanks_answers"])
@@ -115,13 +130,18 @@ def _asked(rng: random.Random, told: list[Told]) -> Chat:
             fact, value = asked.pop(0)
             chat += _said(rng, value, [_question(rng, fact, again=again)], [fact["told"]])
     if rng.random() < 0.2:
-        known = {one["list"] for one, _ in told}
-        fact = rng.choice([one for one in _DATA["fact"] if one["list"] not in known])
-        missing = _said(
-            rng, _value(rng, fact), [_question(rng, fact, again=False)], [fact["unknown"]]
-        )
+        missing = _unknown(rng, told)
         chat = chat + missing if rng.random() < 0.5 else missing + chat
     return chat
+
+
+def _unknown(rng: random.Random, told: list[Told]) -> Chat:
+    """Ask for what was not told: another thing, or the same of someone else."""
+    about = {(fact["list"], value.partition("|")[2]) for fact, value in told}
+    fact, value = _drawn(rng, 1)[0]
+    while (fact["list"], value.partition("|")[2]) in about:
+        fact, value = _drawn(rng, 1)[0]
+    return _said(rng, value, [_question(rng, fact, again=False)], [fact["unknown"]])
 
 
 def _question(rng: random.Random, fact: dict[str, Any], *, again: bool) -> str:
@@ -143,6 +163,18 @@ def _both(rng: random.Random, pair: list[Told]) -> str:
         first, second = (one.rstrip("?") for one in questions)
         return f"{first}{rng.choice((' and', ', and', '? And'))} {lower(second)}?"
     return str(rng.choice(_TOGETHER["both"])).format(*nouns)
+
+
+def _echo(rng: random.Random, chat: Chat) -> Chat:
+    """Ask for what was said before, where that is short."""
+    which = rng.choice(("reply", "last", "first"))
+    said = chat[{"reply": -1, "last": -2, "first": 0}[which]]["content"]
+    if len(said) > 160 or "\n" in said or '"' in said:
+        return []
+    answer = _DATA["echo"].get(f"{which}_answer", "{}").format(said)
+    chat = _said(rng, "", _DATA["echo"][which], ["-"])
+    chat[-1]["content"] = answer
+    return chat
 
 
 def _told_together(rng: random.Random, group: list[Told]) -> str:
@@ -253,11 +285,26 @@ def made_up(rng: random.Random) -> str:
 def _value(rng: random.Random, fact: dict[str, Any]) -> str:
     if fact["list"] in ("names", "cities") and rng.random() < 0.35:
         return made_up(rng)
+    relative = rng.choice(_DATA["lists"]["kin"])
+    if fact["list"] == "kin_ages":
+        return f"{_age(rng, relative)}|{relative}"
+    if fact["list"] in _OF_OTHERS:
+        return f"{rng.choice(_LISTS[_OF_OTHERS[fact['list']]])}|{relative}"
+    if fact["list"] == "meetings":
+        time = rng.choice(_DATA["lists"]["times"])
+        return f"on {rng.choice(DAYS)}{time}|{rng.choice(_LISTS['names'])}"
     if fact["list"] in ("kin", "friends"):
         return _named(rng, rng.choice(_DATA["lists"][fact["list"]]))
     if fact["list"] == "numbers":
         return str(rng.randrange(2, 10 ** rng.randint(1, 4) + 2))
     return rng.choice(_LISTS[fact["list"]])
+
+
+def _age(rng: random.Random, relative: str) -> int:
+    """Give a relative an age that may be."""
+    if relative in ("son", "daughter", "niece", "nephew"):
+        return rng.randrange(2, 30)
+    return rng.randrange(60, 96) if relative.startswith("grand") else rng.randrange(20, 70)
 
 
 def _named(rng: random.Random, relative: str) -> str:
