@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,6 @@ from .wishes import fact, join, tidy, upper, value
 from .words import Chat, assistant, typed, user
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator
 
 _TOML: dict[str, Any] = tomllib.loads(
@@ -60,8 +60,14 @@ class _Talk:
             # "On Friday morning at eleven in the evening" would contradict itself.
             hour = rng.choice(_TOML["hours"])
             self.values = {k: f"at {hour}" if k == "time" else v for k, v in self.values.items()}
-        self.facts = {kind: fact(rng, kind) for kind in [*self.errand["facts"], "title"]}
-        self.number = str(rng.randint(1000, 9999))
+        # What nobody has said is made up, but always the same for the same errand.
+        self.facts = {
+            kind: fact(random.Random(f"{name} {kind}"), kind)  # noqa: S311
+            for kind in [*self.errand["facts"], "title"]
+        }
+        self.number = str(random.Random(name).randint(1000, 9999))  # noqa: S311
+        books = "book" in self.errand["shall"]
+        self.start: str = _TOML["pretend" if books else "pretend_plainly"]
         self.chat: Chat = []
 
     def say(self, text: str) -> None:
@@ -102,20 +108,23 @@ class _Talk:
     def open(self) -> set[str]:
         """Let the user begin; returns the details that have been given."""
         rng = self.rng
-        noun = rng.choice(self.errand["nouns"])
+        direct = "direct" in self.errand and rng.random() < 0.55
+        noun = "" if direct else rng.choice(self.errand["nouns"])
         given = {slot for slot in self.values if f"{{{slot}}}" in noun}
         share = rng.choice([0.0, 0.4, 0.7, 1.0, 1.0])
         frags = []
         for slot in self.values:
             # What the assistant never asks for has to be said at once.
             told = slot not in self.wanted or rng.random() < share
+            # Who is to be reminded says of what, and who is to be woken says when.
+            told = told or (direct and slot == self.wanted[0])
             if slot not in given and told and _SLOTS[slot]["frags"]:
                 given.add(slot)
                 frags.append(self.fragment(slot))
-        if rng.random() < 0.4:
+        if not direct and rng.random() < 0.4:
             rng.shuffle(frags)
-        what = " ".join([self.fill(noun, user_side=True), *frags])
-        request = rng.choice(_TOML["requests"])
+        what = " ".join([self.fill(noun, user_side=True), *frags]).replace(" for at ", " for ")
+        request = rng.choice(self.errand["direct"] if direct else _TOML["requests"])
         self.hear(request.format(verb=rng.choice(self.errand["verbs"]), x=what))
         for slot in set(self.values) - set(self.wanted) - given:
             del self.values[slot]
@@ -124,9 +133,7 @@ class _Talk:
     def ask(self, missing: list[str], first: bool) -> None:
         """Ask for what is missing, in fixed words."""
         asks = [str(_SLOTS[slot]["ask"]).format(show=self.kind) for slot in missing]
-        start = "Gladly!" if first else "Thank you."
-        if first and self.rng.random() < 0.33:
-            start = _TOML["pretend"]
+        start = self.start if first else "Thank you."
         question = upper(join(asks))
         # Questions that are sentences already take no tail.
         whole = missing[-1] in ("pickup", "trouble", "event")
@@ -217,7 +224,7 @@ def _arrange(rng: random.Random) -> Chat:
         talk.ask(missing, first)
         missing = talk.reply(missing)
         first = False
-    start = "Gladly! I have" if first else "I have"
+    start = f"{talk.start} I have" if first else "I have"
     talk.confirm(start)
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
         if rng.random() < 0.5:

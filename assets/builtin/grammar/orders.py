@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .words import CITIES, DAYS, NAMES, NUMBERS, Chat, assistant, typed, user, with_article
-
-if TYPE_CHECKING:
-    import random
 
 _HERE = Path(__file__)
 _TOML: dict[str, Any] = tomllib.loads(_HERE.with_name("orders.toml").read_text(encoding="utf-8"))
@@ -43,12 +41,9 @@ def _meal(rng: random.Random) -> Chat:
         extras = rng.sample(menu["with"], rng.choice([1, 1, 2]))
         what += " with " + " and ".join(extras)
     chat = [_said(rng, _TOML["request"], what)]
-    start = "Gladly!"
-    if rng.random() < 0.33:
-        start = "I can only pretend to order, but let us try."
+    first = f"{_TOML['pretend']} I have {what}. Would you like anything else with it?"
+    chat.append(assistant(first))
     for _ in range(rng.choice([0, 1, 1, 1, 2])):
-        chat.append(assistant(f"{start} I have {what}. Would you like anything else with it?"))
-        start = "Thank you."
         chance = rng.random()
         if chance < 0.3:
             one = rng.choice(menu["without"])
@@ -69,10 +64,12 @@ def _meal(rng: random.Random) -> Chat:
             one = with_article(rng.choice(other["items"]))
             chat.append(_said(rng, _TOML["more"], one))
             what += f", {one}"
-    chat.append(assistant(f"{start} I have {what}. Is that all?"))
-    euros, number = rng.choice(["3", "4", "5", "6", "8", "9", "12"]), rng.randint(10, 999)
+        chat.append(assistant(f"Thank you. I have {what}. Is that all?"))
+    # What nobody has said is made up, but always the same for the same things.
+    made_up = random.Random(menu["items"][0])  # noqa: S311
+    euros, number = made_up.choice(["3", "4", "5", "6", "8", "9", "12"]), made_up.randint(10, 999)
     done = f"Done! Your order is {what}. Your order number is {number}."
-    price, minutes = f"It costs {euros} euros in all.", rng.choice(NUMBERS[3:16])
+    price, minutes = f"It costs {euros} euros in all.", made_up.choice(NUMBERS[3:16])
     chance = rng.random()
     end = rng.choice(_TOML["all"])
     if chance < 0.4:
@@ -160,8 +157,7 @@ def _parcel(rng: random.Random) -> Chat:
         chat.append(user(rng.choice(out["parcel_number"]).format(number)))
     elif number.lower() in chat[0]["content"]:
         number = number.lower()
-    when = rng.choice(["today", "tomorrow", *[f"on {day}" for day in DAYS]])
-    chat.append(assistant(out["parcel_say"].format(number, when)))
+    chat.append(assistant(out["parcel_say"].format(number, "tomorrow")))
     if rng.random() < 0.4:
         chat += [_said(rng, _TOML["thanks"]), assistant("You are welcome! Have a nice day!")]
     return chat
@@ -169,11 +165,12 @@ def _parcel(rng: random.Random) -> Chat:
 
 def _way(rng: random.Random) -> Chat:
     out = _TOML["outside"]
-    start, goal, corner = _place(rng), _place(rng), _place(rng)
+    start, goal = _place(rng), _place(rng)
     text = _upper(rng.choice(out["way"]).format(a=start, b=goal))
-    minutes = rng.choice(NUMBERS[2:13])
-    side = rng.choice(["left", "right"])
-    answer = out["way_say"].format(a=start, b=goal, c=corner, side=side, minutes=minutes)
+    minutes = "ten"
+    answer = out["way_say"].format(
+        a=start, b=goal, c="the next corner", side="left", minutes=minutes
+    )
     chat = [user(typed(rng, text)), assistant(answer)]
     if rng.random() < 0.3:
         chat += [_said(rng, out["way_next"]), assistant(out["way_long"].format(minutes))]
@@ -185,9 +182,10 @@ def _way(rng: random.Random) -> Chat:
 def _find(rng: random.Random) -> Chat:
     out = _TOML["outside"]
     trade, place = rng.choice(out["trades"]), _place(rng)
-    street = rng.choice(_PLACES["streets"])
-    name = f"{rng.choice(NAMES)} {rng.choice(_PLACES['streets'])}"
-    address = f"{rng.randint(1, 60)} {street} {rng.choice(_PLACES['road'])}"
+    made_up = random.Random(trade)  # noqa: S311
+    street = made_up.choice(_PLACES["streets"])
+    name = f"{made_up.choice(NAMES)} {made_up.choice(_PLACES['streets'])}"
+    address = f"{made_up.randint(1, 60)} {street} {made_up.choice(_PLACES['road'])}"
     text = rng.choice(out["find"]).format(x=with_article(trade), k=trade, a=place)
     chat = [user(typed(rng, text))]
     chat.append(assistant(out["find_say"].format(x=with_article(trade), a=place, name=name)))
