@@ -38,7 +38,7 @@ def _said(rng: random.Random, branch: dict[str, list[str]]) -> Chat:
 
 
 def _topic(rng: random.Random) -> Chat:
-    topic = rng.choice(_DATA["topic"])
+    (topic,) = rng.choices(_DATA["topic"], [one.get("weight", 1) for one in _DATA["topic"]])
     ways = [
         way.replace("{x}", name).replace("{be}", "are" if name.endswith("s") else "is")
         for kind in ("about", "named")

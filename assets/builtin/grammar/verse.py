@@ -27,7 +27,11 @@ def poem(rng: random.Random) -> Chat:
 
 
 def _written(rng: random.Random, asks: list[str]) -> Chat:
-    verse = f"{rng.choice(_DATA['openings'])}\n{rng.choice(_DATA['closings'])}"
+    openings = _DATA["openings"]
+    if asks is not _DATA["plain"] and rng.random() < 0.35:
+        openings = _DATA["topic_openings"]
+        asks = [ask.replace("{a thing}", "{topic}") for ask in asks]
+    verse = f"{rng.choice(openings)}\n{rng.choice(_DATA['closings'])}"
     chat = play(rng, [[{"u": asks, "a": [verse]}]], _DATA["words"])
     text = chat[1]["content"]
     chat[1]["content"] = text[:1].upper() + text[1:]
