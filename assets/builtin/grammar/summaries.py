@@ -31,7 +31,7 @@ def upper(text: str) -> str:
 
 def article(text: str) -> str:
     """Write "an" where a slot brought a vowel after "a"."""
-    return re.sub(r"\b([Aa]) (?=(?!uni|use|one|eu)[aeiou])", r"\1n ", text)
+    return re.sub(r"\b([Aa]) (?=hour|(?!uni|use|one|eu)[aeiou])", r"\1n ", text)
 
 
 class _Words:
@@ -65,13 +65,13 @@ def instruct(rng: random.Random, phrases: list[str], text: str) -> dict[str, str
     """Join an instruction and the text it speaks of, as users do."""
     phrase = rng.choice(phrases)
     chance = rng.random()
-    if chance < 0.12:
+    if chance < 0.25:
         phrase = phrase.rstrip(".:") + ("" if phrase.endswith("?") else ":")
-    elif chance < 0.2:
+    elif chance < 0.35:
         phrase = phrase[:1].lower() + phrase[1:]
     if rng.random() < 0.08 and "following" not in phrase:
         return user(f"{text}\n\n{phrase.replace(':', '.')}")
-    return user(f"{phrase}{rng.choice([chr(10) * 2] * 6 + [chr(10), ' '])}{text}")
+    return user(f"{phrase}{rng.choice([chr(10) * 2] * 4 + [chr(10), ' ', ' ', ' '])}{text}")
 
 
 def beside(rng: random.Random, phrases: list[str], text: str) -> dict[str, str]:

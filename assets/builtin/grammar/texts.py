@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .everyday import sentence
 from .letters import letter, tone
 from .short_texts import short_change
 from .spelling import SENTENCES, everyday, spelled
@@ -72,6 +73,8 @@ def _sentences(rng: random.Random, count: int) -> list[str]:
 def _loose(rng: random.Random) -> Chat:
     """Sum up a text that follows no pattern."""
     sentences = _sentences(rng, rng.randint(1, 4))
+    if rng.random() < 0.5:
+        sentences = [sentence(rng) for _ in range(rng.randint(2, 4))]
     for _ in range(rng.randint(1, 2)):
         story = tale(rng, rng.randint(1, 3))
         told = story.told(story.person(), rng.random() < 0.5)
