@@ -169,10 +169,16 @@ def make_optimizers(
     vectors = [weight for weight in model.parameters() if weight.ndim == 1]
     embedding = [model.get_input_embeddings().weight]
     rest = [{"params": embedding, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    # The rate is a tensor, so that a compiled step reads it instead of being compiled anew.
     muon = torch.optim.Muon(
-        matrices, lr=args.lr, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+        matrices,
+        lr=torch.tensor(args.lr),
+        weight_decay=0.1,
+        momentum=0.95,
+        adjust_lr_fn="match_rms_adamw",
     )
-    return [muon, torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.95), fused=True)]
+    adamw = torch.optim.AdamW(rest, lr=torch.tensor(args.lr), betas=(0.9, 0.95), fused=True)
+    return [muon, adamw]
 
 
 def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -224,6 +230,10 @@ def train(tokenizer: PreTrainedTokenizerFast, corpus: Corpus, args: argparse.Nam
         batches = itertools.islice(batches, step, None)
         print(f"resumed at step {step}", flush=True)
     step_loss = torch.compile(weighted_loss, dynamic=False) if args.compile else weighted_loss
+    updates = [one.step for one in optimizers]
+    if args.compile:
+        # Muon's many small products: a compiled step takes about half the time.
+        updates[0] = torch.compile(updates[0])
 
     def save() -> None:
         with torch.no_grad():
@@ -246,13 +256,13 @@ def train(tokenizer: PreTrainedTokenizerFast, corpus: Corpus, args: argparse.Nam
         share = learning_rate(step, args)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = args.lr * share
+                group["lr"].fill_(args.lr * share)
         batch = next(batches)
         loss, said = step_loss(model, batch.tokens, batch.weights)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
+        for optimizer, update in zip(optimizers, updates, strict=True):
+            update()
             optimizer.zero_grad(set_to_none=True)
         mean += (said.item() - mean) / (total + 1)
         total += 1

@@ -13,7 +13,7 @@ Document = tuple[np.ndarray, np.ndarray]
 """The tokens of a chat and their weights in the loss."""
 
 WIDTHS = (256, 512, 1024)
-WIDTH_SHARES = (0.75, 0.15, 0.1)
+WIDTH_SHARES = (0.84, 0.1, 0.06)
 """Rows are so long, and so many of the chats that fit the shortest go into each."""
 OPEN_ROWS = 24
 
