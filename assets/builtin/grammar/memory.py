@@ -167,8 +167,8 @@ def _both(rng: random.Random, pair: list[Told]) -> str:
 
 def _echo(rng: random.Random, chat: Chat) -> Chat:
     """Ask for what was said before, where that is short."""
-    which = rng.choice(("reply", "last", "first"))
-    said = chat[{"reply": -1, "last": -2, "first": 0}[which]]["content"]
+    which = rng.choice(("reply", "last"))
+    said = chat[{"reply": -1, "last": -2}[which]]["content"]
     if len(said) > 160 or "\n" in said or '"' in said:
         return []
     answer = _DATA["echo"].get(f"{which}_answer", "{}").format(said)
@@ -321,4 +321,4 @@ def _named(rng: random.Random, relative: str) -> str:
 
 
 def _said(rng: random.Random, value: str, asks: list[str], answers: list[str]) -> Chat:
-    return play(rng, [[{"u": asks, "a": answers}]], {"it": [value]})
+    return program.spoken(rng, play(rng, [[{"u": asks, "a": answers}]], {"it": [value]}))

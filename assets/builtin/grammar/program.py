@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
+_SHORT = (
+    (re.compile(r"\b(what|where|who|how|it|that) is(?= \w)", re.IGNORECASE), r"\1's"),
+    (re.compile(r"\bI am(?= \w)", re.IGNORECASE), "I'm"),
+    (re.compile(r"\b(you|we|they) are(?= \w)", re.IGNORECASE), r"\1're"),
+    (re.compile(r"\b(do|does|did|is) not(?= \w)", re.IGNORECASE), r"\1n't"),
+    (re.compile(r"\bcan ?not(?= \w)", re.IGNORECASE), "can't"),
+)
+"""The short forms of what people say."""
 _ASKED: dict[str, list[str]] = _DATA["questions"]
 _UNKNOWN: dict[str, list[str]] = _DATA["unknown"]
 
@@ -33,8 +42,17 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         yield chat
 
 
+def spoken(rng: random.Random, chat: Chat) -> Chat:
+    """Write some of what the user says in short forms: "I'm", "what's", "don't"."""
+    for message in chat[::2]:
+        if rng.random() < 0.15:
+            for long, short in _SHORT:
+                message["content"] = long.sub(short, message["content"])
+    return chat
+
+
 def _said(rng: random.Random, branch: dict[str, list[str]]) -> Chat:
-    return play(rng, [[branch]], _words(rng))
+    return spoken(rng, play(rng, [[branch]], _words(rng)))
 
 
 def _topic(rng: random.Random) -> Chat:
@@ -48,7 +66,7 @@ def _topic(rng: random.Random) -> Chat:
     turns = topic["turns"]
     if ways and rng.random() < 0.5:
         turns = [[{**turns[0][0], "u": [rng.choice(ways)]}], *turns[1:]]
-    return play(rng, turns, _words(rng), most=rng.choice((1, 1, 2)))
+    return spoken(rng, play(rng, turns, _words(rng), most=rng.choice((1, 1, 2))))
 
 
 def _key(rng: random.Random) -> Chat:

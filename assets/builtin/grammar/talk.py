@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import memory, verse, wordgames
+from . import memory, program, verse, wordgames
 from .scenes import play
 from .words import CITIES, DAYS, MONTHS, Chat
 
@@ -45,7 +45,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
 
 
 def _said(rng: random.Random, asks: list[str], answers: list[str]) -> Chat:
-    return play(rng, [[{"u": asks, "a": answers}]], _LISTS)
+    return program.spoken(rng, play(rng, [[{"u": asks, "a": answers}]], _LISTS))
 
 
 def _subject(rng: random.Random, most: int = 9) -> Chat:
@@ -64,7 +64,7 @@ def _another(rng: random.Random, chat: Chat) -> Chat:
 
 def _scene(rng: random.Random) -> Chat:
     turns = rng.choice(_DATA["scene"])["turns"]
-    return play(rng, turns, _LISTS, most=rng.choice((1, 2, 3, 3)))
+    return program.spoken(rng, play(rng, turns, _LISTS, most=rng.choice((1, 2, 3, 3))))
 
 
 def _greeting(rng: random.Random) -> Chat:
