@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .reckoning_words import SAID, Turns, ask, ask_in_words, in_words, roman
-from .written_sums import added, is_written, taken_away
+from .written_sums import is_written, worked
 
 if TYPE_CHECKING:
     import random
@@ -17,10 +17,8 @@ def _solve(a: int, sign: str, b: int, *, short: bool = False) -> str:
     whole = f"{a} {sign} {b} = {total}."
     if short or (sign == "x" and 0 in (a, b)):
         return whole
-    if sign == "+" and is_written(a, b):
-        return added(a, b)
-    if sign == "-" and is_written(a, b) and a >= b:
-        return taken_away(a, b)
+    if sign != "x":
+        return worked(a, sign, b)
     if sign == "x" and a > 12 and a % 10 and b < 10:
         high, low = a // 10 * 10, a % 10
         return f"{high} x {b} = {high * b} and {low} x {b} = {low * b}. So {whole}"
@@ -182,6 +180,12 @@ def parts(rng: random.Random) -> Turns:
     if kind == "square":
         a = rng.randint(1, 12)
         return [(ask(rng, kind, a=a), f"{a} squared is {a} x {a} = {a * a}.")]
+    if rng.random() < 0.4:
+        size, n = rng.randint(3, 10), rng.randint(1, 12)
+        m = rng.randint(2, size - 1)
+        way = f"{n * size} / {size} = {n} and {m} x {n} = {m * n}."
+        question = ask(rng, "fraction", a=n * size, m=m, s=size)
+        return [(question, f"{way} So {m}/{size} of {n * size} is {m * n}.")]
     name, size = rng.choice([("third", 3), ("quarter", 4), ("fifth", 5), ("tenth", 10)])
     a = rng.randint(1, 20)
     answer = f"A {name} of {a * size} is {a * size} / {size} = {a}."

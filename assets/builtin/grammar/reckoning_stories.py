@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .reckoning_words import SAID, Turns, ask, in_words
 from .words import NAMES
+from .written_sums import worked
 
 if TYPE_CHECKING:
     import random
@@ -33,16 +34,16 @@ def kept(rng: random.Random) -> Turns:
     who = "You have" if own else f"{one} has"
     if loses:
         left = a - b
-        turns = [(question, f"{a} - {b} = {left}. {who} {_some(left, item)} left.")]
+        turns = [(question, f"{worked(a, '-', b)} {who} {_some(left, item)} left.")]
         if own and left > 3 and rng.random() < 0.4:
             c = rng.randint(2, left - 1)
             following = ask(rng, "lose_more", c=_shown(rng, c), v=SAID[now][which])
-            rest = f"{left} - {c} = {left - c}. {who} {_some(left - c, item)} left."
+            rest = f"{worked(left, '-', c)} {who} {_some(left - c, item)} left."
             turns.append((following, rest))
         return turns
     if "together" in question:
-        return [(question, f"{a} + {b} = {a + b}. Together that is {_some(a + b, item)}.")]
-    return [(question, f"{a} + {b} = {a + b}. {who} {_some(a + b, item)} now.")]
+        return [(question, f"{worked(a, '+', b)} Together that is {_some(a + b, item)}.")]
+    return [(question, f"{worked(a, '+', b)} {who} {_some(a + b, item)} now.")]
 
 
 _ODD_ONES = {"tomatoes": "tomato", "potatoes": "potato", "cherries": "cherry", "boxes": "box"}
@@ -58,7 +59,7 @@ def together(rng: random.Random) -> Turns:
     item, (one, two) = rng.choice(SAID["items"]), rng.sample(NAMES, 2)
     a, b = rng.randint(2, 40), rng.randint(2, 40)
     question = ask(rng, "together", a=_shown(rng, a), b=_shown(rng, b), i=item, n=one, m=two)
-    return [(question, f"{a} + {b} = {a + b}. {one} and {two} have {a + b} {item} together.")]
+    return [(question, f"{worked(a, '+', b)} {one} and {two} have {a + b} {item} together.")]
 
 
 def groups(rng: random.Random) -> Turns:
@@ -83,9 +84,9 @@ def money(rng: random.Random) -> Turns:
     a = rng.choice([5, 10, 20, 20, 50, 100])
     b = rng.randint(1, a - 2) if a != 50 else rng.randint(11, 48)
     question = ask(rng, "change", a=a, b=b, i=item, c=coin)
-    turns = [(question, f"{a} - {b} = {a - b}. You get {a - b} {coin} back.")]
+    turns = [(question, f"{worked(a, '-', b)} You get {a - b} {coin} back.")]
     if "left" in question:
-        turns = [(question, f"{a} - {b} = {a - b}. You have {a - b} {coin} left.")]
+        turns = [(question, f"{worked(a, '-', b)} You have {a - b} {coin} left.")]
     return turns
 
 
@@ -97,17 +98,15 @@ def ages(rng: random.Random) -> Turns:
     if kind == "born":
         b = rng.randint(1940, 2015)
         a = rng.randint(b + 5, 2035)
-        return [
-            (ask(rng, kind, a=a, b=b), f"{a} - {b} = {a - b}. The age in {a} is {a - b} years.")
-        ]
+        return [(ask(rng, kind, a=a, b=b), f"{worked(a, '-', b)} The age in {a} is {a - b} years.")]
     question = ask(rng, kind, a=a, b=_shown(rng, b), n=one, m=two)
     if kind == "older":
-        return [(question, f"{a} + {b} = {a + b}. {two} is {a + b} years old.")]
+        return [(question, f"{worked(a, '+', b)} {two} is {a + b} years old.")]
     if kind == "younger":
-        return [(question, f"{a} - {b} = {a - b}. {two} is {a - b} years old.")]
+        return [(question, f"{worked(a, '-', b)} {two} is {a - b} years old.")]
     if kind == "age_in":
-        return [(question, f"{a} + {b} = {a + b}. You will be {a + b} years old.")]
-    return [(question, f"{a} - {b} = {a - b}. You were {a - b} years old.")]
+        return [(question, f"{worked(a, '+', b)} You will be {a + b} years old.")]
+    return [(question, f"{worked(a, '-', b)} You were {a - b} years old.")]
 
 
 def ways(rng: random.Random) -> Turns:

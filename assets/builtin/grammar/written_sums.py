@@ -10,6 +10,13 @@ def is_written(a: int, b: int) -> bool:
     return min(a, b) > 9 or max(a, b) > 99
 
 
+def worked(a: int, sign: str, b: int) -> str:
+    """Add or take away, place by place where the numbers are large."""
+    if is_written(a, b):
+        return added(a, b) if sign == "+" else taken_away(a, b)
+    return f"{a} {sign} {b} = {a + b if sign == '+' else a - b}."
+
+
 def added(a: int, b: int) -> str:
     """Add two numbers, place by place, from the ones up."""
     places = len(str(max(a, b)))
