@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .outings import outing
 from .words import DAYS, MONTHS, NAMES, NUMBERS, Chat, assistant, typed, user
 
 if TYPE_CHECKING:
@@ -313,6 +314,8 @@ _KINDS = [
     _table,
     _own_items,
     _own_items,
+    outing,
+    outing,
     _series,
 ]
 
