@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
-    "talk": (talk.chats, 15000),
-    "memory": (memory.chats, 8000),
-    "program": (program.chats, 14000),
-    "reckoning": (reckoning.chats, 24000),
-    "facts": (facts.chats, 14000),
+    "talk": (talk.chats, 16000),
+    "memory": (memory.chats, 12000),
+    "program": (program.chats, 17000),
+    "reckoning": (reckoning.chats, 22000),
+    "facts": (facts.chats, 17000),
     "lists": (lists.chats, 12000),
     "code": (code.chats, 12000),
-    "errands": (errands.chats, 18000),
+    "errands": (errands.chats, 13000),
     "texts": (texts.chats, 18000),
     "stories": (stories.chats, 3000),
 }
@@ -93,6 +93,23 @@ NOT_OWN = (
     "I don't have the hardware",
     "That's not one of my talents.",
     "I only do food for thought.",
+    "No way.",
+    "That doesn't really apply to me.",
+    "Aw, I'm blushing.",
+    "I think you should follow your heart.",
+    "Hi!",
+    "Hello!",
+    "Hey there!",
+    "Morning!",
+    "Evening!",
+    "Nighty night!",
+    "Bye.",
+    "Talk to you later!",
+    "Nice to meet you too!",
+    "I'm doing great",
+    "You're very welcome.",
+    "Oh, not much!",
+    "I see.",
 )
 HEADING = "editorial = chitchat"
 """A line of the collection that is no question."""
