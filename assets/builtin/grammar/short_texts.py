@@ -23,6 +23,9 @@ _LISTS: dict[str, list[str]] = {
     "city": CITIES,
     "day": DAYS,
 }
+_GIRLS: list[str] = tomllib.loads(_HERE.with_name("stories.toml").read_text(encoding="utf-8"))[
+    "girls"
+]
 _ASKED: dict[str, list[str]] = tomllib.loads(
     _HERE.with_name("texts.toml").read_text(encoding="utf-8")
 )
@@ -124,7 +127,9 @@ def _renamed(rng: random.Random) -> Chat:
     if chance < 0.5:
         text = f"{old} {_deed(rng)}."
     elif chance < 0.8:
-        text = f"{old} {_deed(rng)}. {upper(_deed(rng, old))}."
+        # What is said of "she" stays as it is: only the name changes.
+        again = rng.choice([old, "She" if old in _GIRLS else "He"])
+        text = f"{old} {_deed(rng)}. {_deed(rng, again)}."
     phrases = [phrase.format(a=old, b=new) for phrase in _ASKED["names"]]
     return [beside(rng, phrases, text), assistant(re.sub(rf"\b{old}\b", new, text))]
 
