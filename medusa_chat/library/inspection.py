@@ -132,7 +132,9 @@ def _heads(
         tokens = own.get(layout.VOCABULARY_MAP)
         outputs = any(map(layout.VLLM_OUTPUT.fullmatch, own))
         vocabulary = tokens[0] if tokens and outputs else None
-        return "vllm", _counted(places, outputs, layout.ROOT in own, vocabulary)
+        # vLLM's names in a file where vLLM does not look: what this program alone reads.
+        heads = _counted(places, outputs, layout.ROOT in own, vocabulary)
+        return "own" if alone else "vllm", heads
     prefix = "" if alone else layout.MERGED_PREFIX
     names = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
     places = _places(names, layout.BLOCK)

@@ -20,7 +20,7 @@ from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.models.hub.reference import hub_name, is_hub_id
 from medusa_chat.models.shape import HeadShape, ModelShape
 
-Layout = Literal["v0.1", "shared", "merged", "vllm"]
+Layout = Literal["v0.1", "shared", "merged", "vllm", "own"]
 FILE = "models.toml"
 
 

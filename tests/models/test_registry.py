@@ -180,7 +180,7 @@ GOOD = 'name = "a/b"\ntitle = "B"\n'
         (f"[[model]]\n{GOOD}gated = 1", "field gated is 1: it has to be true or false"),
         (f'[[model]]\n{GOOD}aliases = "x"', "field aliases is 'x': it has to be a list of texts"),
         (f"[[model]]\n{GOOD}aliases = [1]", "it has to be a list of texts"),
-        (f'[[model]]\n{GOOD}layout = "v9"', "it has to be one of v0.1, shared, merged, vllm"),
+        (f'[[model]]\n{GOOD}layout = "v9"', "it has to be one of v0.1, shared, merged, vllm, own"),
         (f"[[model]]\n{GOOD}shape = 1", "field shape is 1: it has to be a table"),
         (f"[[model]]\n{GOOD}shape = {{ hidden = 1 }}", "field shape: attention_heads is missing"),
         (f'[[model]]\n{GOOD}shape = {{ hidden = "1" }}', "field hidden is '1'"),
