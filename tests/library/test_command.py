@@ -16,8 +16,6 @@ from safetensors.torch import save_file
 from tiny_models import by_vllm_name, random_heads, save_base
 
 from library.repositories import BASE, HEADS, publish_base, publish_heads, publish_vllm
-from medusa_chat.library.inspection import inspect
-from medusa_chat.models import registry
 from medusa_chat.models.hub.cache import blob_path, cached_folder, state_of
 from medusa_chat.models.hub.reference import parse
 from medusa_chat.models.registry import known_models
@@ -293,14 +291,6 @@ def test_info_of_heads_over_fewer_tokens_counts_what_is_there(
         one for one in command("info", str(folder)).out.splitlines() if one.startswith("Heads")
     ]
     assert line == f"Heads        {kind} (own, {weights / 1e6:.1f} million)"
-
-
-def test_built_in_model_has_the_layout_that_the_list_says(command: Call) -> None:
-    model = registry.find("builtin")
-    assert model is not None
-    assert model.local_folder is not None
-    assert inspect(model.local_folder).layout == model.layout == "own"
-    assert "(own, " in command("info", "builtin").out
 
 
 def test_info_of_an_unlisted_model_asks_the_hub(command: Call, hub: Hub, heads: str) -> None:
