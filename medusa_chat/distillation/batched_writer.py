@@ -17,7 +17,7 @@ from torch import Tensor
 from medusa_chat.decoding.gumbel import GumbelNoise, key_of
 from medusa_chat.decoding.reply_output import Ending, ReplyOutput
 from medusa_chat.decoding.sampling import Sampling
-from medusa_chat.distillation.writer import InterruptedWritingError, Question, Reply
+from medusa_chat.distillation.writer import Came, InterruptedWritingError, Question, Reply, unheeded
 from medusa_chat.errors import ModelError
 from medusa_chat.models.device import USUAL_THREADS
 from medusa_chat.models.loader import LoadedModel
@@ -75,7 +75,9 @@ class BatchedWriter:
         """How it writes, for people."""
         return f"{self.at_once} answers at once, plainly"
 
-    def replies(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Reply]:
+    def replies(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], came: Came = unheeded
+    ) -> list[Reply]:
         """Return the replies. Raises InterruptedWritingError, and ModelError out of memory."""
         replies: list[Reply | None] = [None] * len(questions)
         rows: list[tuple[int, _Row]] = []
@@ -83,6 +85,7 @@ class BatchedWriter:
             row = self._row(question)
             if isinstance(row, Reply):
                 replies[at] = row
+                came(at, row)
             else:
                 rows.append((at, row))
         waiting = [rows[at : at + self.at_once] for at in range(0, len(rows), self.at_once)]
@@ -105,7 +108,8 @@ class BatchedWriter:
                 waiting[:0] = [again[:half], again[half:]]
                 continue
             for at, row in batch:
-                replies[at] = self._reply(row)
+                replies[at] = reply = self._reply(row)
+                came(at, reply)
         return [reply for reply in replies if reply is not None]
 
     def _row(self, question: Question) -> _Row | Reply:

@@ -55,18 +55,27 @@ class _NoRedirection(urllib.request.HTTPRedirectHandler):
         """Have it be an error."""
 
 
+def _to_nobody(_words: str) -> None:
+    """Take what is told, and tell it nobody."""
+
+
 class ChatServer:
-    """The server of ``settings``. ``key`` is sent with each request, if there is one."""
+    """The server of ``settings``. ``key`` is sent with each request, if there is one.
+
+    ``notice`` is told why something is asked again, by whichever thread that does.
+    """
 
     def __init__(
         self,
         settings: ServerSettings,
         key: str | None,
         pause: Callable[[float], object] = time.sleep,
+        notice: Callable[[str], object] = _to_nobody,
     ) -> None:
         self._settings = settings
         self._key = key
         self._pause = pause
+        self._notice = notice
         self._opener = urllib.request.build_opener(_NoRedirection)
 
     def model(self) -> str:
@@ -133,7 +142,12 @@ class ChatServer:
                         "is kept: the same command goes on when it answers."
                     ) from error
                 wanted = seconds if error.seconds is None else error.seconds
-                self._pause(min(wanted, _LONGEST_PAUSE_SECONDS))
+                wanted = min(wanted, _LONGEST_PAUSE_SECONDS)
+                self._notice(
+                    f"{self._settings.root}: {error}. Asked again in {wanted:g} s "
+                    f"({attempt + 1} of {self._settings.retries})."
+                )
+                self._pause(wanted)
                 seconds *= 2
         raise AssertionError("the last attempt returns or raises")
 
@@ -156,9 +170,7 @@ class ChatServer:
         except urllib.error.URLError as error:
             raise _PassingError(_words(str(error.reason))) from error
         except TimeoutError as error:
-            raise _PassingError(
-                f"no answer within {self._settings.timeout_seconds:g} seconds"
-            ) from error
+            raise _PassingError(f"no answer within {self._settings.timeout_seconds:g} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise _PassingError(_words(str(error)) or type(error).__name__) from error
         try:
@@ -196,7 +208,9 @@ def _said(content: bytes) -> str:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
-        return _words(content.decode("utf-8", "replace"))
+        text = content.decode("utf-8", "replace").lstrip()
+        # A page is for browsers: the status says as much.
+        return "" if text.startswith("<") else _words(text)
     match answer:
         case {"error": {"message": str(words)}}:
             return _words(words)

@@ -6,12 +6,13 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_chat import thread_waiting
 from medusa_chat.distillation.dialogues import Dialogue, drawn, read_dialogues
-from medusa_chat.distillation.progress import Progress, tell
+from medusa_chat.distillation.progress import NowAndThen, Progress, tell
 from medusa_chat.distillation.record_file import RecordFile
 from medusa_chat.distillation.settings import DistillSettings, ServerSettings
 from medusa_chat.distillation.writer import InterruptedWritingError, Writer
@@ -40,10 +41,8 @@ def run(settings: DistillSettings, model: ModelSettings, decode: DecodeSettings)
     thread_waiting.settle()
     problems = Problems()
     everything = read_dialogues(settings.prompts, problems)
-    for words in problems.first:
+    for words in problems.words():
         tell(words)
-    if problems.count > len(problems.first):
-        tell(f"Bad lines skipped: {problems.count}")
     assert decode.seed is not None, "the command line gives one"
     dialogues = drawn(everything, settings.dialogues, decode.seed)
     with RecordFile(settings.output, _origin(settings, model, decode)) as file:
@@ -55,11 +54,13 @@ def run(settings: DistillSettings, model: ModelSettings, decode: DecodeSettings)
             tell(f"{settings.output} is finished.")
             return 0
         if settings.server is not None:
-            name, writer = _server(settings, settings.server, decode)
-            return _write(name, writer, missing, file, settings, decode)
+            with StatusLine() as line:
+                name, writer = _server(settings, settings.server, decode, line)
+                return _write(name, writer, missing, file, settings, decode, line)
         engine = _loaded(model)
         writer = _local(engine, missing, settings, decode)
-        status = _write(model.model, writer, missing, file, settings, decode)
+        with StatusLine() as line:
+            status = _write(model.model, writer, missing, file, settings, decode, line)
         engine.keep_times()
         return status
 
@@ -71,33 +72,39 @@ def _write(
     file: RecordFile,
     settings: DistillSettings,
     decode: DecodeSettings,
+    line: StatusLine,
 ) -> int:
     from medusa_chat.distillation.session import distill
 
     tell(f"{len(dialogues):,} dialogues for {model}, {writer.words}")
     interrupt = Interrupt()
     interrupt.listen()
-    with StatusLine() as line:
-        try:
-            tally = distill(
-                dialogues,
-                writer,
-                file,
-                model,
-                settings,
-                decode,
-                lambda answers: Progress(line, answers),
-                lambda: interrupt.requested,
-            )
-        except InterruptedWritingError:
-            line.clear()
-            tell(
-                f"Stopped: {len(file.written):,} dialogues are in {settings.output}. The same "
-                "command goes on from there."
-            )
-            return _INTERRUPTED
+    try:
+        tally = distill(
+            dialogues,
+            writer,
+            file,
+            model,
+            settings,
+            decode,
+            lambda answers: Progress(line, answers),
+            lambda: interrupt.requested,
+        )
+    except InterruptedWritingError:
+        line.clear()
+        tell(
+            f"Stopped: {len(file.written):,} dialogues are in {settings.output}. The same "
+            "command goes on from there."
+        )
+        return _INTERRUPTED
+    line.clear()
     _tell_end(tally, file, settings)
     return 0 if file.written else 1
+
+
+def _interject(line: StatusLine, words: str) -> None:
+    line.clear()
+    tell(words)
 
 
 def _tell_end(tally: Tally, file: RecordFile, settings: DistillSettings) -> None:
@@ -114,6 +121,9 @@ def _tell_end(tally: Tally, file: RecordFile, settings: DistillSettings) -> None
     if tally.left_out:
         reasons = ", ".join(f"{words} {count:,}" for words, count in tally.left_out.most_common())
         tell(f"Dialogues of which nothing is kept: {reasons}.")
+        for reason, words in tally.first_words.items():
+            if words:
+                tell(f"The first that was {reason}: {words}")
 
 
 def _loaded(model: ModelSettings) -> Engine:
@@ -165,12 +175,14 @@ def _local(
 
 
 def _server(
-    settings: DistillSettings, server: ServerSettings, decode: DecodeSettings
+    settings: DistillSettings, server: ServerSettings, decode: DecodeSettings, line: StatusLine
 ) -> tuple[str, Writer]:
     from medusa_chat.distillation.chat_server import ChatServer
     from medusa_chat.distillation.server_writer import ServerWriter
 
-    asked = ChatServer(server, os.environ.get(server.key_variable))
+    asked = ChatServer(
+        server, os.environ.get(server.key_variable), notice=NowAndThen(partial(_interject, line))
+    )
     name = asked.model()
     return name, ServerWriter(asked, name, decode, settings.batch_size or _REQUESTS)
 

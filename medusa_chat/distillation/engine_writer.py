@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from medusa_chat.distillation.writer import InterruptedWritingError, Question, Reply
+from medusa_chat.distillation.writer import Came, InterruptedWritingError, Question, Reply, unheeded
 from medusa_chat.engine.local import Engine
 from medusa_chat.errors import ContextFullError, ModelError, UsageError
 from medusa_chat.settings import DecodeSettings
@@ -21,9 +21,15 @@ class EngineWriter:
         self._decode = decode
         self.words = f"one by one, tree: {engine.choose_tree(decode).words}"
 
-    def replies(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Reply]:
+    def replies(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], came: Came = unheeded
+    ) -> list[Reply]:
         """Return the replies. Raises InterruptedWritingError."""
-        return [self._reply(question, cancelled) for question in questions]
+        replies = []
+        for at, question in enumerate(questions):
+            replies.append(self._reply(question, cancelled))
+            came(at, replies[-1])
+        return replies
 
     def _reply(self, question: Question, cancelled: Callable[[], bool]) -> Reply:
         settings = replace(self._decode, temperature=question.temperature, seed=question.seed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -47,6 +49,26 @@ class Progress:
             parts.append(f"{self.tokens / seconds:.0f} tok/s")
             parts.append(f"{duration(seconds / self._done * (self._answers - self._done))} left")
         return " · ".join(parts)
+
+
+class NowAndThen:
+    """Passes on to ``say`` what it is told, from any thread, but not more than now and then."""
+
+    def __init__(
+        self, say: Callable[[str], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._say = say
+        self._clock = clock
+        self._said_at = -math.inf
+        self._lock = threading.Lock()
+
+    def __call__(self, words: str) -> None:
+        """Say ``words``, unless others were said a moment ago."""
+        with self._lock:
+            if self._clock() - self._said_at < _LINE_SECONDS:
+                return
+            self._said_at = self._clock()
+        self._say(words)
 
 
 def tell(line: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from medusa_chat.distillation.chat_server import ChatServer, RefusedError
-from medusa_chat.distillation.writer import InterruptedWritingError, Question, Reply
+from medusa_chat.distillation.writer import Came, InterruptedWritingError, Question, Reply, unheeded
 from medusa_chat.settings import DecodeSettings
 
 _WAITING = 4
@@ -29,7 +29,9 @@ class ServerWriter:
         self._decode = decode
         self._requests = requests
 
-    def replies(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Reply]:
+    def replies(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], came: Came = unheeded
+    ) -> list[Reply]:
         """Return the replies. Raises InterruptedWritingError, and what ``ChatServer`` does."""
         waiting: queue.SimpleQueue[tuple[int, Question]] = queue.SimpleQueue()
         for numbered in enumerate(questions):
@@ -52,6 +54,7 @@ class ServerWriter:
         for _ in range(min(self._requests, len(questions))):
             threading.Thread(target=work, daemon=True).start()
         replies: dict[int, Reply] = {}
+        failure: Exception | None = None
         try:
             while len(replies) < len(questions):
                 if cancelled():
@@ -61,8 +64,14 @@ class ServerWriter:
                 except queue.Empty:
                     continue
                 if isinstance(reply, Exception):
-                    raise reply
-                replies[at] = reply
+                    failure = failure or reply
+                    given_up.set()
+                else:
+                    replies[at] = reply
+                    came(at, reply)
+                # What came beside a failure is not lost by it.
+                if failure is not None and done.empty():
+                    raise failure
         finally:
             given_up.set()
         return [replies[at] for at in range(len(questions))]

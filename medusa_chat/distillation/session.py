@@ -32,6 +32,8 @@ class Tally:
     truncated: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     """Dialogues by why there is nothing of them."""
+    first_words: dict[str, str] = field(default_factory=dict)
+    """What was said of the first such one, where there is more to be said."""
 
 
 @dataclass(slots=True)
@@ -149,30 +151,59 @@ def _answer(
 ) -> None:
     """Answer all turns of ``batch``, and write each dialogue as soon as it is over."""
     while batch:
-        replies = writer.replies([one.question() for one in batch], cancelled)
-        refused = [one for one in replies if one.end == "refused"]
-        if len(refused) == len(replies) and not (tally.answers or file.written):
-            raise MedusaChatError(f"Nothing is answered: {refused[0].reason}")
-        going_on, answers_before = [], sum(one.end - one.turn for one in batch)
-        for one, reply in zip(batch, replies, strict=True):
-            reason = one.take(reply, keeps_truncated=settings.truncated == "mark")
-            tally.tokens += reply.tokens
-            tally.truncated += reply.end == "truncated"
-            if reason is None and one.turn < one.end:
-                going_on.append(one)
-                continue
-            tally.answers += one.answers
-            if one.answers:
-                file.write(one.dialogue.number, _record(one, model))
-                tally.dialogues += 1
-            else:
-                assert reason is not None, "without a reason it would have been answered"
-                file.skip(one.dialogue.number, reply.reason or reason)
-                tally.left_out[reason] += 1
+        batch = _answer_turn(batch, writer, file, model, settings, progress, tally, cancelled)
+
+
+def _answer_turn(
+    batch: list[_Course],
+    writer: Writer,
+    file: RecordFile,
+    model: str,
+    settings: DistillSettings,
+    progress: Progress,
+    tally: Tally,
+    cancelled: Callable[[], bool],
+) -> list[_Course]:
+    """Answer the next turn of each of ``batch``; return those of which there is another."""
+    going_on: list[_Course] = []
+    refused: list[tuple[_Course, Reply]] = []
+
+    def settle(one: _Course, reply: Reply) -> None:
+        turns_before = one.end - one.turn
+        reason = one.take(reply, keeps_truncated=settings.truncated == "mark")
+        tally.tokens += reply.tokens
+        tally.truncated += reply.end == "truncated"
+        if reason is None and one.turn < one.end:
+            going_on.append(one)
+            progress.advance(1, reply.tokens)
+            return
+        tally.answers += one.answers
+        if one.answers:
+            file.write(one.dialogue.number, _record(one, model))
+            tally.dialogues += 1
+        else:
+            assert reason is not None, "without a reason it would have been answered"
+            file.skip(one.dialogue.number, reply.reason or reason)
+            tally.left_out[reason] += 1
+            tally.first_words.setdefault(reason, reply.reason)
         # Turns that are not answered any more count as done: they take no time.
-        left = sum(one.end - one.turn for one in going_on)
-        progress.advance(answers_before - left, sum(reply.tokens for reply in replies))
-        batch = going_on
+        progress.advance(turns_before, reply.tokens)
+
+    def came(at: int, reply: Reply) -> None:
+        # Where all are refused something else is wrong, and none is to be put on record.
+        if reply.end == "refused":
+            refused.append((batch[at], reply))
+        else:
+            settle(batch[at], reply)
+
+    writer.replies([one.question() for one in batch], cancelled, came)
+    if len(refused) == len(batch) and not (tally.answers or file.written):
+        raise MedusaChatError(
+            f"Nothing is answered: {refused[0][1].reason}. Mend that, or give other prompts."
+        )
+    for one, reply in refused:
+        settle(one, reply)
+    return going_on
 
 
 def _record(one: _Course, model: str) -> dict[str, object]:

@@ -36,6 +36,14 @@ class Reply:
     """Why there is none."""
 
 
+Came = Callable[[int, Reply], object]
+"""Is told of a reply, and of which question by its place."""
+
+
+def unheeded(_at: int, _reply: Reply) -> None:
+    """Let replies come unheeded."""
+
+
 class Writer(Protocol):
     """Writes answers that depend on their question alone, not on what is written beside them."""
 
@@ -47,8 +55,10 @@ class Writer(Protocol):
     def words(self) -> str:
         """How it writes, for people."""
 
-    def replies(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Reply]:
-        """Return the replies in the questions' order.
+    def replies(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], came: Came = unheeded
+    ) -> list[Reply]:
+        """Return the replies in the questions' order; ``came`` is given each as it comes.
 
         Raises InterruptedWritingError when ``cancelled`` says so, MedusaChatError when nothing can
         be answered any more.

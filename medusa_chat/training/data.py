@@ -81,10 +81,7 @@ def _groups(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _notices(problems: Problems, encoder: Encoder, training: list[Example]) -> Iterator[str]:
-    if problems.count:
-        yield from problems.first
-        more = problems.count - len(problems.first)
-        yield f"Bad lines skipped: {problems.count}" + (f", {more} not shown." if more else ".")
+    yield from problems.words()
     cut = [example.cut for example in training if example.cut]
     if cut:
         yield (

@@ -69,6 +69,14 @@ class Problems:
         if len(self.first) < self.shown:
             self.first.append(f"{file}:{line}: {reason}")
 
+    def words(self) -> list[str]:
+        """Return what is to be said of them, a line each; nothing where there are none."""
+        if not self.count:
+            return []
+        more = self.count - len(self.first)
+        skipped = f"Bad lines skipped: {self.count}" + (f", {more} not shown." if more else ".")
+        return [*self.first, skipped]
+
 
 def check_files(files: tuple[Path, ...]) -> None:
     """Raise UsageError unless each of ``files`` is one that can be opened."""

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from medusa_chat.distillation.chat_server import ChatServer, RefusedError
+from medusa_chat.distillation.progress import NowAndThen
 from medusa_chat.distillation.server_writer import ServerWriter
 from medusa_chat.distillation.settings import ServerSettings
-from medusa_chat.distillation.writer import InterruptedWritingError, Question
+from medusa_chat.distillation.writer import InterruptedWritingError, Question, Reply
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.settings import DecodeSettings
@@ -26,7 +27,8 @@ class Asked(ChatServer):
     def __init__(self, server: ScriptedServer, key: str | None = None, retries: int = 3) -> None:
         self.pauses: list[float] = []
         settings = ServerSettings(server.url, retries=retries, timeout_seconds=20)
-        super().__init__(settings, key, self.pauses.append)
+        self.notices: list[str] = []
+        super().__init__(settings, key, self.pauses.append, self.notices.append)
 
 
 def test_an_answer(server: ScriptedServer) -> None:
@@ -70,6 +72,7 @@ def test_what_may_pass_is_asked_again(server: ScriptedServer) -> None:
     asked = Asked(server)
     assert asked.complete("small", HELLO, OPTIONS).tokens == 7
     assert asked.pauses == [1.0, 2.0, 7.0]
+    assert asked.notices[1] == f"{server.url}/v1: 503 (busy). Asked again in 2 s (2 of 3)."
     assert len(server.requests) == 4
 
 
@@ -79,6 +82,12 @@ def test_after_that_it_is_told(server: ScriptedServer) -> None:
         Asked(server, retries=1).complete("small", HELLO, OPTIONS)
     assert "500 (out of memory), 2 times" in str(raised.value)
     assert "the same command goes on" in str(raised.value)
+
+
+def test_of_a_page_the_status_alone_is_told(server: ScriptedServer) -> None:
+    server.failures = [(502, b"<html><h1>Bad Gateway</h1></html>", {})]
+    with pytest.raises(MedusaChatError, match=r"502 \(Bad Gateway\)"):
+        Asked(server, retries=0).complete("small", HELLO, OPTIONS)
 
 
 def test_no_json_is_a_failure(server: ScriptedServer) -> None:
@@ -157,6 +166,30 @@ def test_a_failure_ends_it(server: ScriptedServer) -> None:
     writer = ServerWriter(Asked(server), "small", DecodeSettings(), 2)
     with pytest.raises(MedusaChatError, match="refuses"):
         writer.replies([Question(HELLO, 0.0, at) for at in range(9)], lambda: False)
+
+
+def test_what_came_before_a_failure_is_not_lost(server: ScriptedServer) -> None:
+    writer = ServerWriter(Asked(server), "small", DecodeSettings(), 1)
+    came: dict[int, str] = {}
+
+    def take(at: int, reply: Reply) -> None:
+        came[at] = reply.text
+        if len(came) == 2:
+            server.failures = [(403, b"", {})] * 20
+
+    with pytest.raises(MedusaChatError, match="refuses"):
+        writer.replies([Question(HELLO, 0.0, at) for at in range(9)], lambda: False, take)
+    assert came.keys() >= {0, 1}
+    assert len(came) < 9
+
+
+def test_what_is_told_often_is_passed_on_now_and_then() -> None:
+    said: list[str] = []
+    times = iter([0.0, 0.0, 14.0, 15.0, 15.0])
+    told = NowAndThen(said.append, clock=lambda: next(times))
+    for words in ("a", "b", "c"):
+        told(words)
+    assert said == ["a", "c"]
 
 
 def test_a_request_under_way_is_given_up(

@@ -14,7 +14,13 @@ from medusa_chat.distillation.progress import Progress
 from medusa_chat.distillation.record_file import RecordFile
 from medusa_chat.distillation.session import Tally, distill
 from medusa_chat.distillation.settings import DistillSettings
-from medusa_chat.distillation.writer import InterruptedWritingError, Question, Reply
+from medusa_chat.distillation.writer import (
+    Came,
+    InterruptedWritingError,
+    Question,
+    Reply,
+    unheeded,
+)
 from medusa_chat.errors import MedusaChatError
 from medusa_chat.settings import DecodeSettings
 from medusa_chat.status_line import StatusLine
@@ -33,15 +39,22 @@ class ScriptedWriter:
         self._ends = ends
         self._most = most
 
-    def replies(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Reply]:
+    def replies(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], came: Came = unheeded
+    ) -> list[Reply]:
         if len(self.asked) >= self._most:
             raise InterruptedWritingError
         assert len(questions) <= self.at_once
         self.asked.append(list(questions))
-        return [
+        replies = [
             self._ends.get(one.messages[-1].content, Reply(f"answer {len(one.messages)}", "end", 3))
             for one in questions
         ]
+        for at, reply in enumerate(replies):
+            if reply.text == "the server goes":
+                raise MedusaChatError("gone")
+            came(at, reply)
+        return replies
 
 
 def settings(folder: Path, **options: Any) -> DistillSettings:
@@ -141,6 +154,7 @@ def test_what_cannot_be_answered_is_put_on_record(tmp_path: Path) -> None:
     tally, lines = run(tmp_path, dialogues, writer)
     assert [line["id"] for line in lines] == [3]
     assert tally.left_out == {"no room in the context": 1, "refused": 1, "empty answers": 1}
+    assert tally.first_words["refused"] == "no such token"
     with RecordFile(tmp_path / "out.jsonl", {}) as file:
         assert file.skipped == {0: "600 tokens", 1: "no such token", 2: "empty answers"}
 
@@ -161,6 +175,16 @@ def test_stopped_and_gone_on_with_it_is_as_if_never_stopped(tmp_path: Path) -> N
     _, lines = run(tmp_path, dialogues, ScriptedWriter(3))
     assert len(lines) == 20
     assert sorted(lines, key=str) == sorted(whole, key=str)
+
+
+def test_answers_that_came_before_a_failure_are_kept(tmp_path: Path) -> None:
+    writer = ScriptedWriter(4, c=Reply("the server goes", "end"))
+    dialogues = [dialogue(at, one) for at, one in enumerate("abcd")]
+    with pytest.raises(MedusaChatError, match="gone"):
+        run(tmp_path, dialogues, writer)
+    assert [line["id"] for line in records(tmp_path / "out.jsonl")] == [0, 1]
+    _, lines = run(tmp_path, dialogues, ScriptedWriter(4))
+    assert sorted(line["id"] for line in lines) == [0, 1, 2, 3]
 
 
 def test_like_dialogues_are_answered_together(tmp_path: Path) -> None:
