@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from medusa_chat.errors import ModelError
 from medusa_chat.models.base_model import load_base
@@ -39,10 +40,12 @@ def write_base(
                 shutil.copyfile(file, part / file.name)
         shutil.rmtree(folder, ignore_errors=True)
         part.replace(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["?"])[0]
         raise ModelError(
-            f"{folder} cannot be written ({error.strerror or error}): make room and give the same "
-            "command again."
+            f"{folder} cannot be written ({reason}). What was learnt is kept: make room, and give "
+            "the same command again."
         ) from error
 
 

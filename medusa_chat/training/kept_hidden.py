@@ -4,13 +4,17 @@
 - ``kept-hidden.bin``: the hidden states [tokens, H] of all examples, one behind the other;
 - ``kept-hidden.done``: a byte an example, 1 once its own are there.
 
-The files are mapped into memory: what is not in use is the system's to put away.
+They are read and written as files, not mapped into memory: where the disk is full, a write to a
+mapped file ends the process. A disk that takes no more ends the keeping, not the training.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -23,6 +27,7 @@ from torch import Tensor
 from medusa_chat.errors import ModelError, UsageError
 from medusa_chat.quantities import size
 from medusa_chat.training.batches import Batch
+from medusa_chat.training.progress import say
 
 _RECORD = "kept-hidden.json"
 _STATES = "kept-hidden.bin"
@@ -65,24 +70,26 @@ class KeptHidden:
         self._origin = origin
         self._starts = [0, *accumulate(origin.lengths)]
         self._new: set[int] = set()
+        self._folder = folder
+        self._takes_more = True
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _check(folder, origin)
             if leads:
                 _lay_out(folder, origin)
+            # Small, written whole from the first, and shared with the other processes.
             self._done = np.memmap(folder / _DONE, np.uint8, "r+", shape=(len(origin.lengths),))
-            # As bytes: numpy has no bfloat16.
-            self._states = np.memmap(
-                folder / _STATES,
-                np.uint8,
-                "r+",
-                shape=(self._starts[-1], origin.hidden * origin.dtype.itemsize),
-            )
+            self._states = (folder / _STATES).open("r+b", buffering=0)
+            weakref.finalize(self, self._states.close)
         except OSError as error:
             raise ModelError(
                 f"--keep-hidden {folder} cannot be written ({error.strerror or error}): make room "
                 "or name another folder."
             ) from error
+
+    @property
+    def _token_bytes(self) -> int:
+        return self._origin.hidden * self._origin.dtype.itemsize
 
     @property
     def stored_bytes(self) -> int:
@@ -107,17 +114,21 @@ class KeptHidden:
         return made.to(self._origin.dtype).float()
 
     def flush(self) -> None:
-        """Put on disk what was kept, and then that it is there. Raises ModelError."""
+        """Put on disk what was kept, and then that it is there."""
         try:
-            self._states.flush()
+            os.fsync(self._states.fileno())
             self._done[sorted(self._new)] = 1
             self._done.flush()
         except OSError as error:
-            raise ModelError(
-                f"The hidden states cannot be kept ({error.strerror or error}): make room, or "
-                "leave --keep-hidden out."
-            ) from error
+            self._give_up(error)
         self._new.clear()
+
+    def _give_up(self, error: OSError) -> None:
+        self._takes_more = False
+        say(
+            f"No more hidden states can be kept in {self._folder} ({error.strerror or error}): the "
+            "training goes on, and makes them anew each time."
+        )
 
     def _has(self, index: int) -> bool:
         return index in self._new or bool(self._done[index])
@@ -127,15 +138,28 @@ class KeptHidden:
         kept = torch.zeros(rows, longest, self._origin.hidden, dtype=self._origin.dtype)
         for row, index in enumerate(batch.indices):
             start, end = self._starts[index], self._starts[index + 1]
-            stored = torch.from_numpy(np.array(self._states[start:end]))
-            kept[row, : end - start] = stored.view(self._origin.dtype)
+            stored = bytearray((end - start) * self._token_bytes)
+            self._states.seek(start * self._token_bytes)
+            self._states.readinto(stored)
+            read = torch.frombuffer(stored, dtype=self._origin.dtype)
+            kept[row, : end - start] = read.view(end - start, -1)
         return kept.to(batch.ids.device).float()
 
     def _write(self, indices: Sequence[int], made: Tensor) -> None:
+        if not self._takes_more:
+            return
         whole = made.detach().to(self._origin.dtype).cpu()
         for row, index in enumerate(indices):
             start, end = self._starts[index], self._starts[index + 1]
-            self._states[start:end] = whole[row, : end - start].view(torch.uint8).numpy()
+            # As bytes: numpy has no bfloat16.
+            content = whole[row, : end - start].contiguous().view(torch.uint8).numpy().tobytes()
+            try:
+                self._states.seek(start * self._token_bytes)
+                if self._states.write(content) != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                self._give_up(error)
+                return
             self._new.add(index)
 
 
@@ -172,18 +196,27 @@ def _check(folder: Path, origin: HiddenOrigin) -> None:
 
 
 def _lay_out(folder: Path, origin: HiddenOrigin) -> None:
-    """Make the files, empty, where they are not there. Raises ModelError for want of room."""
-    if (folder / _RECORD).is_file() and (folder / _STATES).is_file():
-        return
+    """Make the files, empty, where they are not there, or not whole. ModelError without room."""
+    lengths = {_STATES: origin.stored_bytes, _DONE: len(origin.lengths)}
+    if (folder / _RECORD).is_file():
+        sizes = {name: _length(folder / name) for name in lengths}
+        if sizes == lengths:
+            return
+        say(f"What {folder} holds is cut short: the hidden states are made anew.")
     free = shutil.disk_usage(folder).free
     if free < origin.stored_bytes:
         raise ModelError(
             f"--keep-hidden {folder} needs {size(origin.stored_bytes)} of disk, and {size(free)} "
             "are free: make room, name another folder, or leave the option out."
         )
-    for name, length in ((_STATES, origin.stored_bytes), (_DONE, len(origin.lengths))):
-        with (folder / name).open("wb") as file:
-            file.truncate(length)
+    with (folder / _DONE).open("wb") as file:
+        file.write(bytes(lengths[_DONE]))
+    with (folder / _STATES).open("wb") as file:
+        file.truncate(lengths[_STATES])
     part = folder / f"{_RECORD}.part"
     part.write_text(json.dumps(asdict(origin)) + "\n", "utf-8")
     part.replace(folder / _RECORD)
+
+
+def _length(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None

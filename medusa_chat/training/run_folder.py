@@ -3,6 +3,8 @@
 - ``training-state.json``: what the run was started with, so that no other run goes on in its place;
 - ``training-state.safetensors``: what learns, the optimizer's moments, the steps made and the
   marks got, while it is not finished;
+- ``training-state-before.safetensors``: the same as it was saved the time before, for when the
+  other one is damaged;
 - ``training-best.safetensors``: what had learnt when it did best, where that may end a training;
 - the heads as any reader of Medusa takes them, once it is, and beside them, in a folder named like
   the base, a base that has learnt too.
@@ -12,9 +14,12 @@ Every file is written whole before it takes its name, and none of them holds cod
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, fields
+from itertools import zip_longest
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -27,11 +32,15 @@ from medusa_chat.models.checkpoint import write_heads
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.training.marks import Marks
 from medusa_chat.training.optimizer import Optimizer
+from medusa_chat.training.progress import say
 from medusa_chat.training.settings import TrainSettings, flag
 
 _RECORD_FILE = "training-state.json"
 _STATE_FILE = "training-state.safetensors"
+_BEFORE_FILE = "training-state-before.safetensors"
 _BEST_FILE = "training-best.safetensors"
+_STATES = (_STATE_FILE, _BEFORE_FILE)
+"""The last one first."""
 # Where the run is, and on which device, may change from one start to the next.
 _FREE = ("data", "output", "device", "keep_hidden")
 _DEFAULTS = {field.name: field.default for field in fields(TrainSettings)}
@@ -110,27 +119,40 @@ class RunFolder:
             )
 
     def load(self, optimizer: Optimizer) -> Marks | None:
-        """Set ``optimizer`` to where the run was stopped; return its marks, None for a new run."""
-        if not self._saved:
-            return None
-        file = self._folder / _STATE_FILE
-        try:
-            with safe_open(file, framework="pt") as opened:
-                metadata = opened.metadata()
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            marks = Marks(**json.loads(metadata["marks"]))
-            optimizer.restore(tensors, int(metadata["steps"]))
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{file} is damaged, and the training cannot go on from it: "
-                "delete it to begin anew."
-            ) from error
-        return marks
+        """Set ``optimizer`` to where the run was stopped; return its marks, None for a new run.
+
+        A state that is damaged is told, and the one before it taken. Raises ModelError where that
+        is none either.
+        """
+        files = [self._folder / name for name in _STATES]
+        there = [file for file in files if file.is_file()]
+        for file, other in zip_longest(there, there[1:]):
+            try:
+                return _restored(file, optimizer)
+            except (
+                SafetensorError,
+                OSError,
+                KeyError,
+                TypeError,
+                ValueError,
+                RuntimeError,
+            ) as error:
+                if other is None:
+                    raise ModelError(
+                        f"{file} is damaged, and the training cannot go on from it: delete "
+                        f"{self._folder} to begin anew."
+                    ) from error
+                say(f"{file} is damaged: going on from the state that was saved before it.")
+        return None
 
     def save(self, optimizer: Optimizer, marks: Marks) -> None:
         """Save what learns and how far it is. Raises ModelError when the disk does not take it."""
         state = {"steps": str(optimizer.step_count), "marks": json.dumps(asdict(marks))}
-        self._write(_STATE_FILE, optimizer.tensors(), state)
+        last, before = (self._folder / name for name in _STATES)
+        if last.is_file():
+            # The older one goes first: there is never room needed for three.
+            before.unlink(missing_ok=True)
+        self._write(_STATE_FILE, optimizer.tensors(), state, before)
 
     def save_best(self, optimizer: Optimizer) -> None:
         """Save what has learnt, as the best so far. Raises ModelError as ``save`` does."""
@@ -162,23 +184,44 @@ class RunFolder:
         try:
             write_heads(heads, self._folder, name)
         except (OSError, SafetensorError) as error:
-            raise _cannot_write(self._folder, error) from error
+            raise self._cannot_write(error) from error
         assert self._record is not None, "a run has begun before it finishes"
         self._write_record(self._record.inputs, finished=True)
-        (self._folder / _STATE_FILE).unlink(missing_ok=True)
-        (self._folder / _BEST_FILE).unlink(missing_ok=True)
+        for left in (*_STATES, _BEST_FILE):
+            (self._folder / left).unlink(missing_ok=True)
 
     @property
     def _saved(self) -> bool:
-        return (self._folder / _STATE_FILE).is_file()
+        return any((self._folder / name).is_file() for name in _STATES)
 
-    def _write(self, name: str, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-        part = self._folder / f"{name}.part"
+    def _write(
+        self,
+        name: str,
+        tensors: dict[str, Tensor],
+        metadata: dict[str, str],
+        before: Path | None = None,
+    ) -> None:
+        """Write a file whole; the one that had its name is called ``before``, where that is one."""
+        file, part = self._folder / name, self._folder / f"{name}.part"
         try:
             save_file(tensors, part, metadata=metadata)
-            part.replace(self._folder / name)
+            with part.open("rb+") as written:
+                os.fsync(written.fileno())
+            if before is not None and file.is_file():
+                file.replace(before)
+            part.replace(file)
         except (OSError, SafetensorError) as error:
-            raise _cannot_write(self._folder, error) from error
+            with contextlib.suppress(OSError):  # half a file takes room that is short
+                part.unlink()
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: Exception) -> ModelError:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["?"])[0]
+        if not self._saved:
+            todo = "make room, or name another --output."
+        else:
+            todo = "make room, and the same command goes on from what was saved before."
+        return ModelError(f"{self._folder} cannot be written ({reason}): {todo}")
 
     def _base_name(self) -> str:
         """Return what the heads' config calls the base: a path that still holds, or the Hub id."""
@@ -207,7 +250,16 @@ class RunFolder:
             part.write_text(json.dumps(asdict(self._record), indent=2) + "\n", "utf-8")
             part.replace(self._folder / _RECORD_FILE)
         except OSError as error:
-            raise _cannot_write(self._folder, error) from error
+            raise self._cannot_write(error) from error
+
+
+def _restored(file: Path, optimizer: Optimizer) -> Marks:
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    marks = Marks(**json.loads(metadata["marks"]))
+    optimizer.restore(tensors, int(metadata["steps"]))
+    return marks
 
 
 def digest_files(files: tuple[Path, ...]) -> str:
@@ -245,8 +297,3 @@ def _read_record(folder: Path) -> _Record | None:
         return _Record(dict(record["settings"]), inputs, record["finished"] is True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} is damaged: name a new folder with --output.") from error
-
-
-def _cannot_write(folder: Path, error: Exception) -> ModelError:
-    reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["?"])[0]
-    return ModelError(f"{folder} cannot be written ({reason}): make room or name another --output.")

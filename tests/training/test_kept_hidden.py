@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,46 @@ def test_other_files_and_damage_are_told(tmp_path: Path) -> None:
     (folder / "kept-hidden.json").write_text("{")
     with pytest.raises(UsageError, match="is damaged"):
         KeptHidden(folder, ORIGIN)
+
+
+@pytest.mark.parametrize("name", ["kept-hidden.bin", "kept-hidden.done"])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_what_was_cut_short_is_made_anew(
+    name: str, is_gone: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = KeptHidden(tmp_path, ORIGIN)
+    first = kept.hidden(batch(0, 1, 2), made)
+    kept.flush()
+    file = tmp_path / name
+    file.write_bytes(file.read_bytes()[:-1])
+    if is_gone:
+        file.unlink()
+    again = KeptHidden(tmp_path, ORIGIN)
+    assert "is cut short" in capsys.readouterr().err
+    assert again.share == 0
+    assert again.hidden(batch(0, 1, 2), made).equal(first)
+    again.flush()
+    whole = KeptHidden(tmp_path, ORIGIN)
+    assert whole.share == 1
+    assert whole.hidden(batch(1), never)[0, :5].equal(first[1, :5])
+
+
+def test_a_disk_that_is_full_ends_the_keeping_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = replace(ORIGIN, lengths=(8, 8), hidden=64)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept = KeptHidden(tmp_path, origin)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8 * 64 * 4, hard))
+    try:
+        for _ in range(2):
+            found = kept.hidden(batch(0, 1), lambda ids: torch.ones(*ids.shape, 64))
+            assert found.equal(torch.ones(2, 16, 64))
+        kept.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert capsys.readouterr().err.count("No more hidden states can be kept") == 1
+    assert KeptHidden(tmp_path, origin).share == 0.5
 
 
 def test_a_disk_without_room_is_told_beforehand(

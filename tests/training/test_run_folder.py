@@ -100,6 +100,28 @@ def test_a_damaged_state_is_told(content: bytes | None, tmp_path: Path) -> None:
         run.load(small_optimizer())
 
 
+def test_of_a_damaged_state_the_one_before_it_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun(tmp_path)
+    further = small_optimizer()
+    further.step_count = 7
+    run.save(further, Marks(first_loss=1.0))
+    file = tmp_path / "heads/training-state.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-8])
+    again = small_optimizer()
+    assert RunFolder(settings(tmp_path)).load(again) == MARKS
+    assert again.step_count == 0
+    assert f"{file} is damaged: going on from the state" in capsys.readouterr().err
+    # As a kill between the two names leaves them.
+    file.unlink()
+    assert RunFolder(settings(tmp_path)).load(again) == MARKS
+    run.save(further, MARKS)
+    assert RunFolder(settings(tmp_path)).load(again) == MARKS
+    assert again.step_count == 7
+
+
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
