@@ -158,17 +158,26 @@ def _tell_memory(
         say("How much memory this takes is not known for a model of this kind.")
         return
     need = memory_need(
-        shape, settings, kind=device.type, dtype_bytes=precision.base.itemsize, tokens=tokens
+        shape,
+        settings,
+        kind=device.type,
+        dtype_bytes=precision.base.itemsize,
+        tokens=tokens,
+        mixed=precision.mixed,
     )
+    kept = need.gaps_bytes > 0
     there = device_memory(str(device))
     if there is None:
         say(f"Memory: about {size(need.total)} ({need.words})")
         return
     if device.type == "cpu" and need.total * _ROOMY > there.free_bytes:
-        return_at_once()
+        kept = not return_at_once()
+    up_to = ""
+    if kept:
+        up_to = f", up to {size(need.most)} where the system does not take freed memory back,"
     say(
-        f"Memory: about {size(need.total)} of {size(there.total_bytes)}, {size(there.free_bytes)} "
-        f"free ({need.words})"
+        f"Memory: about {size(need.total)}{up_to} of {size(there.total_bytes)}, "
+        f"{size(there.free_bytes)} free ({need.words})"
     )
     if need.total > there.total_bytes:
         raise ModelError(

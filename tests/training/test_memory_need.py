@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ def chosen(**options: Any) -> TrainSettings:
 
 
 def need(shape: ModelShape, tokens: int = 4096, **options: Any) -> MemoryNeed:
-    return memory_need(shape, chosen(**options), kind="cuda", dtype_bytes=2, tokens=tokens)
+    return memory_need(
+        shape, chosen(**options), kind="cuda", dtype_bytes=2, tokens=tokens, mixed=True
+    )
 
 
 def tiny_shape() -> ModelShape:
@@ -84,14 +87,21 @@ def test_it_is_told_beforehand_and_refused_where_it_cannot_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given_back: list[bool] = []
-    monkeypatch.setattr(session, "return_at_once", lambda: given_back.append(True))
-    small = DeviceMemory("cpu", "CPU", 500_000_000, 400_000_000)
+
+    def give_back() -> bool:
+        given_back.append(True)
+        return True
+
+    monkeypatch.setattr(session, "return_at_once", give_back)
+    small = DeviceMemory("cpu", "CPU", 300_000_000, 200_000_000)
     monkeypatch.setattr(session, "device_memory", lambda _device: small)
-    with pytest.raises(ModelError, match=r"takes about 6\d\d MB, and CPU has 500 MB: less would"):
+    with pytest.raises(ModelError, match=r"takes about 4\d\d MB, and CPU has 300 MB: less would"):
         run(settings(tmp_path))
     assert not (tmp_path / "heads").exists()
-    assert "Memory: about" in capsys.readouterr().err
-    tight = DeviceMemory("cpu", "CPU", 2_000_000_000, 400_000_000)
+    told = capsys.readouterr().err
+    assert "Memory: about" in told
+    assert "up to" not in told  # what is given back leaves no gaps
+    tight = DeviceMemory("cpu", "CPU", 2_000_000_000, 200_000_000)
     monkeypatch.setattr(session, "device_memory", lambda _device: tight)
     assert run(settings(tmp_path, max_steps=1)) == 0
     assert "It may not fit" in capsys.readouterr().err
@@ -99,7 +109,7 @@ def test_it_is_told_beforehand_and_refused_where_it_cannot_be(
 
 
 def test_freed_memory_is_kept_where_there_is_plenty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given_back: list[bool] = []
     monkeypatch.setattr(session, "return_at_once", lambda: given_back.append(True))
@@ -107,3 +117,17 @@ def test_freed_memory_is_kept_where_there_is_plenty(
     monkeypatch.setattr(session, "device_memory", lambda _device: plenty)
     assert run(settings(tmp_path, max_steps=1)) == 0
     assert not given_back
+    told = " ".join(capsys.readouterr().err.split())
+    assert re.search(
+        r"about \d+ MB, up to \d+ MB where the system does not take freed memory", told
+    )
+
+
+def test_a_system_that_takes_nothing_back_is_told_of_even_where_memory_is_scarce(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(session, "return_at_once", lambda: False)
+    tight = DeviceMemory("cpu", "CPU", 2_000_000_000, 500_000_000)
+    monkeypatch.setattr(session, "device_memory", lambda _device: tight)
+    assert run(settings(tmp_path, max_steps=1)) == 0
+    assert "does not take freed memory back" in " ".join(capsys.readouterr().err.split())
