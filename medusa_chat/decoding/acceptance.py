@@ -74,13 +74,12 @@ def accept_exact(
     ``choose(node)`` is the model's token after that node, drawn once a node and never once a path:
     then what is emitted has the model's own distribution whatever the tree.
     """
-    nodes = [0]
-    while True:
-        chosen = choose(nodes[-1])
-        child = _child(parents, tokens, nodes[-1], chosen)
-        if child is None:
-            return Accepted(nodes, chosen)
-        nodes.append(child)
+    nodes, last, chosen = [0], 0, choose(0)
+    for node in range(1, len(parents)):  # children come after their parents
+        if tokens[node] == chosen and parents[node] == last:
+            last, chosen = node, choose(node)
+            nodes.append(node)
+    return Accepted(nodes, chosen)
 
 
 def walk_exact(draft: Draft, choices: Tensor) -> Walk:
@@ -102,17 +101,6 @@ def _path_to(node: Tensor, tree: Tree) -> tuple[Tensor, Tensor, Tensor]:
     numbers = torch.arange(tree.size, device=node.device)
     on_path = tree.mask.index_select(0, node) & (tree.depths == levels[:, None])
     return (on_path * numbers).sum(1), tree.depths.index_select(0, node) + 1, levels
-
-
-def _child(parents: Sequence[int], tokens: Sequence[int], parent: int, token: int) -> int | None:
-    node = parent
-    try:
-        while True:
-            node = tokens.index(token, node + 1)
-            if parents[node] == parent:
-                return node
-    except ValueError:  # it stands nowhere else
-        return None
 
 
 @dataclass(frozen=True, slots=True)
