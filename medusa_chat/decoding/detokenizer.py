@@ -41,10 +41,14 @@ class Detokenizer:
         """
         self._foreseen = []
         pieces = [self._pieces.get(token) for token in tokens]
-        # A stretch that begins anew is for one token at a time to begin.
-        is_long = len(self._known) + len(tokens) > _LONGEST_STRETCH
-        if len(tokens) < 2 or is_long or self._pending or None in pieces:
+        if len(tokens) < 2 or self._pending or None in pieces:
             return
+        if len(self._known) + len(tokens) > _LONGEST_STRETCH:
+            # The last token begins the next stretch, unless it is a part of a character.
+            if len(tokens) >= _LONGEST_STRETCH or self._known[-1] not in self._pieces:
+                return
+            self._known = self._known[-1:]
+            self._known_text = self._decode(self._known)
         text = "".join([self._known_text, *filter(None, pieces)])
         if self._decode([*self._known, *tokens]) == text:
             self._foreseen = [*reversed(tokens)]
@@ -57,8 +61,8 @@ class Detokenizer:
         if self._foreseen:
             if self._foreseen.pop() == token:
                 piece = self._pieces[token]
-                self._pending.append(token)
-                self._settle(1, self._known_text + piece)
+                self._known.append(token)
+                self._known_text += piece
                 return piece
             self._foreseen = []
         self._pending.append(token)
@@ -104,6 +108,8 @@ class StopStrings:
 
     def push(self, text: str) -> tuple[str, bool]:
         """Return the text that may be shown, and whether a stop string is complete."""
+        if not self._stops:
+            return text, False
         self._held += text
         found = [at for at in map(self._held.find, self._stops) if at >= 0]
         if found:

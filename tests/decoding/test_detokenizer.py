@@ -168,6 +168,26 @@ def test_what_is_foreseen_is_decoded_once() -> None:
     assert len(asked) - before == 4  # the context, two bursts, and the end
 
 
+def test_a_stretch_that_begins_anew_costs_one_decoding() -> None:
+    asked: list[list[int]] = []
+
+    def decode(ids: list[int]) -> str:
+        asked.append(ids)
+        return in_bytes(ids)
+
+    ids = [*b"abc" * 20]
+    assert "".join(foreseen(decode, ids, {97: "a", 98: "b", 99: "c", 0: "\0"}, 3)) == "abc" * 20
+    # The context, 20 bursts, the end, and each fourth burst or so the token before it.
+    assert len(asked) <= 2 + 20 + 5
+    assert max(map(len, asked)) <= 17
+
+
+def test_a_stretch_never_begins_within_a_character() -> None:
+    known = {token: chr(token) for token in b"abcdefghijklmno"} | {0: "\0"}
+    ids = [*"abcdefghijklm€nonon".encode()]
+    assert "".join(foreseen(in_bytes, ids, known, 2)) == in_bytes(ids)
+
+
 def test_a_piece_that_is_wrong_here_is_given_up() -> None:
     known = {97: "a", 98: "bee", 0: "\0"}
     assert "".join(foreseen(in_bytes, [*b"abab"], known, 2)) == "abab"
