@@ -38,6 +38,7 @@ def run(settings: PushSettings) -> int:
             line.show(f"Asking the Hub about {settings.repository}")
             target = find_target(settings.repository, private=settings.private)
     if settings.measure:
+        _tell(f"Measuring {settings.folder} first; that takes minutes.")
         figures = measure(settings.folder)
     _check(figures, facts.heads, settings.folder)
     _write_card(settings, facts, figures)

@@ -155,3 +155,15 @@ def test_the_mark_of_an_answer_that_was_cut_short_is_read(tmp_path: Path) -> Non
     file = write_lines(tmp_path / "data.jsonl", lines)
     records = list(read_records(file, Problems()))
     assert [record.truncated for record in records] == [False, True, False, True]
+
+
+def test_problems_are_counted_and_the_first_ones_said() -> None:
+    problems = Problems(shown=2)
+    assert problems.words() == []
+    for line in (3, 5, 8):
+        problems.add(Path("a.jsonl"), line, "not JSON")
+    assert problems.words() == [
+        "a.jsonl:3: not JSON",
+        "a.jsonl:5: not JSON",
+        "Bad lines skipped: 3, 1 not shown.",
+    ]
