@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from medusa_chat.conversation import reasoning
@@ -46,6 +46,7 @@ class ChatFormat:
         template: str | None = None,
     ) -> None:
         self._tokenizer = tokenizer
+        self._decode = _decoding(tokenizer)
         self.stop: tuple[str, ...] = ()
         """Texts that end a turn."""
         self.notice: str | None = None
@@ -159,10 +160,7 @@ class ChatFormat:
 
     def decode(self, ids: list[int]) -> str:
         """Return the text of ``ids`` without special tokens, every space kept."""
-        text: str = self._tokenizer.decode(
-            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return text
+        return self._decode(ids)
 
     def token_text(self, token: int) -> str:
         """Return the text of one token with its leading space; a special one's is its name.
@@ -193,3 +191,14 @@ def _without_thinking(messages: Sequence[Message]) -> list[Message]:
         else message
         for at, message in enumerate(messages)
     ]
+
+
+def _decoding(tokenizer: Any) -> Callable[[list[int]], str]:
+    """Return what decodes ids with ``tokenizer``, without special tokens, every space kept."""
+    from transformers import PreTrainedTokenizerFast as Usual
+
+    kind = type(tokenizer)
+    if issubclass(kind, Usual) and kind.decode is Usual.decode and kind._decode is Usual._decode:
+        # What transformers does around its backend takes as long, and does nothing for such ids.
+        return partial(tokenizer.backend_tokenizer.decode, skip_special_tokens=True)
+    return partial(tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -171,6 +171,21 @@ def test_decoding_keeps_spaces_and_drops_special_tokens() -> None:
     assert chat.decode(ids) == written
 
 
+def test_a_tokenizer_that_decodes_in_its_own_way_is_left_to_it() -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    class Loud(PreTrainedTokenizerFast):  # type: ignore[misc]  # transformers ships no types
+        def _decode(self, *arguments: Any, **options: Any) -> str:
+            text: str = super()._decode(*arguments, **options)
+            return text.upper()
+
+    usual = tokenizer_with(None)
+    ids = usual("the sea", add_special_tokens=False)["input_ids"]
+    loud = Loud(tokenizer_object=usual.backend_tokenizer)
+    assert family("vicuna").decode(ids) == "the sea"
+    assert ChatFormat(loud, ("vicuna",), frozenset({2})).decode(ids) == "THE SEA"
+
+
 def test_empty_raw_text() -> None:
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
