@@ -42,6 +42,7 @@ class MixedDrafter:
         self._root = 0
         self._evidence: HostEvidence | None = None
         self._root_token = torch.zeros(1, dtype=torch.long)
+        self._root_place = self._root_token.numpy()
 
     @torch.inference_mode()
     def draft(self, root: int, hidden: Tensor, noise: Tensor | None) -> Draft:
@@ -69,7 +70,7 @@ class MixedDrafter:
             evidence = self._evidence = self._made_evidence(greedy=noise is None)
         logits = None
         if shape.heads:
-            self._root_token.fill_(root)
+            self._root_place[0] = root
             logits = self._head_logits(hidden, shape.heads, self._root_token)
         evidence.begin(logits, noise)
         return shape.grow_on_host(root, evidence, rows, match, self._history.acceptance.odds())

@@ -89,8 +89,10 @@ class LeanCache:
         self.length += len(nodes)
         # A chain accepted from its root on already lies where it belongs.
         if nodes[-1] != len(nodes) - 1:
-            source = torch.tensor(nodes, device=self.rows.device) + start
-            self.rows[:, :, start : self.length] = self.rows.index_select(2, source)
+            with torch.inference_mode():
+                source = torch.tensor([start + node for node in nodes], device=self.rows.device)
+                kept = self.rows.index_select(2, source)
+                self.rows.narrow(2, start, len(nodes)).copy_(kept)
 
     def move(self, path: Tensor, length: Tensor) -> None:
         """Move a step's rows of ``path`` [n] next to the ``length`` [1] accepted ones.

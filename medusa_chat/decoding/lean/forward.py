@@ -155,7 +155,6 @@ class LeanForward:
         self.cache.keep(range(count))
         return output
 
-    @torch.inference_mode()
     def compact(self, nodes: Sequence[int]) -> None:
         """Move the accepted nodes' keys and values next to the prefix."""
         self.cache.keep(nodes)
