@@ -104,7 +104,9 @@ class BatchMemory:
     @property
     def _heads(self) -> int:
         """Of each head a block's product and sum; what leaves it, its gradient; what enters all."""
-        return self._state * (self.settings.heads * (2 * self.settings.layers + 2) + 1)
+        # Of a block before the last, both are kept in half precision where products are made so.
+        before = (self.settings.layers - 1) * (1 if self.mixed else 2)
+        return self._state * (self.settings.heads * (before + 4) + 1)
 
     @property
     def _heads_backwards(self) -> int:
