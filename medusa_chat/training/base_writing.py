@@ -13,6 +13,7 @@ from medusa_chat.errors import ModelError
 from medusa_chat.models.base_model import load_base
 from medusa_chat.models.device import Placement
 from medusa_chat.models.layout import TOKENIZER_FILES
+from medusa_chat.training.disk_failure import disk_failure
 from medusa_chat.training.trained_base import AdapterShape, TrainedBase, attach
 
 
@@ -42,10 +43,9 @@ def write_base(
         part.replace(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["?"])[0]
         raise ModelError(
-            f"{folder} cannot be written ({reason}). What was learnt is kept: make room, and give "
-            "the same command again."
+            f"{folder} cannot be written ({disk_failure(error)}). What was learnt is kept: make "
+            "room, and give the same command again."
         ) from error
 
 

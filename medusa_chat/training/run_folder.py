@@ -30,6 +30,7 @@ from medusa_chat import paths
 from medusa_chat.errors import ModelError, UsageError
 from medusa_chat.models.checkpoint import write_heads
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.training.disk_failure import disk_failure
 from medusa_chat.training.marks import Marks
 from medusa_chat.training.optimizer import Optimizer
 from medusa_chat.training.progress import say
@@ -216,12 +217,11 @@ class RunFolder:
             raise self._cannot_write(error) from error
 
     def _cannot_write(self, error: Exception) -> ModelError:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["?"])[0]
         if not self._saved:
             todo = "make room, or name another --output."
         else:
             todo = "make room, and the same command goes on from what was saved before."
-        return ModelError(f"{self._folder} cannot be written ({reason}): {todo}")
+        return ModelError(f"{self._folder} cannot be written ({disk_failure(error)}): {todo}")
 
     def _base_name(self) -> str:
         """Return what the heads' config calls the base: a path that still holds, or the Hub id."""

@@ -119,8 +119,10 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
             learner.roots.fold(heads)
         # Trained in float32, written like the base that they go with.
         folder.finish(heads.to(stored_dtype(path)))
-        what = "model is" if isinstance(learner, JointLearner) else "heads are"
-        say(f"The {what} in {settings.output}: --model {settings.output} chats with them.")
+        what, it = (
+            ("model is", "it") if isinstance(learner, JointLearner) else ("heads are", "them")
+        )
+        say(f"The {what} in {settings.output}: --model {settings.output} chats with {it}.")
     team.wait()
     return Outcome.DONE
 

@@ -19,7 +19,7 @@ from medusa_chat.training.base_writing import write_base
     ("error", "words"),
     [
         (OSError(28, "No space left on device"), "No space left on device"),
-        (SafetensorError("I/O error: No space left\nand more"), "I/O error: No space left"),
+        (SafetensorError("I/O error: No space left\nand more"), "No space left"),
     ],
 )
 def test_a_full_disk_is_told_and_half_a_base_is_taken_away(
