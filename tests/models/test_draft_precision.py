@@ -53,6 +53,21 @@ def test_packed_where_that_is_fastest(dtype: torch.dtype, monkeypatch: pytest.Mo
     assert isinstance(place_heads(large_heads(), CPU, dtype), MedusaHeads)
 
 
+def test_all_ways_are_timed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once disturbed, the fastest is still found."""
+    asked: list[torch.dtype] = []
+    monkeypatch.setattr(draft_precision, "packs", lambda _dtype: False)
+
+    def seconds(heads: MedusaHeads, _: object) -> float:
+        asked.append(heads.dtype)
+        disturbed = len(asked) <= 4
+        return 9.0 if disturbed else 1.0 if heads.dtype == torch.bfloat16 else 2.0
+
+    monkeypatch.setattr(draft_precision, "_seconds", seconds)
+    assert place_heads(large_heads(), CPU, torch.float32).dtype == torch.bfloat16
+    assert asked[:4] == [torch.float32, torch.bfloat16] * 2
+
+
 def test_it_is_measured() -> None:
     assert place_heads(large_heads(), CPU, torch.float32).dtype in (torch.float32, torch.bfloat16)
 
