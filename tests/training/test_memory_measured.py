@@ -88,10 +88,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"batch_size": 2, "dtype": "float32"}, True),
         ({"batch_size": 2, "dtype": "float32"}, False),
         ({"batch_size": 2, "dtype": "float32", "stage": "medusa-2"}, False),
+        ({"batch_size": 4, "dtype": "bfloat16", "stage": "medusa-2"}, True),
         ({"batch_size": 4, "dtype": "bfloat16", "stage": "medusa-2", "lora_rank": 16}, True),
         ({"batch_size": 2, "dtype": "bfloat16", "stage": "medusa-2", "lora_rank": 16}, False),
     ],
-    ids=["medusa-1", "medusa-1-kept", "medusa-2-kept", "lora", "lora-kept"],
+    ids=["medusa-1", "medusa-1-kept", "medusa-2-kept", "medusa-2-mixed", "lora", "lora-kept"],
 )
 def test_process_takes_what_was_told(
     models: Path, tmp_path: Path, options: dict[str, Any], gives_back: bool
