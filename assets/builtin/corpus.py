@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
-    "talk": (talk.chats, 16000),
-    "memory": (memory.chats, 12000),
-    "program": (program.chats, 17000),
-    "reckoning": (reckoning.chats, 22000),
-    "facts": (facts.chats, 17000),
-    "lists": (lists.chats, 12000),
-    "code": (code.chats, 12000),
-    "errands": (errands.chats, 13000),
-    "texts": (texts.chats, 18000),
+    "talk": (talk.chats, 20000),
+    "memory": (memory.chats, 9000),
+    "program": (program.chats, 24000),
+    "reckoning": (reckoning.chats, 14000),
+    "facts": (facts.chats, 22000),
+    "lists": (lists.chats, 14000),
+    "code": (code.chats, 13000),
+    "errands": (errands.chats, 12000),
+    "texts": (texts.chats, 16000),
     "stories": (stories.chats, 3000),
 }
 """How many chats of each kind are drawn."""
