@@ -33,6 +33,8 @@ from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corpus import Corpus
     from grammar.words import Chat
     from rows import Document
@@ -169,15 +171,13 @@ def make_optimizers(
     vectors = [weight for weight in model.parameters() if weight.ndim == 1]
     embedding = [model.get_input_embeddings().weight]
     rest = [{"params": embedding, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    # The rate is a tensor, so that a compiled step reads it instead of being compiled anew.
     muon = torch.optim.Muon(
-        matrices,
-        lr=torch.tensor(args.lr),
-        weight_decay=0.1,
-        momentum=0.95,
-        adjust_lr_fn="match_rms_adamw",
+        matrices, lr=args.lr, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
     )
-    adamw = torch.optim.AdamW(rest, lr=torch.tensor(args.lr), betas=(0.9, 0.95), fused=True)
+    adamw = torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.95), fused=True)
+    for group in (*muon.param_groups, *adamw.param_groups):
+        # A tensor, so that a compiled step reads it instead of being compiled anew.
+        group["lr"] = torch.tensor(args.lr)
     return [muon, adamw]
 
 
@@ -230,7 +230,7 @@ def train(tokenizer: PreTrainedTokenizerFast, corpus: Corpus, args: argparse.Nam
         batches = itertools.islice(batches, step, None)
         print(f"resumed at step {step}", flush=True)
     step_loss = torch.compile(weighted_loss, dynamic=False) if args.compile else weighted_loss
-    updates = [one.step for one in optimizers]
+    updates: list[Callable[[], object]] = [one.step for one in optimizers]
     if args.compile:
         # Muon's many small products: a compiled step takes about half the time.
         updates[0] = torch.compile(updates[0])
