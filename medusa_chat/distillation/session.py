@@ -119,7 +119,9 @@ def distill(
     shown = progress(sum(one.end - one.turn for one in courses))
     tally = Tally()
     for batch in _batches(courses, writer):
-        _answer(batch, writer, file, model, settings, shown, tally, cancelled)
+        left = batch
+        while left:
+            left = _answer_turn(left, writer, file, model, settings, shown, tally, cancelled)
     return tally
 
 
@@ -139,21 +141,6 @@ def _batches(courses: Sequence[_Course], writer: Writer) -> Iterator[list[_Cours
             some = some[count:]
 
 
-def _answer(
-    batch: list[_Course],
-    writer: Writer,
-    file: RecordFile,
-    model: str,
-    settings: DistillSettings,
-    progress: Progress,
-    tally: Tally,
-    cancelled: Callable[[], bool],
-) -> None:
-    """Answer all turns of ``batch``, and write each dialogue as soon as it is over."""
-    while batch:
-        batch = _answer_turn(batch, writer, file, model, settings, progress, tally, cancelled)
-
-
 def _answer_turn(
     batch: list[_Course],
     writer: Writer,
@@ -164,7 +151,10 @@ def _answer_turn(
     tally: Tally,
     cancelled: Callable[[], bool],
 ) -> list[_Course]:
-    """Answer the next turn of each of ``batch``; return those of which there is another."""
+    """Answer the next turn of each of ``batch``; return those of which there is another.
+
+    A dialogue is written as soon as it is over.
+    """
     going_on: list[_Course] = []
     refused: list[tuple[_Course, Reply]] = []
 
