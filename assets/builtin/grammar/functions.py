@@ -45,7 +45,7 @@ def fenced(code: str, language: str = "python") -> str:
 
 
 @dataclass
-class _Function:
+class Function:
     """A function that can be written in several ways."""
 
     task: dict[str, Any]
@@ -117,13 +117,26 @@ class _Function:
         return old, new
 
 
-def _new(rng: random.Random, *, own: float) -> _Function:
-    task = filters.task(rng) if rng.random() < 0.35 else rng.choice(_FUNCTIONS)
+def named_function(name: str) -> Function:
+    """Return the function whose first name is the given one."""
+    task = next(one for one in _FUNCTIONS if one["names"][0] == name)
+    return Function(task, name)
+
+
+def solution(function: Function) -> str:
+    """Write the answer to someone who asks for a function."""
+    does = function.task["does"][0]
+    said = f"Here is a Python function that {does}:\n\n{fenced(function.written())}"
+    return f"{said}\n\n{function.task['how']}"
+
+
+def _new(rng: random.Random, *, own: float) -> Function:
+    task = filters.task(rng) if rng.random() < 0.25 else rng.choice(_FUNCTIONS)
     names = task["names"]
     chance = rng.random()
     if chance > own:
-        return _Function(task, names[0])
-    return _Function(
+        return Function(task, names[0])
+    return Function(
         task, rng.choice(names[1:] if chance < 0.7 * own and names[1:] else _DATA["own_names"])
     )
 
@@ -131,6 +144,7 @@ def _new(rng: random.Random, *, own: float) -> _Function:
 def _infinitive(does: str) -> str:
     """Turn "returns the sum" into "return the sum"."""
     verb, rest = does.split(" ", 1)
+    rest = re.sub(r"\band (keep|return|collect)s\b", r"and \1", rest)
     return f"{verb[:-2] if verb.endswith('shes') else verb[:-1]} {rest}"
 
 
@@ -138,7 +152,7 @@ def _given(rng: random.Random, asked: str, code: str) -> str:
     return f"{asked}\n\n{fenced(code) if rng.random() < 0.3 else code}"
 
 
-def _go_on(rng: random.Random, function: _Function, chat: Chat) -> None:
+def go_on(rng: random.Random, function: Function, chat: Chat) -> None:
     """Ask one more thing about a function."""
     kinds = ["name"] + ["explain"] * ("The function `" not in chat[-1]["content"])
     kinds += ["hints"] * (not function.hints) + ["bare"] * function.docstring
@@ -172,7 +186,7 @@ def _go_on(rng: random.Random, function: _Function, chat: Chat) -> None:
     chat += [user(asked), assistant(said)]
 
 
-def _write(rng: random.Random) -> tuple[Chat, _Function]:
+def _write(rng: random.Random) -> tuple[Chat, Function]:
     function = _new(rng, own=0.0)
     does = rng.choice(function.task["does"])
     if rng.random() < 0.45:
@@ -202,12 +216,10 @@ def _write(rng: random.Random) -> tuple[Chat, _Function]:
         else:
             function.hints = True
             asked += rng.choice(_DATA["ask_hinted"])
-    does = function.task["does"][0]
-    said = f"Here is a Python function that {does}:\n\n{fenced(function.written())}"
-    return [user(asked), assistant(f"{said}\n\n{function.task['how']}")], function
+    return [user(asked), assistant(solution(function))], function
 
 
-def _explain(rng: random.Random) -> tuple[Chat, _Function]:
+def _explain(rng: random.Random) -> tuple[Chat, Function]:
     function = _new(rng, own=0.6)
     function.docstring = rng.random() < 0.1
     asked = _given(rng, _ask(rng, "ask_explain"), function.written())
@@ -215,7 +227,7 @@ def _explain(rng: random.Random) -> tuple[Chat, _Function]:
     return [user(asked), assistant(said)], function
 
 
-def _change(rng: random.Random) -> tuple[Chat, _Function]:
+def _change(rng: random.Random) -> tuple[Chat, Function]:
     """Rename a variable, or add what is missing."""
     function = _new(rng, own=0.6)
     kind = rng.choice(["rename", "rename", "docstring", "hints"])
@@ -247,7 +259,7 @@ def _change(rng: random.Random) -> tuple[Chat, _Function]:
     return [user(_given(rng, asked, before)), assistant(answer)], function
 
 
-def _mend(rng: random.Random) -> tuple[Chat, _Function]:
+def _mend(rng: random.Random) -> tuple[Chat, Function]:
     function = _new(rng, own=0.5)
     function.docstring = rng.random() < 0.15
     task, right = function.task, function.written()
@@ -289,7 +301,7 @@ def chat(rng: random.Random) -> Chat:
         kind = _mend if chance < 0.7 else _change if chance < 0.88 else _explain
     said, function = kind(rng)
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
-        _go_on(rng, function, said)
+        go_on(rng, function, said)
     if rng.random() < 0.12:
         thanks = typed(rng, rng.choice(_DATA["thanks"]))
         said += [user(thanks), assistant("You are welcome! Tell me if you need more code.")]
