@@ -1,4 +1,4 @@
-"""Small talk: greetings, moods, food, pets, jokes, verse, word games, and what was told."""
+"""Small talk: greetings, moods, food, pets, the model itself, jokes, verse and word games."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import memory, program, verse, wordgames
+from . import itself, memory, program, verse, wordgames
 from .scenes import play
 from .words import CITIES, DAYS, MONTHS, Chat
 
@@ -50,8 +50,8 @@ def _said(rng: random.Random, asks: list[str], answers: list[str]) -> Chat:
 
 def _subject(rng: random.Random, most: int = 9) -> Chat:
     """Talk about something; in few words where there is ``most``."""
-    kinds = (_scene, _joke, _riddle, verse.poem, wordgames.game)
-    return rng.choices(kinds, (68, 6, 5, 6, 15))[0](rng)[: 2 * most]
+    kinds = (_scene, itself.asked, _joke, _riddle, verse.poem, wordgames.game)
+    return rng.choices(kinds, (58, 18, 5, 4, 4, 11))[0](rng)[: 2 * most]
 
 
 def _another(rng: random.Random, chat: Chat) -> Chat:
