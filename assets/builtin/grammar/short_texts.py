@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .everyday import sentence
+from .notes import note
 from .summaries import beside, upper
 from .tales import tale
-from .words import CITIES, DAYS, NAMES, Chat, assistant
+from .words import CITIES, DAYS, NAMES, Chat, assistant, user
 
 if TYPE_CHECKING:
     import random
@@ -38,7 +39,7 @@ def short_change(rng: random.Random) -> Chat:
         (_brief, 12),
         (_turned, 6),
         (_items, 18),
-        (_letters, 12),
+        (_letters, 44),
         (_renamed, 16),
         (_tense, 12),
     ]
@@ -105,18 +106,51 @@ def _items(rng: random.Random) -> Chat:
 
 def _letters(rng: random.Random) -> Chat:
     """Say a text again, in capital or in small letters, or with its full stop."""
-    text = sentence(rng)
-    if rng.random() < 0.3:
-        text = " ".join(rng.sample(_LISTS["words"], rng.randint(1, 3)))
-    kind = rng.choice(["upper", "upper", "lower", "repeat", "repeat", "fixed_case"])
+    text = said(rng)
+    kinds = ["upper", "upper", "lower", "repeat", "repeat", "repeat", "quotes", "quotes"]
+    kind = rng.choice([*kinds, "exclaimed", "fixed_case"])
+    if kind in ("exclaimed", "fixed_case"):
+        text = note(rng) if rng.random() < 0.6 else sentence(rng)
+    if kind == "exclaimed":
+        if text.endswith("?"):
+            return _letters(rng)
+        bare = text[:-1]
+        return [beside(rng, _ASKED[kind], rng.choice((bare, text))), assistant(f"{bare}!")]
     if kind == "fixed_case":
-        text = sentence(rng)
         bare = text[:1].lower() + text[1:-1]
         return [beside(rng, _LISTS[kind], bare), assistant(text)]
     if kind == "lower" and rng.random() < 0.5:
         return [beside(rng, _ASKED[kind], text.upper()), assistant(text.lower())]
-    answer = {"upper": text.upper(), "lower": text.lower(), "repeat": text}[kind]
-    return [beside(rng, _ASKED[kind], text), assistant(answer)]
+    changed = {"upper": text.upper(), "lower": text.lower(), "repeat": text, "quotes": f'"{text}"'}
+    phrase = rng.choice(_ASKED[kind]).rstrip(".:?")
+    asked = f"{phrase}: {text}" if rng.random() < 0.9 else f"{text} - {phrase.lower()}"
+    chat = [user(typed_start(rng, asked)), assistant(changed[kind])]
+    if rng.random() < 0.2:
+        more = rng.choice([one for one in changed if one != kind])
+        chat += [user(rng.choice(_LISTS[f"{more}_too"])), assistant(changed[more])]
+    return chat
+
+
+def typed_start(rng: random.Random, text: str) -> str:
+    """Begin with a small or a capital letter; the text to be changed stays as it is."""
+    return upper(text) if rng.random() < 0.6 else text[:1].lower() + text[1:]
+
+
+def said(rng: random.Random) -> str:
+    """Draw what is to be said again: a sentence, or words in a row that mean nothing."""
+    chance = rng.random()
+    if chance < 0.15:
+        return " ".join(rng.sample(_LISTS["words"], rng.randint(1, 5)))
+    if chance < 0.35:
+        the = rng.sample(_LISTS["words"], 2)
+        text = (
+            f"the {the[0]} {_deed(rng)} {rng.choice(('and', 'with', 'like', 'near'))} the {the[1]}"
+        )
+    else:
+        text = note(rng) if chance < 0.75 else sentence(rng)
+    if rng.random() < 0.4:
+        text = text[:1].lower() + text[1:].rstrip(".")
+    return text
 
 
 def _renamed(rng: random.Random) -> Chat:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .everyday import sentence
+from .notes import note
 from .summaries import beside, upper
 from .words import Chat, assistant, user
 
@@ -42,7 +43,11 @@ def everyday(rng: random.Random) -> Chat:
         bad = rng.choice(_WRONG[right])
         asked = rng.choice(_ASKED["spelled_word"]).format(right=right, bad=bad)
         return [user(asked), assistant(f'It is spelled "{right}".')]
-    return spelled(rng, " ".join(sentence(rng) for _ in range(rng.choice([1, 1, 1, 1, 2]))))
+    return spelled(rng, " ".join(_typed(rng) for _ in range(rng.choice([1, 1, 1, 1, 2]))))
+
+
+def _typed(rng: random.Random) -> str:
+    return note(rng) if rng.random() < 0.65 else sentence(rng)
 
 
 def copied(rng: random.Random, text: str) -> Chat:
@@ -70,7 +75,7 @@ def _mistaken(rng: random.Random, text: str) -> str:
     rng.shuffle(known)
     rng.shuffle(others)
     chosen = (known + others) if rng.random() < 0.8 else (others + known)
-    for word in sorted(chosen[: rng.choice([1, 2, 2, 3, 4])], key=lambda one: -one.start()):
+    for word in sorted(chosen[: rng.choice([1, 1, 2, 2, 3, 3, 4])], key=lambda one: -one.start()):
         text = text[: word.start()] + _mistake(rng, word[0]) + text[word.end() :]
     return text
 

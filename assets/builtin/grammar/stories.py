@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .little_stories import little_story
 from .story_plots import PLOTS, Story, tell
 from .story_words import HERO_PLOTS, THING_PLOTS, Hero, animal, any_hero, fits, same_sex, slots
 from .words import NAMES, Chat, assistant, typed, user
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _TEXT: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("stories.toml").read_text(encoding="utf-8")
 )
+_LITTLE = 0.6
+"""How many of the stories are little ones."""
 _KIN = {True: ["daughter", "niece", "little sister"], False: ["son", "nephew", "little brother"]}
 
 
@@ -34,7 +37,8 @@ def _draw(rng: random.Random, hero: Hero | None = None) -> Story:
         else:
             clause = rng.choice(PLOTS[plot]["clauses"]).format_map(words)
             named = f" {rng.choice(['named', 'called'])} {words['name']}"
-            name = named if not chosen.thing and rng.random() < 0.15 else ""
+            anonymous = chosen.thing or " named " in chosen.phrase or " called " in chosen.phrase
+            name = named if not anonymous and rng.random() < 0.15 else ""
             that = "that" if chosen.thing or rng.random() < 0.3 else "who"
             words["that"] = that
             who = f"{chosen.phrase}{name} {that} {clause}" if clause else chosen.phrase
@@ -107,6 +111,8 @@ def _continued(rng: random.Random) -> tuple[Chat, Story]:
         words["when"] = words["tail"]
     known = hero.thing or rng.random() < 0.6
     name = "" if hero.thing or not known else f" named {words['name']}"
+    if hero.noun == "friends" and known:
+        name = f", {words['name']}," if clause else f", {words['name']}"
     that = "that" if hero.thing else "who"
     opening = f"{start} {words['was']} {hero.phrase}{name}{f' {that} {clause}' if clause else ''}."
     story.subject = hero.phrase
@@ -164,6 +170,9 @@ def _followed(rng: random.Random, chat: Chat, story: Story, asked: set[str]) -> 
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Make chats about stories."""
     for _ in range(count):
+        if rng.random() < _LITTLE:
+            yield little_story(rng)
+            continue
         chat, story = _first(rng)
         asked: set[str] = set()
         for _ in range(rng.choice([0, 0, 0, 1, 1, 2, 3])):

@@ -58,10 +58,15 @@ class Story:
     @property
     def whole(self) -> str:
         """The whole story."""
-        named = "" if self.hero.thing else " named {name}"
-        if " named " in self.hero.phrase or " called " in self.hero.phrase:
-            named = " " + self.hero.name.split()[-1]
-        opening = f"Once upon a time there {{was}} {{a_hero}}{named}."
+        who = self.hero.phrase
+        if self.hero.noun == "friends" and " and " in self.hero.phrase:
+            # Each of two heroes of different kinds has a name at once.
+            kinds = re.sub(r" (named|called) \w+", "", self.hero.phrase).split(" and ")
+            pairs = zip(kinds, self.words["name"].split(" and "), strict=True)
+            who = " and ".join(f"{kind} named {name}" for kind, name in pairs)
+        elif not self.hero.thing:
+            who = f"{self.hero.phrase} named {self.words['name']}"
+        opening = f"Once upon a time there {{was}} {who}."
         return f"{tell(self.rng, opening, self.words)} {self.rest}"
 
     @property

@@ -19,6 +19,8 @@ _WORDS: dict[str, Any] = tomllib.loads(
 )
 THING_PLOTS = ["forgotten", "quirk", "thing_go", "thing_lost", "thing_help"]
 HERO_PLOTS: list[str] = _WORDS["hero_plots"]
+BEINGS: list[str] = _WORDS["animals"] + _WORDS["people"]
+"""The animals and the people that can speak and help."""
 _FLYERS, _SWIMMERS = set(_WORDS["flyers"]), set(_WORDS["swimmers"])
 _ONE = {
     "s": "s",
@@ -127,7 +129,8 @@ def _pair(rng: random.Random) -> Hero:
     girl, boy = _named(rng, "she"), _named(rng, "he")
     if rng.random() < 0.4:
         one, two = rng.sample(_WORDS["animals"], 2)
-        return Hero("friends", f"{_article(one)} and {_article(two)}", f"{boy} and {girl}", "they")
+        both = f"{_article(one)} and {_article(two)}"
+        return Hero("friends", both, f"{boy} and {girl}", "they")
     if rng.random() < 0.25:
         child, pet = (
             rng.choice(["boy", "girl"]),
@@ -250,3 +253,20 @@ def fits(plot: str, hero: Hero, words: Slots) -> bool:
         "find": noun == "dog" and words["object"] == "ball",
     }
     return not clashes.get(plot, False)
+
+
+def place(rng: random.Random) -> str:
+    """Choose a place, as "the mill"."""
+    return str(rng.choice(_WORDS["places"]))
+
+
+def someone(rng: random.Random, more: list[str]) -> tuple[str, str]:
+    """Choose what the hero of a little story is, and a pronoun that fits."""
+    chance = rng.random()
+    if chance < 0.12:
+        return rng.choice(_WORDS["things"]), "it"
+    if chance < 0.24:
+        pronoun = rng.choice(["he", "she"])
+        return rng.choice(_WORDS["men" if pronoun == "he" else "women"]), pronoun
+    noun = rng.choice([_WORDS["animals"], _WORDS["people"], more][rng.randrange(3)])
+    return noun, _SEXES.get(noun, rng.choice(["he", "she"]))

@@ -27,11 +27,11 @@ _ALL_NAMES = NAMES + _TOML["rare"]
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Yield chats about texts: summaries first, then changes of every kind."""
     kinds: list[tuple[Callable[[random.Random], Chat], int]] = [
-        (summary, 30),
-        (short_change, 24),
+        (summary, 24),
+        (short_change, 44),
         (_loose, 6),
         (_renamed, 10),
-        (_spelled, 22),
+        (_spelled, 36),
         (_tenses, 9),
         (_persons, 6),
         (_lines, 13),
@@ -119,11 +119,11 @@ def _renamed(rng: random.Random) -> Chat:
 def _spelled(rng: random.Random) -> Chat:
     """Correct the spelling and change nothing else."""
     chance = rng.random()
-    if chance < 0.6:
+    if chance < 0.75:
         return everyday(rng)
-    if chance < 0.68:
+    if chance < 0.79:
         text, _ = passage(rng)
-    elif chance < 0.8:
+    elif chance < 0.86:
         story = _tale(rng)
         text = story.told(story.person(), rng.random() < 0.5)
     else:
