@@ -18,8 +18,13 @@ _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("lists.toml").read_text(encoding="utf-8")
 )
 _TOPICS: list[tuple[list[str], list[str]]] = [
-    (names.split(" | "), items) for names, items in _DATA["topics"].items()
+    (names.split(" | "), items) for names, items in (_DATA["topics"] | _DATA["common"]).items()
 ]
+# What people ask for often has many names.
+_WEIGHTS = [len(names) for names, _ in _TOPICS]
+_MOST_WORDS = 3
+# Fewer than their number are meant by some words.
+_VAGUE = {"some": 5, "a few": 3, "a couple of": 2}
 _SLOTS: dict[str, list[str]] = {**_DATA["slots"], "city": CITIES, "day": DAYS, "month": MONTHS}
 _DEFAULT_COUNT = 5
 # How "my sister" and "I" are called by the one who answers.
@@ -32,7 +37,13 @@ def _ask(rng: random.Random, key: str, **words: str) -> str:
 
 
 def _digits_or_word(rng: random.Random, number: int) -> str:
-    return str(number) if rng.random() < 0.35 else NUMBERS[number]
+    return str(number) if rng.random() < 0.5 else NUMBERS[number]
+
+
+def _filled(rng: random.Random, text: str) -> str:
+    for slot in re.findall(r"{(\w+)}", text):
+        text = text.replace(f"{{{slot}}}", rng.choice(_SLOTS[slot]))
+    return text
 
 
 def _yours(text: str) -> str:
@@ -50,13 +61,20 @@ class _Talk:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        names, self.pool = rng.choice(_TOPICS)
-        name = rng.choice(names)
-        for slot in re.findall(r"{(\w+)}", name):
-            name = name.replace(f"{{{slot}}}", rng.choice(_SLOTS[slot]))
-        self.name, self.what = name, _yours(name)
-        self.mark = "1"
         self.chat: Chat = []
+        self.change_topic()
+
+    def change_topic(self, most_words: int = 99) -> None:
+        """Begin anew with another topic, whose name may have to be a short one."""
+        names: list[str] = []
+        while not names:
+            found, pool = self.rng.choices(_TOPICS, _WEIGHTS)[0]
+            names = [name for name in found if len(name.split()) <= most_words]
+        self.first, self.pool = found[0], pool
+        self.raw = self.rng.choice(names)
+        self.name = _filled(self.rng, self.raw)
+        self.what = _yours(self.name)
+        self.mark = "1"
         self.items: list[str] = []
 
     def say(self, asked: str, answer: str) -> None:
@@ -68,12 +86,15 @@ class _Talk:
         rng = self.rng
         count = rng.choice([3, 4, 5, 5, 6, 6, 7, 8, 8, 9, 10, 10, 11, 12])
         count = min(count, len(self.pool))
-        named = rng.random() >= 0.15
-        if not named:
+        number = _digits_or_word(rng, count)
+        if rng.random() < 0.2:
+            number = rng.choice(list(_VAGUE))
+            count = _VAGUE[number]
+        key = rng.choices(["asks", "polite", "casual", "unnumbered"], [30, 20, 30, 20])[0]
+        if key == "unnumbered":
             count = _DEFAULT_COUNT
-        number = _digits_or_word(rng, count) if named else "some"
-        polite = rng.random() < 0.3
-        asked: str = rng.choice(_DATA["polite" if polite else "asks"])
+        polite = key == "polite"
+        asked: str = rng.choice(_DATA[key])
         asked = asked.format(n=number, what=self.name)
         self.items = self.pool[:count]
         kind = rng.random()
@@ -90,6 +111,9 @@ class _Talk:
             asked = (
                 asked[:-1] + "," + how[:2].lower() + how[2:] if rng.random() < 0.6 else asked + how
             )
+        elif how and asked[-1] not in ".?!":
+            start = rng.choice([". ", ", ", " "])
+            asked += start + (how[1:] if start == ". " else how[1].lower() + how[2:])
         else:
             asked += how
         asked = typed(rng, asked[:1].upper() + asked[1:])
@@ -109,19 +133,50 @@ class _Talk:
     def begin_naturally(self) -> bool:
         """Ask for the list without its name, where there is a way to."""
         rng = self.rng
-        prefix = next((start for start in _DATA["natural"] if self.name.startswith(start)), None)
-        if prefix is None:
+        prefix = next((start for start in _DATA["natural"] if self.raw.startswith(start)), None)
+        if self.first in _DATA["spoken"] and rng.random() < 0.7:
+            self.name = self.first
+            asked = rng.choice(_DATA["spoken"][self.first])
+            if "{person}" in self.first:
+                person = rng.choice(_SLOTS["person"])
+                asked, self.name = asked.format(person=person), self.first.format(person=person)
+            self.what = _yours(self.name)
+        elif prefix:
+            of = self.name.removeprefix(prefix.split("{")[0])
+            asked = rng.choice(_DATA["natural"][prefix]).format(x=of)
+        else:
             return False
-        asked = rng.choice(_DATA["natural"][prefix]).format(x=self.name.removeprefix(prefix))
         count = _DEFAULT_COUNT
         if rng.random() < 0.4:
             count = min(rng.randint(3, 12), len(self.pool))
             more: str = rng.choice(_DATA["how_many"]).format(n=_digits_or_word(rng, count))
-            asked += " " + more[:1].upper() + more[1:]
+            asked += ("" if asked[-1] in ".?!" else ".") + " " + more[:1].upper() + more[1:]
         self.items = self.pool[:count]
         answer = f"Here are {NUMBERS[count]} {self.what}:\n\n{_lines(self.items, self.mark)}"
         self.say(typed(rng, asked), answer)
         return True
+
+    def begin_short(self, key: str) -> None:
+        """Ask for a list by a short name, after another one."""
+        self.change_topic(_MOST_WORDS)
+        count = min(self.rng.randint(2, 6), len(self.pool))
+        self.items = self.pool[:count]
+        asked = _ask(self.rng, key, n=_digits_or_word(self.rng, count), what=self.name)
+        self.say(asked, f"Here are {NUMBERS[count]} {self.what}:\n\n{self.lines()}")
+
+    def begin_two(self) -> None:
+        """Ask for two lists at once."""
+        words: dict[str, str] = {}
+        said: list[str] = []
+        for end, start in (("", "Here"), ("2", "And here")):
+            before = self.first
+            while self.first == before:
+                self.change_topic(_MOST_WORDS)
+            count = min(self.rng.randint(2, 5), len(self.pool))
+            self.items = self.pool[:count]
+            words |= {f"n{end}": _digits_or_word(self.rng, count), f"what{end}": self.name}
+            said.append(f"{start} are {NUMBERS[count]} {self.what}:\n\n{self.lines()}")
+        self.say(_ask(self.rng, "two", **words), "\n\n".join(said))
 
     def more(self, count: int, asked: str) -> None:
         """Go on with the list, and with its numbers."""
@@ -135,7 +190,9 @@ class _Talk:
         """Ask one more thing about the list."""
         rng, kind = self.rng, self.rng.random()
         left = len(self.pool) - len(self.items)
-        if kind < 0.35 and left:
+        if rng.random() < 0.45:
+            self.go_on_briefly()
+        elif kind < 0.35 and left:
             count = rng.randint(1, min(left, 4))
             number = _digits_or_word(rng, count)
             self.more(count, _ask(rng, "more", n=number))
@@ -168,6 +225,22 @@ class _Talk:
                 asked = _ask(rng, "pick", k=word)
                 self.say(asked, f"Number {place} on the list is: {item}")
 
+    def go_on_briefly(self) -> None:
+        """Ask one more thing in a word or two."""
+        rng, kind = self.rng, self.rng.random()
+        left = len(self.pool) - len(self.items)
+        if kind < 0.2 and left:
+            self.more(1, _ask(rng, "one_more"))
+        elif kind < 0.5 and left >= 3:
+            self.more(3, _ask(rng, "three_more"))
+        elif kind < 0.65 and len(self.items) > 3:
+            self.items = self.items[:3]
+            self.say(_ask(rng, "first_three"), f"Here are the first three:\n\n{self.lines()}")
+        elif kind < 0.8:
+            self.say(_ask(rng, "choose"), f"I would take the first one: {self.items[0]}")
+        else:
+            self.begin_short("then_other")
+
     def lines(self) -> str:
         """Write the list as it stands."""
         return _lines(self.items, self.mark)
@@ -175,6 +248,9 @@ class _Talk:
 
 def _topic(rng: random.Random) -> Chat:
     talk = _Talk(rng)
+    if rng.random() < 0.08:
+        talk.begin_two()
+        return talk.chat
     if rng.random() >= 0.5 or not talk.begin_naturally():
         talk.begin()
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
@@ -187,4 +263,4 @@ def _topic(rng: random.Random) -> Chat:
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Yield chats in which lists, plans and tables are asked for and written."""
     for _ in range(count):
-        yield _topic(rng) if rng.random() < 0.55 else plans.chat(rng)
+        yield _topic(rng) if rng.random() < 0.68 else plans.chat(rng)
