@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .program_pairs import pair
+from .program_ways import casual
 from .scenes import play
 from .words import CITIES, DAYS, Chat
 
@@ -14,9 +16,15 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-_DATA: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-)
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+_DATA = _read("program.toml")
+_TOPICS: list[dict[str, Any]] = _DATA["topic"] + _read("program_more.toml")["topic"]
+_WEIGHTS = [one.get("weight", 1) for one in _TOPICS]
+_ANSWERS = [answer for one in _TOPICS for answer in one["turns"][0][0]["a"]]
 _SHORT = (
     (re.compile(r"\b(what|where|who|how|it|that) is(?= \w)", re.IGNORECASE), r"\1's"),
     (re.compile(r"\bI am(?= \w)", re.IGNORECASE), "I'm"),
@@ -36,7 +44,8 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         if rng.random() < 0.15:
             chat += _said(rng, _DATA["hello"])
         for _ in range(rng.choices((1, 2, 3, 4), (50, 28, 14, 8))[0]):
-            chat += rng.choices((_key, _topic, _beyond), (30, 56, 14))[0](rng)
+            ways = (_key, _two_keys, _topic, _pair, _beyond)
+            chat += casual(rng, rng.choices(ways, (24, 3, 48, 15, 10))[0](rng))
         if rng.random() < 0.2:
             chat += _said(rng, _DATA["thanks"])
         yield chat
@@ -56,7 +65,7 @@ def _said(rng: random.Random, branch: dict[str, list[str]]) -> Chat:
 
 
 def _topic(rng: random.Random) -> Chat:
-    (topic,) = rng.choices(_DATA["topic"], [one.get("weight", 1) for one in _DATA["topic"]])
+    (topic,) = rng.choices(_TOPICS, _WEIGHTS)
     ways = [
         way.replace("{x}", name).replace("{be}", "are" if name.endswith("s") else "is")
         for kind in ("about", "named")
@@ -72,7 +81,7 @@ def _topic(rng: random.Random) -> Chat:
 def _key(rng: random.Random) -> Chat:
     """Ask for the way to do something, or what a key or a command does."""
     with_name = rng.random() < 0.9
-    entry: dict[str, Any] = rng.choice(_DATA["keys" if with_name else "bare"])
+    entry = _drawn_key(rng, "keys" if with_name else "bare")
     slash, does = entry.get("slash", ""), entry["does"]
     kind = rng.choices(("do", "key", "slash"), (60, 26, 14 if with_name else 0))[0]
     key = entry["key"]
@@ -86,9 +95,7 @@ def _key(rng: random.Random) -> Chat:
         way = f"Press {key} to {entry['to'][0]}"
         answer = f"{way}, or type `{slash}` in the prompt." if with_name else f"{way}."
         if with_name and rng.random() < 0.4:
-            return _said(rng, {"u": _asked(rng, entry, kind), "a": [answer]}) + _said(
-                rng, {"u": _DATA["else"]["u"], "a": [_DATA["else"]["a"][0]]}
-            )
+            return _said(rng, {"u": _asked(rng, entry, kind), "a": [answer]}) + _behind(rng, entry)
         return _said(rng, {"u": _asked(rng, entry, kind), "a": [answer]})
     if not with_name:
         return _said(rng, {"u": _asked(rng, entry, kind), "a": [does]})
@@ -97,6 +104,51 @@ def _key(rng: random.Random) -> Chat:
     else:
         answer = f"`{slash}` does the same as {key}. {does}"
     return _said(rng, {"u": _asked(rng, entry, kind), "a": [answer]})
+
+
+def _drawn_key(rng: random.Random, kind: str) -> dict[str, Any]:
+    """Draw one of the keys, those that are asked for most more often."""
+    weights = [one.get("weight", 1) for one in _DATA[kind]]
+    entry: dict[str, Any] = rng.choices(_DATA[kind], weights)[0]
+    return entry
+
+
+def _behind(rng: random.Random, entry: dict[str, Any]) -> Chat:
+    """Ask something more about a key that was named."""
+    if rng.random() < 0.15:
+        return _said(rng, _DATA["else"])
+    own = [one for one in _DATA["behind"] if entry["key"] in one.get("keys", [])]
+    if not own or rng.random() < 0.4:
+        own = [one for one in _DATA["behind"] if "keys" not in one]
+    branch = rng.choice(own)
+    names = {"{key}": entry["key"], "{slash}": entry["slash"]}
+    asked, answer = rng.choice(branch["u"]), branch["a"]
+    for slot, name in names.items():
+        asked, answer = asked.replace(slot, name), answer.replace(slot, name)
+    return _said(rng, {"u": [asked], "a": [answer]})
+
+
+def _two_keys(rng: random.Random) -> Chat:
+    """Ask in one sentence for the ways to do two things, or for what two keys do."""
+    one = _drawn_key(rng, "keys")
+    other = one
+    while other is one:
+        other = _drawn_key(rng, "keys")
+    if rng.random() < 0.6:
+        asked = rng.choice(_ASKED["two"]).format(
+            to=rng.choice(one["to"]), to2=rng.choice(other["to"])
+        )
+        answer = " ".join(f"Press {each['key']} to {each['to'][0]}." for each in (one, other))
+    else:
+        asked = rng.choice(_ASKED["two_keys"]).format(key=one["key"], key2=other["key"])
+        answer = " ".join(
+            each["does"].partition(". ")[0].rstrip(".") + "." for each in (one, other)
+        )
+    return _said(rng, {"u": [asked], "a": [answer]})
+
+
+def _pair(rng: random.Random) -> Chat:
+    return pair(rng, _ANSWERS)
 
 
 def _asked(rng: random.Random, entry: dict[str, Any], kind: str) -> list[str]:
@@ -126,4 +178,6 @@ def _words(rng: random.Random) -> dict[str, list[str]]:
         "day": DAYS,
         "big": [str(rng.randrange(1000, 10 ** rng.randint(4, 9))) for _ in range(4)],
         "small": [str(number) for number in range(3, 30)],
+        "rate": [f"{rng.randrange(11, 36) / 10:.{rng.choice((1, 2))}f}"],
+        "accepted": [f"{rng.randrange(130, 480) / 100:.{rng.choice((1, 2))}f}"],
     }
