@@ -2,29 +2,101 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import random
 
-_TABLES: dict[str, dict[str, Any]] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-)
+_FOLDER = Path(__file__).parent
+_TABLES: dict[str, dict[str, Any]] = {}
+for _file in sorted(_FOLDER.glob("fact_pairs*.toml")):
+    _TABLES |= tomllib.loads(_file.read_text(encoding="utf-8"))
+_WEIGHTS = [table["weight"] for table in _TABLES.values()]
+_NEXT = ["And {x}?", "What about {x}?", "And what about {x}?", "How about {x}?", "and {x}"]
+_CONTRAST = [
+    "And the {x}?",
+    "And the {x} one?",
+    "What about the {x}?",
+    "and the {x}?",
+    "And which is the {x}?",
+]
+
+
+class Pair(NamedTuple):
+    """A question with its answer, and a short question that may follow, with its answer."""
+
+    question: str
+    answer: str
+    following: tuple[str, str]
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def paired(rng: random.Random) -> tuple[str, str]:
-    """Ask for one row of a table; the answer says the words of the question again."""
-    tables = list(_TABLES.values())
-    table = rng.choices(tables, [table["weight"] for table in tables])[0]
-    row, value = rng.choice(list(table["rows"].items()))
+def _split(row: str) -> tuple[str, list[str]]:
     noun, _, thing = row.rpartition(": ")
-    names = thing.split(" | ")
-    question: str = rng.choice(table["ask"]).format(x=rng.choice(names), n=noun)
-    answer: str = table["answer"].format(x=names[0], n=noun, y=value)
-    return _capital(question), _capital(answer)
+    return noun, thing.split(" | ")
+
+
+def _contrasts() -> dict[str, dict[str, str]]:
+    """Group what is the largest, the smallest and so on of the same kind."""
+    groups: dict[str, dict[str, str]] = {}
+    for row in _TABLES["superlatives"]["rows"]:
+        for name in _split(row)[1]:
+            found = re.fullmatch(r"the (second \w+est|\w+est) (.+)", name)
+            if found:
+                groups.setdefault(found[2], {})[found[1]] = row
+    return {kind: group for kind, group in groups.items() if len(set(group.values())) > 1}
+
+
+_CONTRASTS = _contrasts()
+
+
+def paired(rng: random.Random) -> Pair:
+    """Ask for one row of a table; the answer says the words of the question again."""
+    table = rng.choices(list(_TABLES.values()), _WEIGHTS)[0]
+    row = rng.choice(list(table["rows"]))
+    noun, names = _split(row)
+    name = rng.choice(names)
+    phrase: str = rng.choice(table["ask"])
+    if "{x}" not in phrase:
+        name = names[0]
+    question = phrase.format(x=name, n=noun)
+    return Pair(_capital(question), _answer(table, row, name), _following(rng, table, row))
+
+
+def contrasted(rng: random.Random) -> Pair:
+    """Ask for the largest of a kind, and then for the smallest or another one."""
+    kind, group = rng.choice(list(_CONTRASTS.items()))
+    table = _TABLES["superlatives"]
+    first, second = rng.sample(sorted(group), 2)
+    while group[first] == group[second]:
+        first, second = rng.sample(sorted(group), 2)
+    one, other = f"the {first} {kind}", f"the {second} {kind}"
+    question: str = rng.choice(table["ask"] + table["ask_which"])
+    question = question.format(x=one, k=kind, s=first)
+    following = rng.choice(_CONTRAST).format(x=second)
+    answer = _answer(table, group[second], other)
+    return Pair(_capital(question), _answer(table, group[first], one), (following, answer))
+
+
+def _answer(table: dict[str, Any], row: str, name: str) -> str:
+    noun, names = _split(row)
+    said = names[0] if table.get("first_name") else name
+    answer: str = table["answer"].format(x=said, n=noun, y=table["rows"][row])
+    return _capital(answer)
+
+
+def _following(rng: random.Random, table: dict[str, Any], row: str) -> tuple[str, str]:
+    """Name only another thing of the table, of which the same is asked."""
+    noun = _split(row)[0]
+    same = [one for one in table["rows"] if one != row and _split(one)[0] == noun]
+    if not same or table.get("alone"):
+        return "", ""
+    other = rng.choice(same)
+    name = rng.choice(_split(other)[1])
+    return rng.choice(_NEXT).format(x=name), _answer(table, other, name)

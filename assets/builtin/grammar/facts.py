@@ -6,8 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import fact_kinds
-from .fact_pairs import paired
+from . import fact_kinds, fact_turns
+from .fact_pairs import contrasted, paired
+from .fact_unknown import not_learned
 from .words import CITIES, NAMES, assistant, typed, user, with_article
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Fact(NamedTuple):
     more: str = ""
     about: str = ""
     short: str = ""
+    following: tuple[str, str] = ("", "")
 
 
 def _explained(question: str, sentences: list[str], lead: str = "") -> Fact:
@@ -269,26 +271,11 @@ def season(rng: random.Random) -> Fact:
     return Fact(_ask(rng, "season", x=name), answer, f"After {name} comes {following}.")
 
 
-def _not_learned(rng: random.Random) -> str:
-    """Choose a word that exists, or make one that does not."""
-    return rng.choice(_SAID["untaught"]) if rng.random() < 0.5 else _made_up(rng)
-
-
-def _made_up(rng: random.Random) -> str:
-    parts = [
-        rng.choice(_SAID["beginnings"]),
-        rng.choice(_SAID["middles"]),
-        rng.choice(_SAID["ends"]),
-    ]
-    word = "".join(parts if rng.random() < 0.5 else [parts[0], parts[2]])
-    return word.capitalize() if rng.random() < 0.2 else word
-
-
 def unknown(rng: random.Random) -> Fact:
     """Ask what a small model cannot know."""
     if rng.random() < 0.5:
         return Fact(
-            _ask(rng, "made_up", x=_not_learned(rng), y=_not_learned(rng)), _SAID["not_known"]
+            _ask(rng, "made_up", x=not_learned(rng), y=not_learned(rng)), _SAID["not_known"]
         )
     question = _ask(
         rng,
@@ -314,7 +301,8 @@ def kind(rng: random.Random) -> Fact:
 
 def pair(rng: random.Random) -> Fact:
     """Ask what stands in one of the tables of pairs."""
-    return Fact(*paired(rng))
+    chosen = contrasted(rng) if rng.random() < 0.12 else paired(rng)
+    return Fact(chosen.question, chosen.answer, following=chosen.following)
 
 
 _KINDS: dict[Callable[[random.Random], Fact], int] = {
@@ -323,24 +311,34 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     difference: 12,
     why: 22,
     how: 10,
-    other: 18,
-    capital: 11,
+    other: 26,
+    capital: 20,
     place: 8,
-    animal_fact: 16,
-    mixed: 2,
+    animal_fact: 20,
+    mixed: 4,
     coloured: 5,
-    opposite: 5,
+    opposite: 8,
     made: 6,
     used: 5,
     season: 1,
     kind: 24,
-    pair: 34,
+    pair: 130,
     unknown: 14,
 }
 # After these the user may name only another thing: "And Spain?"
 _AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
     [capital, coloured, opposite, made, mixed]
 )
+
+# Plain facts of one sentence, of which two can be asked for in one.
+_PLAIN = (capital, place, animal_fact, coloured, opposite, pair)
+
+
+def _two(rng: random.Random, fact: Fact) -> Fact:
+    """Ask for a second fact in the same sentence."""
+    second = rng.choice(_PLAIN)(rng)
+    both = fact_turns.joined(rng, fact[:2], second[:2])
+    return Fact(*both) if both else fact
 
 
 def _said(rng: random.Random, asked: str, answer: str) -> Chat:
@@ -361,14 +359,26 @@ def _chat(rng: random.Random) -> Chat:
     chat: Chat = []
     wanted = rng.choices([1, 2, 3, 4], [30, 30, 25, 15])[0]
     while len(chat) < 2 * wanted:
+        if rng.random() < 0.02:
+            chat += fact_turns.fun(rng)
+            continue
         chosen = rng.choices(list(_KINDS), list(_KINDS.values()))[0]
         fact = chosen(rng)
+        if chosen in _PLAIN and rng.random() < 0.08:
+            fact = _two(rng, fact)
         before = rng.choice(_SAID["before"]) if rng.random() < 0.12 else ""
         question = typed(rng, fact.question)
+        if rng.random() < 0.06:
+            question = fact_turns.slipped(rng, question)
         if before.endswith((", ", ": ")):
             question = question[:1].lower() + question[1:]
         chat += [user(before + question), assistant(fact.answer)]
-        if fact.more and rng.random() < 0.3:
+        if fact.following[0] and rng.random() < 0.3:
+            asked, answer = fact.following
+            chat += [user(typed(rng, asked)), assistant(answer)]
+        elif chosen in _PLAIN and rng.random() < 0.06:
+            chat += fact_turns.doubted(rng, fact.answer)
+        elif fact.more and rng.random() < 0.3:
             chat += _asked_on(rng, fact)
         elif fact.short and rng.random() < 0.12:
             chat += _said(rng, "shorter", fact.short)
