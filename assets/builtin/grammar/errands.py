@@ -47,6 +47,22 @@ def _held_out(chat: Chat) -> bool:
     return any(text in whole or any(part in text for part in parts) for text in said)
 
 
+def moment(wish: str) -> str:
+    """Name a moment that fits a wish, as "3:20" to "after 3"."""
+    when, clock = re.sub("^shortly ", "", wish).split(" ", 1)
+    if when not in ("before", "after"):
+        return clock
+    figures = re.fullmatch(r"(\d+)( ?[ap]m|)", clock)
+    if figures and when == "after":
+        return f"{figures[1]}:20{figures[2]}"
+    if figures and 1 < int(figures[1]) < 12:
+        return f"{int(figures[1]) - 1}:50{figures[2]}"
+    if clock.split()[0] in _TOML["hours"] and not clock.endswith("sharp"):
+        minutes = "twenty past" if when == "after" else "ten to"
+        return f"{minutes} {clock}".removesuffix(" o'clock")
+    return f"ten minutes {when} {clock}"
+
+
 class _Talk:
     """A dialogue under way: what is wanted, what of it is known, and what has been said."""
 
@@ -167,7 +183,11 @@ class _Talk:
         if self.errand["facts"]:
             kind = self.rng.choice(self.errand["facts"])
             self.hear(self.rng.choice(_FACTS[kind]["ask"]))
-            self.say(f"{_FACTS[kind]['say'].format(self.facts[kind])} {end}")
+            told = self.facts[kind]
+            if kind in ("leave", "begin") and "time" in self.values:
+                # What leaves or begins does so when the user wants it to.
+                told = moment(self.values["time"])
+            self.say(f"{_FACTS[kind]['say'].format(told)} {end}")
 
     def amend(self) -> None:
         """Let the user change a detail."""

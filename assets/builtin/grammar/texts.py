@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .everyday import sentence
 from .letters import letter, tone
+from .rewrites import rewrite
 from .short_texts import short_change
 from .spelling import SENTENCES, everyday, spelled
 from .summaries import extract, instruct, passage, summary, upper
@@ -29,6 +30,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     kinds: list[tuple[Callable[[random.Random], Chat], int]] = [
         (summary, 24),
         (short_change, 44),
+        (rewrite, 30),
         (_loose, 6),
         (_renamed, 10),
         (_spelled, 36),
