@@ -16,21 +16,47 @@ _DATA: dict[str, Any] = tomllib.loads(
 )
 _LANGUAGES: dict[str, str] = _DATA["languages"]
 _ALL = [(name, thing) for name in _LANGUAGES for thing in _DATA[name]]
+_THEN: dict[str, list[str]] = _DATA["then"]
+# What one does with a tool, and not in a language.
+_WITH = ("git", "regex")
+# How remarks begin that do not explain the code.
+_ADVICE = ("Use ", "Write ", "Put ", "Bring ", "Run ", "For ")
+_PAIRED = {"python": "javascript", "javascript": "python"}
 
 
 def chat(rng: random.Random) -> Chat:
-    """Ask how one does something, and perhaps something else in the same language."""
+    """Ask how one does something, and perhaps something else or the same in another language."""
     name, thing = rng.choice(_ALL)
-    turns = _asked(rng, name, thing)
-    if rng.random() < 0.25:
-        turns += _asked(rng, name, rng.choice([one for one in _DATA[name] if one != thing]))
+    asked = rng.choice(_DATA["own"].get(name, _DATA["asks"]))
+    turns = _turn(rng, asked, name, thing)
+    chance = rng.random()
+    if chance < 0.2:
+        other = rng.choice([one for one in _DATA[name] if one != thing])
+        turns += _turn(rng, rng.choice(_THEN["more"]), name, other)
+    elif chance < 0.45:
+        twin = _twin(name, thing)
+        if twin is not None:
+            turns += _turn(rng, rng.choice(_THEN["too"]), _PAIRED[name], twin)
+    elif chance < 0.52 and not thing["after"].startswith(_ADVICE):
+        turns += [user(typed(rng, rng.choice(_THEN["why"]))), assistant(thing["after"])]
     return turns
 
 
-def _asked(rng: random.Random, name: str, thing: dict[str, Any]) -> Chat:
-    language = _LANGUAGES[name]
-    said = rng.choice(_DATA["asks"]).format(x=rng.choice(thing["x"]), l=language)
-    said = typed(rng, said[:1].upper() + said[1:])
-    code = f"```{name}\n{thing['code']}\n```"
-    answer = f"This is how to {thing['x'][0]} in {language}:\n\n{code}\n\n{thing['after']}"
-    return [user(said), assistant(answer)]
+def _twin(name: str, thing: dict[str, Any]) -> dict[str, Any] | None:
+    """Find what does the same in the language with which this one is paired."""
+    for other in _DATA[_PAIRED[name]] if name in _PAIRED else []:
+        if set(other["x"]) & set(thing["x"]):
+            found: dict[str, Any] = other
+            return found
+    return None
+
+
+def _turn(rng: random.Random, asked: str, name: str, thing: dict[str, Any]) -> Chat:
+    said = asked.format(x=rng.choice(thing["x"]), l=rng.choice(_DATA["called"][name]))
+    if rng.random() < 0.6:
+        said = said[:1].upper() + said[1:]
+    how = f"{'with' if name in _WITH else 'in'} {_LANGUAGES[name]}"
+    fence = "text" if name == "regex" else "sh" if name == "git" else name
+    code = f"```{fence}\n{thing['code']}\n```"
+    answer = f"This is how to {thing['x'][0]} {how}:\n\n{code}\n\n{thing['after']}"
+    return [user(typed(rng, said)), assistant(answer)]
