@@ -35,11 +35,16 @@ def asked(rng: random.Random) -> Chat:
     return program.spoken(rng, chat)
 
 
-def casual(rng: random.Random, text: str) -> str:
-    """Write as one types in haste: small letters, no apostrophes, and a slip now and then."""
+def hasty(rng: random.Random, text: str) -> str:
+    """Write as one types in haste: small letters, no apostrophes, perhaps no full stop."""
     text = text.lower().replace("'", "")
-    if rng.random() < 0.3:
-        text = text.rstrip(".?!")
+    short = text.rstrip(".?!")
+    return short if short and rng.random() < 0.4 else text
+
+
+def casual(rng: random.Random, text: str) -> str:
+    """Write as one types in haste, with a slip now and then."""
+    text = hasty(rng, text)
     at = [place for place in range(1, len(text) - 1) if text[place : place + 2].isalpha()]
     if at and len(text) > 12 and rng.random() < 0.25:
         place = rng.choice(at)

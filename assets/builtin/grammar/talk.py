@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,32 @@ from .scenes import play
 from .words import CITIES, DAYS, MONTHS, Chat
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator
+
+
+def _mashed(rng: random.Random) -> list[str]:
+    """Hit keys at random, as one does to see what happens."""
+    rows = ("asdfghjkl", "qwertyuiop", "zxcvbnm", "asdfjkl", "dfghjkl")
+    return ["".join(rng.choices(rng.choice(rows), k=rng.randint(3, 9))) for _ in range(300)]
+
 
 _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
 _HELLO: dict[str, list[str]] = _DATA["hello"]
 _JOKES: dict[str, list[str]] = _DATA["jokes"]
+_MORE: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("moments.toml").read_text(encoding="utf-8")
+)
+_SCENES: list[dict[str, Any]] = _DATA["scene"] + _MORE["scene"]
+_WEIGHTS = [scene.get("weight", 1) for scene in _SCENES]
+_COMPARED = ("food", "drink", "hobby", "sport", "music", "instrument", "fun")
 _LISTS: dict[str, list[str]] = {
     **_DATA["slots"],
+    **_MORE["slots"],
+    "joke": [joke.replace("|", " ") for joke in _JOKES["jokes"]],
+    "riddle": [riddle.split("|")[0] for riddle in _JOKES["riddles"]],
+    "mash": _mashed(random.Random("mash")),  # noqa: S311
     "time": _HELLO["times"],
     "city": CITIES,
     "day": DAYS,
@@ -63,8 +80,24 @@ def _another(rng: random.Random, chat: Chat) -> Chat:
 
 
 def _scene(rng: random.Random) -> Chat:
-    turns = rng.choice(_DATA["scene"])["turns"]
-    return program.spoken(rng, play(rng, turns, _LISTS, most=rng.choice((1, 2, 3, 3))))
+    """Play a scene, now and then between two things that are drawn here, or typed in haste."""
+    (scene,) = rng.choices(_SCENES, _WEIGHTS)
+    lists = {**_LISTS, "either": [_either(rng)]}
+    chat = play(rng, scene["turns"], lists, most=rng.choice((1, 2, 3, 3)))
+    if rng.random() < 0.15:
+        for message in chat[::2]:
+            message["content"] = itself.hasty(rng, message["content"])
+    return program.spoken(rng, chat)
+
+
+def _either(rng: random.Random) -> str:
+    """Draw two things of a kind, between which one may choose."""
+    if rng.random() < 0.4:
+        words = rng.choice(_LISTS["pick"]).split("|")[:2]
+        return "|".join(rng.sample(words, 2))
+    kind = rng.choice((*_COMPARED, "animal"))
+    words = [word.split("|")[-1] for word in rng.sample(_LISTS[kind], 2)]
+    return "|".join(words)
 
 
 def _greeting(rng: random.Random) -> Chat:
