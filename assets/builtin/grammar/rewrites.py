@@ -1,4 +1,4 @@
-"""Short statements in another form, wordy ones cut down, casual ones made formal, small texts summed up."""
+"""Short statements in another form, wordy ones cut down, casual ones formal, texts summed up."""
 
 from __future__ import annotations
 

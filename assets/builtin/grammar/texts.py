@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .everyday import sentence
 from .letters import letter, tone
+from .occasions import occasion
 from .rewrites import rewrite
 from .short_texts import short_change
 from .spelling import SENTENCES, everyday, spelled
@@ -31,6 +32,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         (summary, 24),
         (short_change, 44),
         (rewrite, 30),
+        (occasion, 22),
         (_loose, 6),
         (_renamed, 10),
         (_spelled, 36),

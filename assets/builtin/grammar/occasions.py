@@ -1,0 +1,86 @@
+"""Small texts for an occasion: haiku, excuses, wishes and e-mails of two facts."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .scenes import varied
+from .summaries import upper
+from .words import DAYS, NAMES, Chat, assistant, typed, user
+
+if TYPE_CHECKING:
+    import random
+
+_DATA: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
+_SYLLABLES = ("one", "two", "three", "four")
+
+
+def occasion(rng: random.Random) -> Chat:
+    """Ask for a small text, and perhaps for another one."""
+    return rng.choices((_haiku, _excuse, _wish, _mail), (25, 20, 30, 35))[0](rng)
+
+
+def _said(rng: random.Random, asks: list[str], answer: str, **slots: str) -> Chat:
+    asked = varied(rng, rng.choice(asks)).format(**slots)
+    return [user(typed(rng, asked)), assistant(answer)]
+
+
+def _haiku(rng: random.Random) -> Chat:
+    """Write a haiku of five, seven and five syllables."""
+    chat: Chat = []
+    for asks in (_DATA["haiku"], _DATA["haiku_more"]):
+        if chat and rng.random() < 0.7:
+            break
+        kind = rng.randrange(4)
+        subject = rng.choice(_DATA[_SYLLABLES[kind]])
+        first = _DATA["haiku_first"][kind].format(s=subject)
+        answer = f"{first}\n{rng.choice(_DATA['haiku_rest'])}"
+        chat += _said(rng, asks, answer, s=subject)
+    return chat
+
+
+def _excuse(rng: random.Random) -> Chat:
+    """Make up an excuse, and perhaps one more."""
+    done, sorry = rng.choice(_DATA["excuses"]).split("|")
+    reasons = rng.sample(_DATA["reasons"], 2)
+    answers = [f'You could say: "I am sorry. {sorry}, because {reason}."' for reason in reasons]
+    chat = _said(rng, _DATA["excuse"], answers[0], x=done)
+    if rng.random() < 0.35:
+        chat += _said(rng, _DATA["excuse_more"], answers[1])
+    return chat
+
+
+def _wish(rng: random.Random) -> Chat:
+    """Write a wish, a thank-you or an apology to somebody."""
+    kind, text = rng.choice(_DATA["wishes"]).split("|")
+    to, name = rng.choice(_DATA["to"]), rng.choice(NAMES)
+    named = rng.random() < 0.25
+    asks = _DATA["wish_named" if named else "wish"]
+    return _said(rng, asks, text.format(to=name if named else to), k=kind, to=to, name=name)
+
+
+def _mail(rng: random.Random) -> Chat:
+    """Write an e-mail that says two things."""
+    slots = {"name": rng.choice(NAMES), "day": rng.choice(DAYS)}
+    parts: list[tuple[str, str]] = []
+    for kind in ("first", "second"):
+        said = rng.choice(_DATA[kind])
+        while parts and not _follows(parts[0][0], said):
+            said = rng.choice(_DATA[kind])
+        when = rng.choice(_DATA["when"])
+        short, full = said.format(when=when, **slots).split("|")
+        parts.append((short, upper(full)))
+    to = rng.choice(_DATA["to"])
+    answer = f"Dear {to},\n\n{parts[0][1]}. {parts[1][1]}.\n\nKind regards"
+    return _said(rng, _DATA["mail"], answer, to=to, a=parts[0][0], b=parts[1][0])
+
+
+def _follows(first: str, second: str) -> bool:
+    """Whether a fact can be told after another one."""
+    if second.startswith("will"):
+        return first.startswith(("I ", "I'm", "i'm"))
+    return " come" not in first or " come" not in second
