@@ -45,7 +45,11 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
             chat += _said(rng, _DATA["hello"])
         for _ in range(rng.choices((1, 2, 3, 4), (50, 28, 14, 8))[0]):
             ways = (_key, _two_keys, _topic, _pair, _beyond)
-            chat += casual(rng, rng.choices(ways, (24, 3, 48, 15, 10))[0](rng))
+            way = rng.choices(ways, (24, 3, 48, 15, 10))[0]
+            some = way(rng)
+            if way is not _beyond and rng.random() < 0.1:
+                some += _about_it(rng, some[-1]["content"])
+            chat += casual(rng, some)
         if rng.random() < 0.2:
             chat += _said(rng, _DATA["thanks"])
         yield chat
@@ -62,6 +66,15 @@ def spoken(rng: random.Random, chat: Chat) -> Chat:
 
 def _said(rng: random.Random, branch: dict[str, list[str]]) -> Chat:
     return spoken(rng, play(rng, [[branch]], _words(rng)))
+
+
+def _about_it(rng: random.Random, answer: str) -> Chat:
+    """Doubt an answer, or ask for it in one sentence."""
+    first = re.split(r"(?<=[.!?]) ", answer)[0]
+    if "\n" not in answer and 25 < len(first) < len(answer) and rng.random() < 0.6:
+        return _said(rng, {"u": _DATA["shorter"]["u"], "a": [first]})
+    branch = rng.choice(_DATA["said"])
+    return _said(rng, {"u": branch["u"], "a": [branch["a"]]})
 
 
 def _topic(rng: random.Random) -> Chat:
