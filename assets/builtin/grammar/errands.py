@@ -148,12 +148,16 @@ class _Talk:
 
     def ask(self, missing: list[str], first: bool) -> None:
         """Ask for what is missing, in fixed words."""
-        asks = [str(_SLOTS[slot]["ask"]).format(show=self.kind) for slot in missing]
         start = self.start if first else "Thank you."
+        self.say(f"{start} {self.question(missing)}")
+
+    def question(self, missing: list[str]) -> str:
+        """Make a question of what is missing."""
+        asks = [str(_SLOTS[slot]["ask"]).format(show=self.kind) for slot in missing]
         question = upper(join(asks))
         # Questions that are sentences already take no tail.
         whole = missing[-1] in ("pickup", "trouble", "event")
-        self.say(f"{start} {question}?" if whole else f"{start} {question} {self.errand['tail']}?")
+        return f"{question}?" if whole else f"{question} {self.errand['tail']}?"
 
     def reply(self, missing: list[str]) -> list[str]:
         """Let the user give one or all of the missing details; returns the others."""
@@ -181,13 +185,24 @@ class _Talk:
     def inquire(self, end: str) -> None:
         """Let the user ask about the booking, and answer."""
         if self.errand["facts"]:
-            kind = self.rng.choice(self.errand["facts"])
-            self.hear(self.rng.choice(_FACTS[kind]["ask"]))
-            told = self.facts[kind]
-            if kind in ("leave", "begin") and "time" in self.values:
-                # What leaves or begins does so when the user wants it to.
-                told = moment(self.values["time"])
-            self.say(f"{_FACTS[kind]['say'].format(told)} {end}")
+            self.tell(self.rng.choice(self.errand["facts"]), end)
+
+    def tell(self, kind: str, end: str) -> None:
+        """Let the user ask about one thing, and answer."""
+        self.hear(self.rng.choice(_FACTS[kind]["ask"]))
+        told = self.facts[kind]
+        if kind in ("leave", "begin") and "time" in self.values:
+            # What leaves or begins does so when the user wants it to.
+            told = moment(self.values["time"])
+        self.say(f"{_FACTS[kind]['say'].format(told)} {end}")
+
+    def interrupt(self, missing: list[str]) -> None:
+        """Let the user ask before everything is known; then what is missing is asked again."""
+        timed = ("leave", "begin") if "time" in missing else ()
+        kinds = [kind for kind in self.errand["facts"] if kind not in timed]
+        if kinds:
+            question = self.question(missing)
+            self.tell("leave" if "leave" in kinds else self.rng.choice(kinds), question)
 
     def amend(self) -> None:
         """Let the user change a detail."""
@@ -242,6 +257,8 @@ def _arrange(rng: random.Random) -> Chat:
     first = True
     while missing:
         talk.ask(missing, first)
+        if rng.random() < (0.3 if name == "travel" else 0.08):
+            talk.interrupt(missing)
         missing = talk.reply(missing)
         first = False
     start = f"{talk.start} I have" if first else "I have"

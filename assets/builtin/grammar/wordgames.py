@@ -23,7 +23,7 @@ _DATA: dict[str, Any] = tomllib.loads(
 def game(rng: random.Random) -> Chat:
     """Ask for something about words, letters or small numbers."""
     kinds = (_pairs, _rhyme, _letters, _counting, _order)
-    return rng.choices(kinds, (45, 15, 18, 10, 12))[0](rng)
+    return rng.choices(kinds, (52, 20, 13, 6, 9))[0](rng)
 
 
 def _said(rng: random.Random, asks: list[str], answer: str, **slots: str) -> Chat:
