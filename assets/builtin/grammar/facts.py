@@ -122,9 +122,9 @@ def difference(rng: random.Random) -> Fact:
 
 def why(rng: random.Random) -> Fact:
     """Ask why something is as it is."""
-    verb = rng.choices(["do", "does", "is"], [5, 3, 2])[0]
+    verb = rng.choices(["do", "does", "is", "are"], [5, 3, 3, 2])[0]
     bare, sentences = rng.choice(list(_FACTS[f"why_{verb}"].items()))
-    # After "does" and "is" the first sentence is the statement: "the moon shines".
+    # After all but "do" the first sentence is the statement: "the moon shines".
     statement = bare
     if verb != "do":
         statement, *sentences = sentences
@@ -309,7 +309,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     what: 60,
     animal: 2,
     difference: 12,
-    why: 22,
+    why: 30,
     how: 10,
     other: 26,
     capital: 20,
