@@ -222,7 +222,7 @@ def _at_once(rng: random.Random) -> Chat:
             )
     for fact, value in _drawn(rng, rng.choice((1, 2, 2))):
         # A question may follow only what ends as a sentence.
-        told_in = [one if one[-1] in ".!)" else f"{one}." for one in fact["tell"]]
+        told_in = [one if one[-1] in ".!?)" else f"{one}." for one in fact["tell"]]
         asks = [f"{rng.choice(told_in)} {ask}" for ask in fact["ask"]]
         chat += _said(rng, value, asks, [fact["told"]])
     return chat

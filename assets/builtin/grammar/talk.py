@@ -68,7 +68,7 @@ def _said(rng: random.Random, asks: list[str], answers: list[str]) -> Chat:
 def _subject(rng: random.Random, most: int = 9) -> Chat:
     """Talk about something; in few words where there is ``most``."""
     kinds = (_scene, itself.asked, _joke, _riddle, verse.poem, wordgames.game)
-    return rng.choices(kinds, (58, 18, 5, 4, 4, 11))[0](rng)[: 2 * most]
+    return rng.choices(kinds, (54, 24, 5, 4, 3, 10))[0](rng)[: 2 * most]
 
 
 def _another(rng: random.Random, chat: Chat) -> Chat:
