@@ -88,10 +88,25 @@ def _shopping(rng: random.Random) -> Chat:
     return chat
 
 
+def _gerund(task: str) -> str:
+    """Turn "make tea" into "making tea"."""
+    verb, _, rest = task.partition(" ")
+    doing = _DATA["gerunds"].get(verb) or f"{verb.removesuffix('e')}ing"
+    return f"{doing} {rest}".strip()
+
+
 def _steps(rng: random.Random) -> Chat:
-    task, steps = _pick(rng, "steps")
+    named, steps = _pick(rng, "steps")
+    names = named.split(" | ")
+    task = names[0]
+    dishes = _DATA["recipes"].get(task)
+    if dishes and rng.random() < 0.4:
+        asked = _ask(rng, "ask_recipe", dish=rng.choice(dishes))
+    else:
+        name = rng.choice(names)
+        asked = _ask(rng, "ask_steps", task=name, doing=_gerund(name))
     chat = [
-        user(_ask(rng, "ask_steps", task=task)),
+        user(asked),
         assistant(f"Here is how to {task}, step by step:\n\n{_numbers(steps)}"),
     ]
     for _ in range(rng.choice([0, 0, 1, 2])):
@@ -306,6 +321,7 @@ def _series(rng: random.Random) -> Chat:
 
 _KINDS = [
     _shopping,
+    _steps,
     _steps,
     _pros,
     _week,
