@@ -30,6 +30,10 @@ _ARGUMENTS = {
     "float": ["amount", "given", "quantity", "size", "x", "measure"],
 }
 
+_SECOND_VERB = re.compile(
+    r"\band (add|collect|count|double|group|keep|print|remove|return|say|show)s\b"
+)
+
 
 def _ask(rng: random.Random, key: str, **words: str) -> str:
     # Names in code keep their case, so only sentences without them are typed in other ways.
@@ -79,7 +83,7 @@ class Function:
 
     def doc(self) -> str:
         """Say what the function does, as an order: "returns" becomes "Return"."""
-        order = _infinitive(self.task["does"][0])
+        order = infinitive(self.task["does"][0])
         return f"{order[:1].upper()}{order[1:]}."
 
     def variables(self) -> list[str]:
@@ -141,11 +145,13 @@ def _new(rng: random.Random, *, own: float) -> Function:
     )
 
 
-def _infinitive(does: str) -> str:
+def infinitive(does: str) -> str:
     """Turn "returns the sum" into "return the sum"."""
     verb, rest = does.split(" ", 1)
-    rest = re.sub(r"\band (keep|return|collect)s\b", r"and \1", rest)
-    return f"{verb[:-2] if verb.endswith('shes') else verb[:-1]} {rest}"
+    rest = _SECOND_VERB.sub(r"and \1", rest)
+    if verb.endswith("ies"):
+        return f"{verb[:-3]}y {rest}"
+    return f"{verb[:-2] if verb.endswith(('shes', 'ches', 'oes')) else verb[:-1]} {rest}"
 
 
 def _given(rng: random.Random, asked: str, code: str) -> str:
@@ -190,7 +196,7 @@ def _write(rng: random.Random) -> tuple[Chat, Function]:
     function = _new(rng, own=0.0)
     does = rng.choice(function.task["does"])
     if rng.random() < 0.45:
-        asked = _ask(rng, "ask_to", do=_infinitive(does))
+        asked = _ask(rng, "ask_to", do=infinitive(does))
         asked = asked[:1].upper() + asked[1:] if rng.random() < 0.7 else asked
     else:
         asked = _ask(rng, "ask_write", does=does)
@@ -268,7 +274,7 @@ def _mend(rng: random.Random) -> tuple[Chat, Function]:
     if kind < 0.65 and "bug" in task:
         old, new, wrong, fix = task["bug"]
         broken = function.written(task["body"].replace(old, new, 1))
-        should = f"should {_infinitive(task['does'][0])}"
+        should = f"should {infinitive(task['does'][0])}"
         asked = _ask(rng, "ask_mend", should=should, wrong=wrong)
     elif kind < 0.85 and last.startswith("    return ") and right.count("return ") == 1:
         place = right.rindex("return ")

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .functions import fenced
+from .functions import fenced, infinitive
 from .words import Chat, assistant, typed, user
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def _template(rng: random.Random) -> Chat:
         asked = typed(rng, rng.choice(_DATA["ask_explain"]).format(kind=kind))
         given = fenced(code, language["name"]) if rng.random() < 0.4 else code
         return [user(f"{asked}\n\n{given}"), assistant(f"This {kind} {does}. {after}")]
-    asked = rng.choice(language["asks"]).format(does=does)
+    asked = rng.choice(language["asks"]).format(does=does, do=infinitive(does))
     # A name in code keeps its case.
     if rng.random() < 0.2:
         asked = asked[0].lower() + asked[1:]
     if rng.random() < 0.2:
-        asked = asked[:-1]
+        asked = asked.rstrip(".?")
     said = f"Here is {language['what']} {does}:\n\n{fenced(code, language['name'])}\n\n{after}"
     return [user(asked), assistant(said)]
 
