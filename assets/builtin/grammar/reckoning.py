@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import reckoning_more as more
 from . import reckoning_numbers as numbers
 from . import reckoning_stories as stories
 from . import reckoning_time as time
@@ -23,7 +24,7 @@ _KINDS: dict[Callable[[random.Random], Turns], int] = {
     numbers.check: 3,
     numbers.quiz: 3,
     numbers.parts: 5,
-    numbers.percent: 4,
+    numbers.percent: 6,
     numbers.compare: 3,
     numbers.parity: 2,
     numbers.lists: 6,
@@ -31,7 +32,7 @@ _KINDS: dict[Callable[[random.Random], Turns], int] = {
     numbers.writing: 4,
     numbers.table: 2,
     numbers.rounded: 2,
-    numbers.prime: 2,
+    numbers.prime: 4,
     numbers.root: 2,
     stories.kept: 9,
     stories.together: 2,
@@ -39,10 +40,16 @@ _KINDS: dict[Callable[[random.Random], Turns], int] = {
     stories.money: 5,
     stories.ages: 4,
     stories.ways: 3,
+    more.average: 4,
+    more.power: 3,
+    more.discount: 4,
+    more.area: 3,
+    more.fractions: 2,
+    more.foreign: 6,
     time.units: 8,
     time.degrees: 2,
     time.days: 6,
-    time.months: 5,
+    time.months: 7,
     time.dates: 4,
     time.clock: 10,
     time.reading: 3,

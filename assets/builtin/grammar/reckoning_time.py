@@ -112,7 +112,7 @@ def months(rng: random.Random) -> Turns:
     """Ask about the months: their order, numbers and lengths."""
     kind = rng.choice(
         [
-            *["months", "month_days", "month_days", "nth_month", "nth_month"],
+            *["months", "month_days", "month_days", "february_leap", "nth_month", "nth_month"],
             *["month_place", "next_month", "last_month", "in_months"],
         ]
     )
@@ -121,6 +121,9 @@ def months(rng: random.Random) -> Turns:
     if kind == "months":
         lines = "\n".join(f"{k}. {name}" for k, name in enumerate(MONTHS, 1))
         return [(ask(rng, kind), f"The twelve months in order are:\n\n{lines}")]
+    if kind == "february_leap":
+        answer = "In a leap year February has 29 days. In other years it has 28."
+        return [(ask(rng, kind), answer)]
     place = _ORDINALS[i] if rng.random() < 0.5 else ordinal(i + 1)
     if kind == "month_days":
         answer = f"{month} has {_LENGTHS[i]} days."

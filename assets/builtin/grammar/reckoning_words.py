@@ -15,7 +15,7 @@ Turns = list[tuple[str, str]]
 
 _FOLDER = Path(__file__).parent
 SAID: dict[str, list[str]] = {}
-for _name in ("reckoning.toml", "reckoning_time.toml"):
+for _name in ("reckoning.toml", "reckoning_time.toml", "reckoning_more.toml"):
     SAID |= tomllib.loads((_FOLDER / _name).read_text(encoding="utf-8"))
 
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
