@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-ROW_TOKENS = 16
+ROW_TOKENS = 8
+"""By replay as many are accepted a step as with 16, at 6 to 32 nodes."""
 FLOOR = -12.0
 """The log-probability of every token that a row does not hold."""
 
@@ -51,7 +52,7 @@ class HostViews:
 class BigramTable:
     """The table of one conversation. Its memory is bounded by the model's context.
 
-    ``ids`` [S, 16] int32 and ``lifts`` [S, 16] float32: the likeliest tokens after a slot's
+    ``ids`` [S, 8] int32 and ``lifts`` [S, 8] float32: the likeliest tokens after a slot's
     position, and by how much their log-probability is above the floor. The token that did follow
     comes first, likely or not, the others in no order. ``latest`` [V]: the last slot of each token,
     0 for none.

@@ -79,7 +79,7 @@ class Decoder:
         self.pieces: dict[int, str] = {}
         """What single tokens were seen to add to a text."""
         self.cached: list[int] = []
-        # On a device what is learnt never moves, for the sake of graphs: 256 bytes a token.
+        # On a device what is learnt never moves, for the sake of graphs: 72 bytes a token.
         on_cpu = forward.device.type == "cpu"
         most_tokens = None if on_cpu else forward.context_tokens + 2 * MAX_TREE_SIZE
         self.history = History(forward.vocabulary, forward.device, most_tokens)

@@ -16,7 +16,10 @@ from medusa_chat.decoding.raised_rows import RaisedRows
 from medusa_chat.decoding.recent_rows import RecentRows
 from medusa_chat.decoding.suffix_lookup import MOST_MATCHED, ChainAcceptance, Match, SuffixLookup
 
-_MOST_UNSETTLED = 32
+_FEWEST_UNSETTLED = 32
+_UNSETTLED_LOGITS = 2**22
+"""Logits that wait to be put into the table, 16 MiB: many at once take less time, and most rows of
+a small vocabulary wait until the reply has ended."""
 
 
 class History:
@@ -29,6 +32,7 @@ class History:
         self.table = BigramTable(
             vocabulary, device, *([] if most_tokens is None else [most_tokens])
         )
+        self._most_unsettled = max(_FEWEST_UNSETTLED, _UNSETTLED_LOGITS // vocabulary)
         self.forget()
 
     def forget(self) -> None:
@@ -59,7 +63,8 @@ class History:
     def add(self, tokens: Sequence[int], logits: Tensor | None) -> None:
         """Append ``tokens``, with the model's ``logits`` [n, V] after each where they are known.
 
-        The logits are kept until the history is settled, a few rows of them.
+        The logits are kept until the history is settled: a few rows of them, or of a small
+        vocabulary many.
         """
         if tokens:
             self.lookup.extend(tokens)
@@ -67,7 +72,7 @@ class History:
             if logits is None and self._unsettled and self._unsettled[-1][1] is None:
                 tokens = [*self._unsettled.pop()[0], *tokens]
             self._unsettled.append((tokens, logits))
-            if self.length - self.table.length >= _MOST_UNSETTLED:
+            if self.length - self.table.length >= self._most_unsettled:
                 self.settle()
 
     def took(self, tokens: Sequence[int], next_token: int) -> None:

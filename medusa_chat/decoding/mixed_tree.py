@@ -27,7 +27,7 @@ from medusa_chat.decoding.source import Source
 from medusa_chat.decoding.suffix_lookup import Match
 from medusa_chat.decoding.tree import Tree
 
-_GUESSES = 32
+_GUESSES = 40
 
 
 class MixedTree:

@@ -49,11 +49,22 @@ def test_what_was_added_counts_before_it_is_settled() -> None:
     assert (history.length, history.table.length) == (3, 3)
 
 
-def test_no_more_than_a_few_rows_are_kept_unsettled() -> None:
+def test_of_a_large_vocabulary_only_a_few_rows_are_kept_unsettled() -> None:
+    history, unsettled = History(2**18, CPU), []
+    for _ in range(40):
+        history.add([7], torch.zeros(1, 2**18))
+        unsettled.append(history.length - history.table.length)
+    assert max(unsettled) == 31
+    assert unsettled[31] == 0
+
+
+def test_rows_of_a_small_vocabulary_wait_for_the_end_of_a_reply() -> None:
     history = History(50, CPU)
     for place in range(60):
         history.add(TEXT[place : place + 1], ROWS[place : place + 1])
-        assert history.length - history.table.length <= 32
+    assert history.table.length == 0
+    history.settle()
+    assert_same(history, history_of([(0, 60)]))
 
 
 def test_parts_without_logits_stand_between_others() -> None:
