@@ -44,7 +44,7 @@ def _name(rng: random.Random, pronoun: str) -> str:
     """Choose a name, or make one up."""
     if rng.random() < 0.3:
         count = rng.choice((2, 2, 3))
-        made = (rng.choice("blmrvz") + rng.choice("aeio") for _ in range(count))
+        made = (rng.choice("blmrvz") + rng.choice("aei") for _ in range(count))
         return upper("".join(made)) + rng.choice(("", "", "n", "x", "s"))
     if pronoun == "it":
         pronoun = rng.choice(("he", "she"))

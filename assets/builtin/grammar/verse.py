@@ -20,19 +20,24 @@ _DATA: dict[str, Any] = tomllib.loads(
 
 def poem(rng: random.Random) -> Chat:
     """Ask for a poem, of anything or about a thing, and perhaps for another one."""
-    chat = _written(rng, _DATA["plain"] if rng.random() < 0.15 else _DATA["asks"])
-    if rng.random() < 0.25:
+    chance = rng.random()
+    chat = _written(rng, _DATA["plain"] if chance < 0.15 else _DATA["asks"])
+    if chance > 0.75:
         chat += _written(rng, _DATA["more"])
     return chat
 
 
 def _written(rng: random.Random, asks: list[str]) -> Chat:
-    openings = _DATA["openings"]
+    openings, lists = _DATA["openings"], _DATA["words"]
     if asks is not _DATA["plain"] and rng.random() < 0.35:
         openings = _DATA["topic_openings"]
         asks = [ask.replace("{a thing}", "{topic}") for ask in asks]
-    verse = f"{rng.choice(openings)}\n{rng.choice(_DATA['closings'])}"
-    chat = play(rng, [[{"u": asks, "a": [verse]}]], _DATA["words"])
-    text = chat[1]["content"]
-    chat[1]["content"] = text[:1].upper() + text[1:]
+    # Another poem on the same subject begins and ends in another way.
+    starts, ends = rng.sample(openings, 2), rng.sample(_DATA["closings"], 2)
+    verses = [f"{start}\n{end}" for start, end in zip(starts, ends, strict=True)]
+    turns = [[{"u": asks, "a": [verses[0]]}], [{"u": _DATA["again"], "a": [verses[1]]}]]
+    chat = play(rng, turns, lists, most=rng.choice((1, 1, 1, 2)))
+    for message in chat[1::2]:
+        text = message["content"]
+        message["content"] = text[:1].upper() + text[1:]
     return chat
