@@ -151,6 +151,7 @@ NOT_OWN = (
     "I haven't met any other bots",
     "I know, it feels like",
     "I think you're pretty swell.",
+    "If I knew, I'd definitely tell you.",
 )
 HEADING = "editorial = chitchat"
 """A line of the collection that is no question."""

@@ -118,7 +118,7 @@ def _greeted(rng: random.Random, chat: Chat) -> Chat:
     first = chat[0]["content"]
     if first.lower().startswith(
         ("hi", "hey", "hello", "good", "nice", "greet", "yo", "a very", "talk", "a ")
-    ) or chat[1]["content"].startswith("Hello"):
+    ) or chat[1]["content"].startswith(("Hello", "I am sorry, I do not understand", "It works")):
         return chat
     hello = rng.choice(("Hi", "Hello", "Hey", *(f"Good {time}" for time in _HELLO["times"])))
     answer = f"{hello}! " if hello.startswith("Good") else "Hello! "
