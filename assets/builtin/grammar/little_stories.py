@@ -117,8 +117,9 @@ class _Little:
     def two(self) -> str:
         """The story in two sentences."""
         if self.pair:
-            both = f"There were once {self.hero.called} and {self.helper.called}."
-            return f"{both} {self.fill(self.plot['end'])}"
+            both = re.sub(r"\{[Oo]ne\}", self.hero.called, self.plot["state"], count=1)
+            both = both.replace("{two}", self.helper.called, 1)
+            return f"{upper(self.fill(both))} {self.fill(self.plot['end'])}"
         first = self.fill(f"{upper(self.hero.called)} {self.plot['state']}.")
         return f"{first} {self.fill(self.plot['end'])}"
 
@@ -158,7 +159,11 @@ def _subject(rng: random.Random, story: _Little) -> str:
         return story.fill(rng.choice(plot["topics"]))
     who = hero.called if named else hero.phrase
     chance = rng.random()
-    if chance < 0.15:
+    if chance < 0.04 and hero.noun[-1] not in "sxyfhe":
+        return f"{hero.noun}s"
+    if 0.04 <= chance < 0.08 and hero.noun in BEINGS:
+        return f"my {hero.noun} {hero.name}"
+    if chance < 0.16:
         return who
     if chance < 0.25 and "bare" in plot:
         return story.fill(f"{who} {rng.choice(plot['bare'])}")
