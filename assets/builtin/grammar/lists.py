@@ -53,6 +53,8 @@ def _yours(text: str) -> str:
 def _lines(items: list[str], mark: str, first: int = 1) -> str:
     if mark == "-":
         return "\n".join(f"- {item}" for item in items)
+    if mark == ",":
+        return ", ".join(items)
     return "\n".join(f"{number}. {item}" for number, item in enumerate(items, first))
 
 
@@ -107,6 +109,8 @@ class _Talk:
         elif kind < 0.4:
             how = rng.choice(_DATA["sorted"])
             self.items = sorted(self.items)
+        elif kind < 0.44 and not any(sign in item for item in self.items for sign in ",:.?"):
+            how, self.mark = rng.choice(_DATA["in_line"]), ","
         if how and asked.endswith(".") and not how.startswith((" Please", " That")):
             asked = (
                 asked[:-1] + "," + how[:2].lower() + how[2:] if rng.random() < 0.6 else asked + how
