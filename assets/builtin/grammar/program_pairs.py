@@ -22,6 +22,8 @@ _PAIRED_PARTS = 0.12
 
 def pair(rng: random.Random, whole: Sequence[str]) -> Chat:
     """Ask for a thing and for more about it, where ``whole`` are the long answers there are."""
+    if rng.random() < 0.08:
+        return _two_things(rng)
     concept: dict[str, Any] = rng.choice(_DATA["concept"])
     name = rng.choice(concept["x"])
     first, short = _first(rng, concept, name)
@@ -47,6 +49,17 @@ def pair(rng: random.Random, whole: Sequence[str]) -> Chat:
         asked = rng.choice([*part["u"], *part.get("alone", []) * 3]).replace("{it}", "it")
         chat += _turn(rng, _framed(rng, "after", b=asked), part["a"])
     return chat
+
+
+def _two_things(rng: random.Random) -> Chat:
+    """Ask what two things are."""
+    things = [
+        one for one in _DATA["concept"] if "what" in one and ("ask" in one) <= ("does" in one)
+    ]
+    two = rng.sample(things, 2)
+    names = [rng.choice(one["x"]) for one in two]
+    asked = rng.choice(_FRAMES["two"]).replace("{x}", names[0]).replace("{y}", names[1])
+    return _turn(rng, asked, " ".join(one["what"] for one in two))
 
 
 def _at_once(
