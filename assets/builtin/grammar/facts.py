@@ -301,7 +301,7 @@ def kind(rng: random.Random) -> Fact:
 
 def pair(rng: random.Random) -> Fact:
     """Ask what stands in one of the tables of pairs."""
-    chosen = contrasted(rng) if rng.random() < 0.12 else paired(rng)
+    chosen = contrasted(rng) if rng.random() < 0.16 else paired(rng)
     return Fact(chosen.question, chosen.answer, following=chosen.following)
 
 
