@@ -16,6 +16,7 @@ _DATA: dict[str, Any] = tomllib.loads(
 )
 _LANGUAGES: dict[str, str] = _DATA["languages"]
 _ALL = [(name, thing) for name in _LANGUAGES for thing in _DATA[name]]
+_WEIGHTS = [len(thing["x"]) * thing.get("often", 1) for _, thing in _ALL]
 _THEN: dict[str, list[str]] = _DATA["then"]
 # What one does with a tool, and not in a language.
 _WITH = ("git", "regex")
@@ -26,7 +27,7 @@ _PAIRED = {"python": "javascript", "javascript": "python"}
 
 def chat(rng: random.Random) -> Chat:
     """Ask how one does something, and perhaps something else or the same in another language."""
-    name, thing = rng.choice(_ALL)
+    name, thing = rng.choices(_ALL, _WEIGHTS)[0]
     asked = rng.choice(_DATA["own"].get(name, _DATA["asks"]))
     turns = _turn(rng, asked, name, thing)
     chance = rng.random()
