@@ -39,15 +39,15 @@ Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
     "talk": (talk.chats, 20000),
-    "memory": (memory.chats, 9000),
-    "program": (program.chats, 24000),
-    "reckoning": (reckoning.chats, 14000),
-    "facts": (facts.chats, 22000),
-    "lists": (lists.chats, 14000),
-    "code": (code.chats, 13000),
-    "errands": (errands.chats, 12000),
-    "texts": (texts.chats, 16000),
-    "stories": (stories.chats, 3000),
+    "memory": (memory.chats, 10000),
+    "program": (program.chats, 25000),
+    "reckoning": (reckoning.chats, 17000),
+    "facts": (facts.chats, 25000),
+    "lists": (lists.chats, 16000),
+    "code": (code.chats, 15000),
+    "errands": (errands.chats, 11000),
+    "texts": (texts.chats, 19000),
+    "stories": (stories.chats, 5000),
 }
 """How many chats of each kind are drawn."""
 
