@@ -33,7 +33,7 @@ def _said(rng: random.Random, asks: list[str], answer: str, **slots: str) -> Cha
 
 def _pairs(rng: random.Random) -> Chat:
     """Ask for opposites, synonyms or plurals, of one word or of several."""
-    kind = _DATA[rng.choice(("opposite", "opposite", "synonym", "plural"))]
+    kind = _DATA[rng.choice(("opposite", "opposite", "opposite", "synonym", "plural", "used"))]
     turns = [
         [{"u": kind["asks"], "a": kind["answers"]}],
         [{"u": kind["more"], "a": kind["more_answers"]}],
