@@ -24,7 +24,8 @@ def pair(rng: random.Random, whole: Sequence[str]) -> Chat:
     """Ask for a thing and for more about it, where ``whole`` are the long answers there are."""
     if rng.random() < 0.08:
         return _two_things(rng)
-    concept: dict[str, Any] = rng.choice(_DATA["concept"])
+    weights = [one.get("weight", 1) for one in _DATA["concept"]]
+    (concept,) = rng.choices(_DATA["concept"], weights)
     name = rng.choice(concept["x"])
     first, short = _first(rng, concept, name)
     parts = [
@@ -32,7 +33,9 @@ def pair(rng: random.Random, whole: Sequence[str]) -> Chat:
         for part in concept["part"]
         if "not_behind_does" not in part or short != concept.get("does")
     ]
-    parts = rng.sample(parts, min(len(parts), 2))
+    # The one that is drawn first is asked for first: those of more weight are so more often.
+    parts.sort(key=lambda part: rng.random() ** (1 / part.get("weight", 1)), reverse=True)
+    parts = parts[:2]
     way = rng.random()
     if way < 0.5:
         return _at_once(rng, first, short, parts, name)
