@@ -321,7 +321,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     made: 6,
     used: 5,
     season: 1,
-    kind: 24,
+    kind: 30,
     pair: 130,
     unknown: 14,
 }
