@@ -312,7 +312,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     why: 30,
     how: 10,
     other: 26,
-    capital: 20,
+    capital: 26,
     place: 8,
     animal_fact: 20,
     mixed: 4,
@@ -322,8 +322,8 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     used: 5,
     season: 1,
     kind: 30,
-    pair: 130,
-    unknown: 14,
+    pair: 200,
+    unknown: 20,
 }
 # After these the user may name only another thing: "And Spain?"
 _AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
