@@ -46,8 +46,8 @@ KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
     "lists": (lists.chats, 16000),
     "code": (code.chats, 15000),
     "errands": (errands.chats, 11000),
-    "texts": (texts.chats, 19000),
-    "stories": (stories.chats, 5000),
+    "texts": (texts.chats, 21000),
+    "stories": (stories.chats, 7000),
 }
 """How many chats of each kind are drawn."""
 
