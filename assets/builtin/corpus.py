@@ -42,7 +42,7 @@ KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
     "memory": (memory.chats, 10000),
     "program": (program.chats, 25000),
     "reckoning": (reckoning.chats, 17000),
-    "facts": (facts.chats, 25000),
+    "facts": (facts.chats, 32000),
     "lists": (lists.chats, 16000),
     "code": (code.chats, 15000),
     "errands": (errands.chats, 11000),
