@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from huggingface_hub import constants, hf_api
-from loopback_hub import Hub, serving
+from loopback_hub import Hub
+from pointed_client import serving_here
 from textual.widgets import DataTable
 
 from medusa_chat.errors import HubError
@@ -51,16 +51,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     (base / "config.json").write_text(json.dumps(CONFIG), "utf-8")
     (base / "tokenizer.json").write_text("{}", "utf-8")
     (base / "model.safetensors").write_bytes(b"b" * 90_000)
-    with serving(Hub(folders={HEADS: heads, BASE: base})) as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
-        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-        monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "stored"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.delenv("HF_TOKEN", raising=False)
+    ours = Hub(folders={HEADS: heads, BASE: base})
+    with serving_here(ours, tmp_path, monkeypatch) as hub:
         yield hub
 
 
