@@ -15,9 +15,9 @@ _FILL = "on $surface"
 _LONGEST_NAME = 20
 _STEP_LINES = 50
 _CONTEXT_LINES = 100
-"""Read again before the lines that are new: a string or a comment may have begun there."""
-_WHOLE_LINES = 1500
-"""Up to here code is read once more as a whole when it has come to its end."""
+"""Read again before the lines that are new; up to as many more, not to begin within a string."""
+_WHOLE_LINES = 500
+"""Up to here code is read once more as a whole at its end: longer, the frame would be late."""
 # What str.splitlines takes for ends of lines, and the highlighter with it.
 _SEPARATORS = str.maketrans(dict.fromkeys("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
 
@@ -66,7 +66,7 @@ class CodeSheet:
         self._tail, self._changed = None, True
         self._lines.append((at, line))
         if len(self._lines) - len(self._styles) >= _STEP_LINES:
-            self._highlight(max(0, len(self._styles) - _CONTEXT_LINES))
+            self._highlight(self._resumption())
 
     def show_tail(self, at: int, line: str) -> None:
         """Show the beginning of the next line."""
@@ -75,7 +75,7 @@ class CodeSheet:
     def end(self, at: int) -> None:
         """Take note that no more lines will come."""
         self._tail, self._end, self._changed = None, at, True
-        self._highlight(0 if len(self._lines) <= _WHOLE_LINES else len(self._styles))
+        self._highlight(0 if len(self._lines) <= _WHOLE_LINES else self._resumption())
 
     def height(self, width: int) -> int:
         """Return how many rows it takes."""
@@ -87,6 +87,15 @@ class CodeSheet:
         self._lay_out(width)
         return self._heading() if y == 0 and self._framed else self._rows[y]
 
+    def _resumption(self) -> int:
+        """Return the line from which on code is read again: no string or comment goes into it."""
+        first = len(self._styles) - _CONTEXT_LINES
+        for line in range(first, max(0, first - _CONTEXT_LINES), -1):
+            length = len(self._lines[line - 1][1])
+            if all(end <= length for _, end, _ in self._styles[line - 1]):
+                return line
+        return max(0, first - _CONTEXT_LINES)
+
     def _highlight(self, first: int) -> None:
         from textual.highlight import highlight
 
@@ -97,7 +106,8 @@ class CodeSheet:
             del self._line_ends[known:]
             return
         code = "\n".join(line for _, line in lines).translate(_SEPARATORS)
-        spans = highlight(code, language=self._language, tab_size=0).spans
+        # The last line's end too: else it is not known whether a string goes on there.
+        spans = highlight(code + "\n\n", language=self._language, tab_size=0).spans
         keep = first if self._end is not None else len(self._styles)
         styles = _by_line(spans, [len(line) for _, line in lines])
         self._styles[keep:] = styles[keep - first :]
@@ -161,7 +171,10 @@ def _rows(runs: list[Run], at: int, width: int) -> list[Row]:
 
 
 def _by_line(spans: Sequence[Span], lengths: list[int]) -> list[list[Styled]]:
-    """Return the spans of a text of lines of these lengths, each line's counted from its start."""
+    """Return the spans of a text of lines of these lengths, each line's counted from its start.
+
+    One that goes on in the next line has the end of its line in it.
+    """
     found: list[list[Styled]] = [[] for _ in lengths]
     number, first = 0, 0
     for start, end, style in spans:
@@ -172,9 +185,7 @@ def _by_line(spans: Sequence[Span], lengths: list[int]) -> list[list[Styled]]:
             number += 1
         line, at = number, first
         while line < len(lengths) and at < end:
-            inside = max(start, at) - at, min(end, at + lengths[line]) - at
-            if inside[1] > inside[0]:
-                found[line].append((*inside, style))
+            found[line].append((max(start, at) - at, min(end, at + lengths[line] + 1) - at, style))
             at += lengths[line] + 1
             line += 1
     return found

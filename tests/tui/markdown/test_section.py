@@ -171,6 +171,19 @@ def test_code_is_coloured_in_steps_and_once_more_at_its_end() -> None:
     assert found.startswith("$text-success")
 
 
+def test_long_code_is_read_in_steps_that_begin_within_no_string() -> None:
+    functions = [
+        f'def f_{n}():\n    text = """\n' + "    Words.\n\n" * 8 + f'    """\n    return {n}\n'
+        for n in range(60)
+    ]
+    lines = "\n".join(["```python", *functions, "```"])
+    rows = shown(section_of(lines, [*range(1000, len(lines), 1000)]), 30)
+    returns = [run.style for row in rows for run in row.runs if "return" in run.text]
+    (keyword,) = set(returns)
+    assert len(returns) == 60
+    assert keyword not in {run.style for row in rows for run in row.runs if "Words" in run.text}
+
+
 def test_an_empty_line_stays_one_and_none_is_made() -> None:
     assert texts("# Head\ntext\n\n\n\nmore\n- a\n- b\n\n- c\n\n> q\n\n\n") == [
         "Head",
