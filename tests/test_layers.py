@@ -111,7 +111,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "distillation.settings": (("errors",), ()),
     "distillation.arguments": (("errors", "distillation.settings"), ()),
-    "distillation.record_file": (("errors",), ()),
+    "distillation.record_file": (("errors", "distillation.writer"), ()),
     "distillation.chat_server": (("errors", "engine.protocol", "distillation.settings"), ()),
     "distillation": (
         (

@@ -36,7 +36,11 @@ _QUANTIZED_TOLERANCE = 0.2
 class _Row:
     """One answer while it is written."""
 
-    def __init__(self, question: Question, prompt: list[int], output: ReplyOutput) -> None:
+    def __init__(
+        self, place: int, question: Question, prompt: list[int], output: ReplyOutput
+    ) -> None:
+        self.place = place
+        """Of its question, among those that are asked."""
         self.question = question
         self.prompt = prompt
         self.output = output
@@ -46,6 +50,11 @@ class _Row:
     def position(self) -> int:
         """Of the token that comes next."""
         return len(self.prompt) + self.output.tokens
+
+    def ends_with(self, token: int) -> bool:
+        """Take the next token; return whether it is the last one."""
+        self.output.push(token, root=True)
+        return self.output.stop_reason is not None
 
 
 class BatchedWriter:
@@ -80,19 +89,23 @@ class BatchedWriter:
     ) -> list[Reply]:
         """Return the replies. Raises InterruptedWritingError, and ModelError out of memory."""
         replies: list[Reply | None] = [None] * len(questions)
-        rows: list[tuple[int, _Row]] = []
+
+        def take(at: int, reply: Reply) -> None:
+            replies[at] = reply
+            came(at, reply)
+
+        rows: list[_Row] = []
         for at, question in enumerate(questions):
-            row = self._row(question)
+            row = self._row(at, question)
             if isinstance(row, Reply):
-                replies[at] = row
-                came(at, row)
+                take(at, row)
             else:
-                rows.append((at, row))
+                rows.append(row)
         waiting = [rows[at : at + self.at_once] for at in range(0, len(rows), self.at_once)]
         while waiting:
             batch = waiting.pop(0)
             try:
-                self._write([row for _, row in batch], cancelled)
+                self._write(batch, cancelled, lambda row: take(row.place, self._reply(row)))
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -104,15 +117,11 @@ class BatchedWriter:
                 release_memory()
                 half = (len(batch) + 1) // 2
                 self.at_once = min(self.at_once, half)
-                again = [(at, self._fresh(row)) for at, row in batch]
-                waiting[:0] = [again[:half], again[half:]]
-                continue
-            for at, row in batch:
-                replies[at] = reply = self._reply(row)
-                came(at, reply)
+                again = [self._fresh(row) for row in batch if replies[row.place] is None]
+                waiting[:0] = [again[at : at + half] for at in range(0, len(again), half)]
         return [reply for reply in replies if reply is not None]
 
-    def _row(self, question: Question) -> _Row | Reply:
+    def _row(self, at: int, question: Question) -> _Row | Reply:
         chat_format = self._model.format
         messages = [{"role": one.role, "content": one.content} for one in question.messages]
         try:
@@ -123,10 +132,10 @@ class BatchedWriter:
             return Reply("", "refused", reason=f"token {max(prompt)} is none of the model's")
         if len(prompt) >= self._context:
             return Reply("", "no room", reason=f"{len(prompt)} tokens fill the context")
-        return _Row(question, prompt, self._output(prompt))
+        return _Row(at, question, prompt, self._output(prompt))
 
     def _fresh(self, row: _Row) -> _Row:
-        return _Row(row.question, row.prompt, self._output(row.prompt))
+        return _Row(row.place, row.question, row.prompt, self._output(row.prompt))
 
     def _output(self, prompt: list[int]) -> ReplyOutput:
         chat_format, decode = self._model.format, self._decode
@@ -152,8 +161,10 @@ class BatchedWriter:
         return [output.push(token, root=True) for token in row.output.token_ids]
 
     @torch.inference_mode()
-    def _write(self, rows: list[_Row], cancelled: Callable[[], bool]) -> None:
-        """Write ``rows`` to their ends."""
+    def _write(
+        self, rows: list[_Row], cancelled: Callable[[], bool], ended: Callable[[_Row], None]
+    ) -> None:
+        """Write ``rows`` to their ends; ``ended`` is given each when it is there."""
         from transformers import DynamicCache
 
         cache = DynamicCache(config=self._base.config)
@@ -165,8 +176,8 @@ class BatchedWriter:
             logits = self._forward(ids, mask, positions, cache)
             tokens = self._choose(logits, rows)
             for row, token in zip(rows, tokens.tolist(), strict=True):
-                if row.output.stop_reason is None:
-                    row.output.push(token, root=True)
+                if row.output.stop_reason is None and row.ends_with(token):
+                    ended(row)
             left = [at for at, row in enumerate(rows) if row.output.stop_reason is None]
             if not left:
                 return

@@ -48,11 +48,15 @@ def run(settings: DistillSettings, model: ModelSettings, decode: DecodeSettings)
     with RecordFile(settings.output, _origin(settings, model, decode)) as file:
         settled = file.settled
         missing = [one for one in dialogues if one.number not in settled]
-        if settled:
-            tell(f"Going on: {len(settled):,} of {len(dialogues):,} dialogues are done.")
+        for path in file.damaged:
+            tell(f"The last line of {path} was damaged, and is taken away: that alone is redone.")
+        kept = sum(map(len, file.answered.values()))
+        if settled or kept:
+            further = f", and {kept:,} answers of others" if kept else ""
+            tell(f"Going on: {len(settled):,} of {len(dialogues):,} dialogues are done{further}.")
         if not missing:
             tell(f"{settings.output} is finished.")
-            return 0
+            return 0 if file.written else 1
         if settings.server is not None:
             with StatusLine() as line:
                 name, writer = _server(settings, settings.server, decode, line)

@@ -1,4 +1,5 @@
-"""The file that the dialogues go to, and beside it what was begun and what was left out.
+"""The file that the dialogues go to, and beside it the state: what was begun, what was left out,
+and the answers of dialogues that are not over yet.
 
 Each line is written whole, and a dialogue's line only when all of it is there. A line that a kill
 has cut in two is taken away when the run goes on, so that nothing is there twice, or by halves.
@@ -7,6 +8,7 @@ has cut in two is taken away when the run goes on, so that nothing is there twic
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from medusa_chat.distillation.writer import Reply
 from medusa_chat.errors import MedusaChatError, UsageError
 
 _STATE = ".state"
@@ -30,6 +33,10 @@ class RecordFile:
         self.skipped: dict[int, str] = {}
         """Dialogues that are left out, and why."""
         self.written: set[int] = set()
+        self.answered: dict[int, list[Reply]] = {}
+        """Of dialogues that are not over yet, the answers that there are, turn by turn."""
+        self.damaged: list[Path] = []
+        """The files whose last line was not whole, and was taken away."""
         self._state_path = output.with_name(output.name + _STATE)
         self._began = False
         """Whether it was this run that made the files."""
@@ -44,18 +51,30 @@ class RecordFile:
         """Add a dialogue. Raises MedusaChatError where the disk does not take it."""
         self._add(self._lines, self.path, {"id": number} | record)
         self.written.add(number)
+        self.answered.pop(number, None)
 
     def skip(self, number: int, reason: str) -> None:
         """Put on record that a dialogue is left out, and why. Raises MedusaChatError."""
         self._add(self._state, self._state_path, {"left_out": number, "reason": reason})
         self.skipped[number] = reason
+        self.answered.pop(number, None)
+
+    def keep(self, number: int, reply: Reply) -> None:
+        """Keep the answer to a dialogue's next turn until it is over. Raises MedusaChatError."""
+        there = self.answered.get(number, [])
+        self._add(
+            self._state,
+            self._state_path,
+            {"answered": number, "turn": len(there), "text": reply.text, "tokens": reply.tokens},
+        )
+        self.answered[number] = [*there, reply]
 
     def close(self) -> None:
         """Let go of the files; of a run that came to nothing none is left behind."""
         for file in (self._lines, self._state):
             with contextlib.suppress(OSError):  # what could not be written was told before
                 file.close()
-        if self._began and not self.settled:
+        if self._began and not self.settled and not self.answered:
             for path in (self.path, self._state_path):
                 with contextlib.suppress(OSError):
                     path.unlink()
@@ -72,7 +91,8 @@ class RecordFile:
         self.close()
 
     def _open(self, origin: dict[str, object]) -> None:
-        there = self.path.exists() and self.path.stat().st_size > 0
+        gone = not self.path.exists()
+        there = not gone and self.path.stat().st_size > 0
         if there and not self._state_path.exists():
             raise UsageError(
                 f"--output {self.path} is there, and holds no dialogues of this program to go on "
@@ -90,40 +110,79 @@ class RecordFile:
         try:
             if not _lock(self._state):
                 raise UsageError(f"{self.path} is being written by another program: wait for it.")
-            if not there:  # what it says of lines that are gone is no use
+            if gone:  # what it says of lines that are gone is no use
                 self._state.truncate(0)
-                self._began = True
+            self._began = not there
             self._go_on(origin)
         except BaseException:
+            self._began = False  # what cannot be gone on with is nobody's to remove
             self.close()
             raise
 
     def _go_on(self, origin: dict[str, object]) -> None:
-        begun: object = None
-        for record in _whole_lines(self._state, self._state_path):
-            if "origin" in record:
-                begun = record["origin"]
-            elif isinstance(record.get("left_out"), int):
-                self.skipped[record["left_out"]] = str(record.get("reason", ""))
+        begun = self._read_state()
+        # As JSON has it: lists for tuples.
+        wanted = json.loads(json.dumps(origin))
+        if self._began and begun != wanted and not self.answered:
+            self.skipped.clear()  # there is nothing yet that another run could spoil
+            self._state.truncate(0)
+            begun = None
         if begun is None:
-            if self.path.stat().st_size:
+            if self.answered or not self._began:
                 raise UsageError(
                     f"{self._state_path} is damaged, and the dialogues in {self.path} cannot be "
                     "gone on with: name a new --output."
                 )
             self._add(self._state, self._state_path, {"origin": origin})
             return
-        # As JSON has it: lists for tuples.
-        wanted = json.loads(json.dumps(origin))
         if begun != wanted:
             raise UsageError(
                 f"{self.path} was begun otherwise ({_difference(begun, wanted)}): "
                 "name a new --output, or give the same options."
             )
-        for record in _whole_lines(self._lines, self.path):
+        for record in self._whole_lines(self._lines, self.path):
             if not isinstance(record.get("id"), int):
                 raise UsageError(f"{self.path} has a line without an id: name a new --output.")
             self.written.add(record["id"])
+            self.answered.pop(record["id"], None)
+
+    def _read_state(self) -> object:
+        """Take what the state says; return what was begun, None where it does not say."""
+        begun: object = None
+        for record in self._whole_lines(self._state, self._state_path):
+            match record:
+                case {"origin": origin}:
+                    begun = origin
+                case {"left_out": int(number)}:
+                    self.skipped[number] = str(record.get("reason", ""))
+                    self.answered.pop(number, None)
+                case {"answered": int(number), "turn": turn, "text": str(text)}:
+                    there = self.answered.get(number, [])
+                    # Behind one that is lost the others answer a conversation that is no more.
+                    if turn == len(there) and text.strip():
+                        tokens = record.get("tokens")
+                        reply = Reply(text, "end", tokens if isinstance(tokens, int) else 0)
+                        self.answered[number] = [*there, reply]
+        return begun
+
+    def _whole_lines(self, file: IO[bytes], path: Path) -> Iterator[dict[str, Any]]:
+        """Yield the records of a file, and take away a last line that is not whole.
+
+        Raises UsageError for one in the middle that is none.
+        """
+        file.seek(0)
+        content = file.read()
+        begin = 0
+        for number, line in enumerate(io.BytesIO(content), 1):
+            record = _record(line) if line.endswith(b"\n") else None
+            if record is not None:
+                begin += len(line)
+                yield record
+            elif begin + len(line) == len(content):
+                file.truncate(begin)
+                self.damaged.append(path)
+            else:
+                raise UsageError(f"{path}: line {number} is no JSON object: mend or remove it.")
 
     def _add(self, file: IO[bytes], path: Path, record: dict[str, object]) -> None:
         line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
@@ -160,24 +219,12 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _whole_lines(file: IO[bytes], path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of a file, and take away a last line that is not whole.
-
-    Raises UsageError for one in the middle that is none.
-    """
-    file.seek(0)
-    content = file.read()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        file.truncate(whole)
-    for number, line in enumerate(content[:whole].splitlines(), 1):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise UsageError(f"{path}: line {number} is no JSON object: mend or remove it.")
-        yield record
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _difference(begun: object, wanted: dict[str, object]) -> str:

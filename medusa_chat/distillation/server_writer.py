@@ -58,7 +58,9 @@ class ServerWriter:
         try:
             while len(replies) < len(questions):
                 if cancelled():
-                    raise InterruptedWritingError
+                    given_up.set()
+                    if done.empty():  # what has come is not lost by it
+                        raise InterruptedWritingError
                 try:
                     at, reply = done.get(timeout=_POLL_SECONDS)
                 except queue.Empty:

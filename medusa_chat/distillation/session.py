@@ -111,13 +111,19 @@ def distill(
 ) -> Tally:
     """Write what is not settled yet of ``dialogues``; ``progress`` is given how many answers.
 
-    Raises InterruptedWritingError when ``cancelled`` says so: what was finished until then is in
-    ``file``. Raises MedusaChatError when nothing can be written any more.
+    Raises InterruptedWritingError when ``cancelled`` says so: what was answered until then is in
+    ``file``, and is not asked for again. Raises MedusaChatError when nothing can be written any
+    more.
     """
     settled = file.settled
     courses = [course(one, settings, decode) for one in dialogues if one.number not in settled]
-    shown = progress(sum(one.end - one.turn for one in courses))
     tally = Tally()
+    for one in courses:
+        # The last turn is never among them: with it the dialogue would be over.
+        for reply in file.answered.get(one.dialogue.number, [])[: one.end - one.turn - 1]:
+            one.take(reply, keeps_truncated=False)
+            tally.tokens += reply.tokens
+    shown = progress(sum(one.end - one.turn for one in courses))
     for batch in _batches(courses, writer):
         left = batch
         while left:
@@ -153,7 +159,7 @@ def _answer_turn(
 ) -> list[_Course]:
     """Answer the next turn of each of ``batch``; return those of which there is another.
 
-    A dialogue is written as soon as it is over.
+    A dialogue is written as soon as it is over, and its answers are kept until then.
     """
     going_on: list[_Course] = []
     refused: list[tuple[_Course, Reply]] = []
@@ -164,6 +170,7 @@ def _answer_turn(
         tally.tokens += reply.tokens
         tally.truncated += reply.end == "truncated"
         if reason is None and one.turn < one.end:
+            file.keep(one.dialogue.number, reply)
             going_on.append(one)
             progress.advance(1, reply.tokens)
             return
@@ -181,13 +188,13 @@ def _answer_turn(
 
     def came(at: int, reply: Reply) -> None:
         # Where all are refused something else is wrong, and none is to be put on record.
-        if reply.end == "refused":
+        if reply.end == "refused" and not (file.written or file.answered):
             refused.append((batch[at], reply))
         else:
             settle(batch[at], reply)
 
     writer.replies([one.question() for one in batch], cancelled, came)
-    if len(refused) == len(batch) and not (tally.answers or file.written):
+    if len(refused) == len(batch):
         raise MedusaChatError(
             f"Nothing is answered: {refused[0][1].reason}. Mend that, or give other prompts."
         )

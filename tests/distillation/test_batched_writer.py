@@ -16,7 +16,7 @@ from medusa_chat.distillation.batch_size import batch_size
 from medusa_chat.distillation.batched_writer import BatchedWriter
 from medusa_chat.distillation.dialogues import Dialogue, Turn
 from medusa_chat.distillation.engine_writer import EngineWriter
-from medusa_chat.distillation.writer import InterruptedWritingError, Question
+from medusa_chat.distillation.writer import InterruptedWritingError, Question, Reply
 from medusa_chat.engine.local import Engine
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import ModelError
@@ -150,11 +150,25 @@ def test_out_of_memory_it_takes_fewer_at_once(
 
     monkeypatch.setattr(BatchedWriter, "_forward", short)
     writer = BatchedWriter(engine.model, decode, 6)
-    assert writer.replies(asked, going_on) == expected
+    came: list[int] = []
+    assert writer.replies(asked, going_on, lambda at, _: came.append(at)) == expected
+    assert sorted(came) == list(range(len(asked)))
     assert writer.at_once == 2
     most = 0
     with pytest.raises(ModelError, match="Not even one answer fits"):
         writer.replies(asked, going_on)
+
+
+def test_an_answer_comes_when_it_ends(engine: Engine) -> None:
+    decode = DecodeSettings(max_new_tokens=40, seed=0, stop=("self", "\n\n"))
+    asked = questions(0.0, 0.7, 1.3)
+    writer = BatchedWriter(engine.model, decode, len(asked))
+    expected = writer.replies(asked, going_on)
+    came: dict[int, Reply] = {}
+    with pytest.raises(InterruptedWritingError):
+        writer.replies(asked, lambda: bool(came), came.__setitem__)
+    assert 0 < len(came) < len(asked)
+    assert all(expected[at] == reply for at, reply in came.items())
 
 
 def test_it_stops_when_asked(engine: Engine) -> None:

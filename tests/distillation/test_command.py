@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -196,6 +197,53 @@ def test_a_server_that_ends_leaves_what_is_written(
         if "left_out" in line
     )
     assert left_out == {"left_out": 0, "reason": "400 (the prompt is too long)"}
+
+
+def test_a_killed_run_asks_a_server_for_nothing_twice(
+    call: Call, tmp_path: Path, server: ScriptedServer
+) -> None:
+    """Three dialogues of five turns: the ninth answer does not come before the kill."""
+    prompts, output = tmp_path / "prompts.jsonl", tmp_path / "out.jsonl"
+    state = tmp_path / "out.jsonl.state"
+    turns = [[f"{name}{turn}" for turn in range(5)] for name in "abc"]
+    prompts.write_text("".join(json.dumps({"turns": one}) + "\n" for one in turns), "utf-8")
+    files = ("--prompts", str(prompts), "--output", str(output))
+    arguments = ("distill", *files, "--server", server.url, "--batch-size", "1")
+    answer, goes_on = server.answer, threading.Event()
+
+    def stalling(body: dict[str, Any]) -> dict[str, Any]:
+        if len(server.requests) == 9:
+            goes_on.wait(60)
+        return answer(body)
+
+    server.answer = stalling  # type: ignore[method-assign]
+    home = {"MEDUSA_CHAT_HOME": str(tmp_path / "home"), "no_proxy": "127.0.0.1"}
+    process = start(*arguments, env=environment(**home))
+    try:
+        while process.poll() is None and not (
+            state.exists() and state.read_bytes().count(b"\n") > 8
+        ):
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        finish(process)
+        goes_on.set()
+    assert output.read_bytes() == b""
+    asked = [one["messages"][-1]["content"] for one in server.requests]
+    with state.open("ab") as file:
+        file.write(b'{"answered": 0, "tu')
+    server.requests.clear()
+    outcome = call(*arguments, "--batch-size", "3")
+    assert outcome.status == 0, outcome.err
+    assert f"The last line of {state} was damaged" in outcome.err
+    assert "Going on: 0 of 3 dialogues are done, and 8 answers of others." in outcome.err
+    again = [one["messages"][-1]["content"] for one in server.requests]
+    assert sorted(asked[:8] + again) == sorted(turn for one in turns for turn in one)
+    server.requests.clear()
+    whole = tmp_path / "whole.jsonl"
+    assert call(*arguments, "--output", str(whole)).status == 0
+    assert len(server.requests) == 15
+    assert by_id(output) == by_id(whole)
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,13 @@ class ScriptedWriter:
     def __init__(self, at_once: int = 2, most: int = 1000, **ends: Reply) -> None:
         self.at_once = at_once
         self.asked: list[list[Question]] = []
+        self.came = 0
         self._ends = ends
         self._most = most
 
     def replies(
         self, questions: Sequence[Question], cancelled: Callable[[], bool], came: Came = unheeded
     ) -> list[Reply]:
-        if len(self.asked) >= self._most:
-            raise InterruptedWritingError
         assert len(questions) <= self.at_once
         self.asked.append(list(questions))
         replies = [
@@ -51,6 +50,9 @@ class ScriptedWriter:
             for one in questions
         ]
         for at, reply in enumerate(replies):
+            if self.came >= self._most:
+                raise InterruptedWritingError
+            self.came += 1
             if reply.text == "the server goes":
                 raise MedusaChatError("gone")
             came(at, reply)
@@ -169,12 +171,27 @@ def test_stopped_and_gone_on_with_it_is_as_if_never_stopped(tmp_path: Path) -> N
     dialogues = [dialogue(at, *"abcdef"[: 1 + at % 4]) for at in range(20)]
     (tmp_path / "whole").mkdir()
     _, whole = run(tmp_path / "whole", dialogues, ScriptedWriter(3))
-    for most in (1, 4, 9):
+    answers = 0
+    # Whatever comes into one batch then.
+    for most, at_once in ((1, 3), (4, 5), (9, 2), (20, 4)):
+        writer = ScriptedWriter(at_once, most)
         with pytest.raises(InterruptedWritingError):
-            run(tmp_path, dialogues, ScriptedWriter(3, most))
-    _, lines = run(tmp_path, dialogues, ScriptedWriter(3))
+            run(tmp_path, dialogues, writer)
+        answers += writer.came
+    last = ScriptedWriter(3)
+    tally, lines = run(tmp_path, dialogues, last)
     assert len(lines) == 20
     assert sorted(lines, key=str) == sorted(whole, key=str)
+    # Nothing was asked for twice, and what is told is of whole dialogues.
+    assert answers + last.came == sum(len(one.turns) for one in dialogues)
+    assert tally.tokens == 3 * tally.answers
+
+
+def test_that_all_are_refused_later_on_ends_the_dialogues_alone(tmp_path: Path) -> None:
+    writer = ScriptedWriter(bad=Reply("", "refused", reason="too long"))
+    tally, lines = run(tmp_path, [dialogue(at, "a", "bad") for at in range(4)], writer)
+    assert [contents(line) for line in lines] == [["a", "answer 1"]] * 4
+    assert tally.dialogues == 4
 
 
 def test_answers_that_came_before_a_failure_are_kept(tmp_path: Path) -> None:
