@@ -9,7 +9,8 @@
 - the heads as any reader of Medusa takes them, once it is, and beside them, in a folder named like
   the base, a base that has learnt too.
 
-Every file is written whole before it takes its name, and none of them holds code.
+Every file is written whole before it takes its name, and none of them holds code. States have a
+checksum.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from medusa_chat import paths
@@ -35,6 +34,7 @@ from medusa_chat.training.marks import Marks
 from medusa_chat.training.optimizer import Optimizer
 from medusa_chat.training.progress import say
 from medusa_chat.training.settings import TrainSettings, flag
+from medusa_chat.training.state_file import DamagedStateError, read_state, write_state
 
 _RECORD_FILE = "training-state.json"
 _STATE_FILE = "training-state.safetensors"
@@ -74,6 +74,7 @@ class RunFolder:
         self._folder = settings.output
         self._settings = settings
         self._record = _read_record(self._folder)
+        self._last_is_damaged = False
         if self._record is None:
             if self._folder.exists() and any(self._folder.iterdir()):
                 raise UsageError(
@@ -130,20 +131,14 @@ class RunFolder:
         for file, other in zip_longest(there, there[1:]):
             try:
                 return _restored(file, optimizer)
-            except (
-                SafetensorError,
-                OSError,
-                KeyError,
-                TypeError,
-                ValueError,
-                RuntimeError,
-            ) as error:
+            except (DamagedStateError, KeyError, TypeError, ValueError, RuntimeError) as error:
                 if other is None:
                     raise ModelError(
                         f"{file} is damaged, and the training cannot go on from it: delete "
                         f"{self._folder} to begin anew."
                     ) from error
                 say(f"{file} is damaged: going on from the state that was saved before it.")
+                self._last_is_damaged = True
         return None
 
     def save(self, optimizer: Optimizer, marks: Marks) -> None:
@@ -151,8 +146,9 @@ class RunFolder:
         state = {"steps": str(optimizer.step_count), "marks": json.dumps(asdict(marks))}
         last, before = (self._folder / name for name in _STATES)
         if last.is_file():
-            # The older one goes first: there is never room needed for three.
-            before.unlink(missing_ok=True)
+            # One goes first: there is never room needed for three. The older one, or the damaged.
+            (last if self._last_is_damaged else before).unlink(missing_ok=True)
+        self._last_is_damaged = False
         self._write(_STATE_FILE, optimizer.tensors(), state, before)
 
     def save_best(self, optimizer: Optimizer) -> None:
@@ -163,9 +159,8 @@ class RunFolder:
         """Set what learns to the best there was. Raises ModelError where that cannot be read."""
         file = self._folder / _BEST_FILE
         try:
-            with safe_open(file, framework="pt") as opened:
-                optimizer.take({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
-        except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+            optimizer.take(read_state(file)[0])
+        except (DamagedStateError, KeyError, RuntimeError) as error:
             raise ModelError(f"{file} is damaged: begin anew in another --output.") from error
 
     def base_folder(self) -> Path:
@@ -199,15 +194,13 @@ class RunFolder:
         self,
         name: str,
         tensors: dict[str, Tensor],
-        metadata: dict[str, str],
+        words: dict[str, str],
         before: Path | None = None,
     ) -> None:
         """Write a file whole; the one that had its name is called ``before``, where that is one."""
         file, part = self._folder / name, self._folder / f"{name}.part"
         try:
-            save_file(tensors, part, metadata=metadata)
-            with part.open("rb+") as written:
-                os.fsync(written.fileno())
+            write_state(part, tensors, words)
             if before is not None and file.is_file():
                 file.replace(before)
             part.replace(file)
@@ -254,11 +247,9 @@ class RunFolder:
 
 
 def _restored(file: Path, optimizer: Optimizer) -> Marks:
-    with safe_open(file, framework="pt") as opened:
-        metadata = opened.metadata()
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    marks = Marks(**json.loads(metadata["marks"]))
-    optimizer.restore(tensors, int(metadata["steps"]))
+    tensors, words = read_state(file)
+    marks = Marks(**json.loads(words["marks"]))
+    optimizer.restore(tensors, int(words["steps"]))
     return marks
 
 

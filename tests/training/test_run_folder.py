@@ -122,13 +122,54 @@ def test_of_a_damaged_state_the_one_before_it_is_taken(
     assert again.step_count == 7
 
 
+def test_a_damaged_state_does_not_take_the_place_of_the_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the next state is being written while the machine goes down."""
+    run = begun(tmp_path)
+    run.save(small_optimizer(), Marks())
+    last, before = (tmp_path / f"heads/training-state{end}.safetensors" for end in ("", "-before"))
+    content = bytearray(last.read_bytes())
+    content[-1] ^= 1
+    last.write_bytes(content)
+    good = before.read_bytes()
+    assert run.load(small_optimizer()) == MARKS
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_state", full)
+        with pytest.raises(ModelError, match="the same command goes on"):
+            run.save(small_optimizer(), Marks())
+    assert before.read_bytes() == good
+    assert RunFolder(settings(tmp_path)).load(small_optimizer()) == MARKS
+    run.save(small_optimizer(), Marks(stale=1))
+    run.save(small_optimizer(), Marks(stale=2))
+    assert run.load(small_optimizer()) == Marks(stale=2)
+    last.unlink()
+    assert run.load(small_optimizer()) == Marks(stale=1)
+
+
+def test_a_best_that_is_damaged_is_told(tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    run.save_best(small_optimizer())
+    run.load_best(small_optimizer())
+    file = tmp_path / "heads/training-best.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=r"training-best\.safetensors is damaged"):
+        run.load_best(small_optimizer())
+
+
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device")
 
     run = begun(tmp_path)
     kept = (tmp_path / "heads/training-state.safetensors").read_bytes()
-    monkeypatch.setattr(module, "save_file", full)
+    monkeypatch.setattr(module, "write_state", full)
     with pytest.raises(ModelError, match="No space left on device"):
         run.save(small_optimizer(), MARKS)
     assert (tmp_path / "heads/training-state.safetensors").read_bytes() == kept
