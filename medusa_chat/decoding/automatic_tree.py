@@ -20,6 +20,9 @@ _STEPS_OF_A_KIND = 8
 """Between two looks at which kind is the faster one."""
 _WORTH = 1.02
 """By so much the other kind must be better: below, it is noise."""
+_STEPS_AT_ONCE = 4
+"""Steps are counted so many at a time: what a forward has put out of the processor's cache is slow
+the first time only, and one step says little."""
 
 
 class TreeKind:
@@ -71,6 +74,11 @@ class TreeKind:
         """Begin with what was measured outside of replies: no time need be tried in one."""
         self._stored = self._kept = self.beliefs.known
         self._sizer = self._sized(Beliefs(self._stored))
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether the next step tries another size than the chosen one."""
+        return self._sizer.is_probing
 
     @property
     def rate(self) -> float:
@@ -134,6 +142,7 @@ class AutomaticTree(AdaptiveTree):
         self.learns = learns
         self._kind = max(self.kinds, key=_rate)
         self._until_look = _STEPS_OF_A_KIND
+        self._uncounted: list[tuple[int, Sequence[int], float]] = []
 
     @property
     def next_is_searched(self) -> bool:
@@ -145,6 +154,7 @@ class AutomaticTree(AdaptiveTree):
 
         What was accepted since ``TreeKind.experience`` was last asked for is not remembered.
         """
+        self._count()
         for kind in self.kinds:
             kind.forget()
         self._kind = max(self.kinds, key=_rate)
@@ -156,18 +166,21 @@ class AutomaticTree(AdaptiveTree):
 
         What steps take is learnt all the time.
         """
+        self._count()
         kind, until_look = self._kind, self._until_look
         bring_back = [one.set_aside() for one in self.kinds]
         self.forget()
         try:
             yield
         finally:
+            self._count()
             for back in bring_back:
                 back()
             self._kind, self._until_look = kind, until_look
 
     def experience(self) -> Experience:
         """Return what is known by now, for another time; it outlives ``forget``, too."""
+        self._count()
         searched = KindExperience() if self.searched is None else self.searched.experience()
         return Experience(self.grown.experience(), searched, self.paths)
 
@@ -177,11 +190,19 @@ class AutomaticTree(AdaptiveTree):
 
     def observe(self, shape: StepShape, accepted: Sequence[int], seconds: float) -> None:
         """Count a step: the ``accepted`` nodes, the root's among them, and what it took."""
-        self._kind.observe(shape.size, accepted, seconds)
+        self._uncounted.append((shape.size, accepted, seconds))
+        if len(self._uncounted) == _STEPS_AT_ONCE or self._kind.is_probing:
+            self._count()
+
+    def _count(self) -> None:
+        """Count the latest steps, all of which were of the kind in use."""
+        steps, self._uncounted = self._uncounted, []
+        for size, accepted, seconds in steps:
+            self._kind.observe(size, accepted, seconds)
         if len(self.kinds) == 1:
             return
-        self._until_look -= 1
-        if self._until_look == 0:
+        self._until_look -= len(steps)
+        if self._until_look <= 0:
             self._until_look = _STEPS_OF_A_KIND
             best = max(self.kinds, key=_rate)
             if best.rate > self._kind.rate * _WORTH:

@@ -54,6 +54,11 @@ class TreeSizer:
         if self._times.missing(self.sizes):
             self._begin_probe()
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether the next step's size is tried only."""
+        return self._probes_left > 0
+
     def next_size(self) -> int:
         """Return the size of the next step's tree."""
         return self._probe_size() if self._probes_left else self.size

@@ -58,6 +58,18 @@ def test_shapes_are_made_once_and_the_first_step_of_a_size_is_not_timed() -> Non
     assert tree.next_shape().size in (1, 2, 4)
 
 
+def test_steps_are_counted_a_few_at_a_time_and_none_is_lost() -> None:
+    stored = {size: Acceptance(1 + 0.1 * size, 100) for size in (2, 4, 6, 8)}
+    kind = TreeKind(KindExperience(EVEN.seconds, stored), 8, 3, chain)
+    tree = AutomaticTree(kind)
+    rejecting(tree, 3)
+    assert kind.rate == pytest.approx(1.8)
+    rejecting(tree, 1)
+    assert kind.rate < 1.5
+    rejecting(tree, 2)
+    assert tree.experience().grown.accepted[8].steps == 106
+
+
 def test_forgetting_goes_back_to_what_was_stored_and_keeps_the_times() -> None:
     stored = {size: Acceptance(1 + 0.1 * size, 100) for size in (2, 4, 6, 8)}
     kind = TreeKind(KindExperience(EVEN.seconds, stored), 8, 3, chain)
