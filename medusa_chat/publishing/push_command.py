@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS = (".safetensors", ".pt", ".bin")
 _MESSAGE = "Upload Medusa heads"
+_NOBODY_TO_ASK = "Nothing was uploaded: add --yes to upload without being asked."
 
 
 def run(settings: PushSettings) -> int:
@@ -37,7 +38,12 @@ def run(settings: PushSettings) -> int:
             # Before anything is measured, which may take long.
             line.show(f"Asking the Hub about {settings.repository}")
             target = find_target(settings.repository, private=settings.private)
+    names = {file.name for file in facts.files}
+    replaced = sorted(target.files & names) if target is not None else []
+    asks = target is not None and not settings.yes and not (target.private and not replaced)
     if settings.measure:
+        if asks and not _can_ask():
+            raise UsageError(_NOBODY_TO_ASK)
         _tell(f"Measuring {settings.folder} first; that takes minutes.")
         figures = measure(settings.folder)
     _check(figures, facts.heads, settings.folder)
@@ -49,8 +55,6 @@ def run(settings: PushSettings) -> int:
     if target is None:
         _tell(f"Nothing was uploaded: {facts.files[-1]} is the card.")
         return 0
-    names = {file.name for file in facts.files}
-    replaced = sorted(target.files & names)
     kind = "private" if target.private else "public"
     _tell(
         f"{size(facts.bytes)} go to {target.repository}, "
@@ -63,9 +67,9 @@ def run(settings: PushSettings) -> int:
             f"{', '.join(stays)} stays there too, and may be what others load: delete it on the "
             "Hub if it is of an older model."
         )
-    if not settings.yes and not (target.private and not replaced):
+    if asks:
         if not _can_ask():
-            raise UsageError("Nothing was uploaded: add --yes to upload without being asked.")
+            raise UsageError(_NOBODY_TO_ASK)
         if input("Upload? [y/N] ").strip().lower() not in ("y", "yes"):
             _tell("Nothing was uploaded.")
             return 1

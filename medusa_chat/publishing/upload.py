@@ -13,6 +13,7 @@ from medusa_chat.models.hub import client
 from medusa_chat.models.hub.account import token_source
 from medusa_chat.models.hub.reference import MAIN, parse
 from medusa_chat.publishing.upload_failure import explain, no_token
+from medusa_chat.publishing.write_access import check_write_access
 
 Answer = TypeVar("Answer")
 
@@ -33,7 +34,8 @@ def find_target(repository: str, *, private: bool) -> Target:
     """Ask the Hub what ``repository`` is now; nothing is changed.
 
     Raises UsageError for a name that cannot be, or a public repository where a private one was
-    asked for, and HubError without a token or where the Hub does not answer.
+    asked for, and HubError without a token, without the right to write there, or where the Hub
+    does not answer.
     """
     reference = parse(repository)
     if reference.revision != MAIN or "/" not in reference.repository:
@@ -51,6 +53,7 @@ def find_target(repository: str, *, private: bool) -> Target:
         # A wrong token is answered in the same way as a name that is not there.
         if error.response.status_code == 401 and client.account() is None:
             raise explain(error, name) from error
+        check_write_access(name, exists=False)
         return Target(name, exists=False, private=private, files=frozenset())
     except Exception as error:
         raise explain(error, name) from error
@@ -58,6 +61,7 @@ def find_target(repository: str, *, private: bool) -> Target:
         raise UsageError(
             f"{name} is there already, and public: leave out --private, or take another name."
         )
+    check_write_access(name, exists=True)
     files = frozenset(one.rfilename for one in info.siblings or ())
     return Target(name, exists=True, private=bool(info.private), files=files)
 

@@ -24,6 +24,21 @@ def no_token(repository: str) -> HubError:
     )
 
 
+def may_not_write(repository: str, why: str) -> HubError:
+    """Return what is to be said where the token has not the right to."""
+    return HubError(
+        f"This token may not write to {repository} ({why}): take a name under your own account, or "
+        f"a token with the right to write ({_TOKENS_PAGE}), then {_other_token()}.",
+        "unauthorized",
+        repository,
+    )
+
+
+def _other_token() -> str:
+    variable = client.token_variable()
+    return "run `hf auth login`" if variable is None else f"change {variable}"
+
+
 def explain(error: Exception, repository: str) -> HubError:
     """Return what an error of huggingface_hub, its HTTP library or the disk means.
 
@@ -71,13 +86,12 @@ def explain(error: Exception, repository: str) -> HubError:
 
 def of_status(status: int, repository: str, said: str) -> HubError:
     """Return what is to be said of an answer with an error's status, and the Hub's own words."""
-    words = f" ({status}: {said})" if said else f" ({status})"
-    variable = client.token_variable()
-    other = "run `hf auth login`" if variable is None else f"change {variable}"
+    why = f"{status}: {said}" if said else str(status)
+    words = f" ({why})"
     if status == 401:
         return HubError(
             f"The Hub does not take this token{words}: make another with the right to write at "
-            f"{_TOKENS_PAGE}, then {other}.",
+            f"{_TOKENS_PAGE}, then {_other_token()}.",
             "unauthorized",
             repository,
         )
@@ -89,12 +103,7 @@ def of_status(status: int, repository: str, said: str) -> HubError:
             repository,
         )
     if status == 403:
-        return HubError(
-            f"This token may not write to {repository}{words}: take a name under your own "
-            f"account, or a token with the right to write ({_TOKENS_PAGE}), then {other}.",
-            "unauthorized",
-            repository,
-        )
+        return may_not_write(repository, why)
     if status == 404:
         return HubError(
             f"There is no {repository} on the Hub any more{words}: try again, to make it anew.",

@@ -182,13 +182,60 @@ def test_a_wrong_token(
 def test_a_token_that_only_reads(hub: UploadingHub, heads: Path, command: Call) -> None:
     hub.readers_only.add("me")
     message = command("push", "heads", "--repo", REPOSITORY, "--yes").said(1)
+    assert "may not write to me/my-heads (it may only read): take a name" in message
+    # Of a repository that is there the Hub itself says it.
+    hub.folders[REPOSITORY] = heads
+    message = command("push", "heads", "--repo", REPOSITORY, "--yes").said(1)
     assert "may not write to me/my-heads (403: You don't have the rights" in message
 
 
 def test_a_name_of_somebody_else(hub: UploadingHub, heads: Path, command: Call) -> None:
     message = command("push", "heads", "--repo", "somebody/heads", "--yes").said(1)
-    assert "under the namespace somebody" in message
+    assert "may not write to somebody/heads (it belongs to me, not to somebody)" in message
     assert "under your own account" in message
+    message = command("push", "heads", "--repo", BASE, "--yes").said(1)
+    assert "under the namespace somebody" in message
+    hub.organisations.append({"name": "somebody", "roleInOrg": "write"})
+    assert command("push", "heads", "--repo", "somebody/heads", "--yes").status == 0
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("case", ["no token", "only reads", "somebody else's", "nobody to ask"])
+def test_without_the_right_nothing_is_measured(
+    case: str,
+    is_there: bool,
+    hub: UploadingHub,
+    heads: Path,
+    command: Call,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured: list[Path] = []
+    monkeypatch.setattr("medusa_chat.publishing.push_command.measure", measured.append)
+    repository = "somebody/heads" if case == "somebody else's" else REPOSITORY
+    if is_there:
+        hub.folders[repository] = hub.folders[BASE]
+    if case == "no token":
+        monkeypatch.delenv("HF_TOKEN")
+    if case == "only reads":
+        hub.readers_only.add("me")
+    confirmed = () if case == "nobody to ask" else ("--yes",)
+    ended = command("push", "heads", "--repo", repository, "--measure", *confirmed)
+    assert ("--yes" if case == "nobody to ask" else "right to write") in ended.err
+    assert ended.status == (2 if case == "nobody to ask" else 1)
+    assert "Measuring" not in ended.out
+    assert measured == []
+    assert not (heads / "README.md").exists()
+    assert not any(request.startswith(("POST", "PUT")) for request in hub.requests)
+
+
+def test_a_hub_that_does_not_tell_the_rights(hub: UploadingHub, heads: Path, command: Call) -> None:
+    hub.failing["/auth-check/"] = Refusal(404)
+    push(command, "--yes")
+    push(command, "--yes")
+    assert len(hub.commits_made) == 2
+    hub.readers_only.add("me")
+    message = command("push", "heads", "--repo", REPOSITORY, "--yes").said(1)
+    assert "(it may only read)" in message
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ class UploadingHub(Hub):
     private: set[str] = field(default_factory=set)
     readers_only: set[str] = field(default_factory=set)
     """Accounts whose tokens may not write."""
+    organisations: list[dict[str, str]] = field(default_factory=list)
+    """Of every account, as the Hub lists them."""
     large: dict[str, bytes] = field(default_factory=dict)
     """Contents of large files, by SHA-256."""
     commits_made: list[tuple[str, str, list[str]]] = field(default_factory=list)
@@ -36,7 +38,16 @@ class UploadingHandler(HubHandler):
 
     hub: UploadingHub
 
-    def do_POST(self) -> None:  # noqa: N802  # http.server's name
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
+        repository = unquote(urlsplit(self.path).path).removeprefix("/api/models/")
+        if not repository.endswith("/auth-check/write"):
+            super().do_GET()
+        elif self._path() is not None:
+            account = self.hub.tokens.get(self.token or "", "")
+            if self._may_write(account, repository.partition("/")[0]):
+                self.answer(200, {})
+
+    def do_POST(self) -> None:  # noqa: N802
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = self._path()
         if path is None:
@@ -109,7 +120,8 @@ class UploadingHandler(HubHandler):
         self.answer_json({"url": f"{self.hub.url}/{name}", "name": name, "id": "1"})
 
     def _may_write(self, account: str, owner: str) -> bool:
-        may = owner == account and account not in self.hub.readers_only
+        owners = {account} | {one["name"] for one in self.hub.organisations}
+        may = owner in owners and account not in self.hub.readers_only
         if not may:
             message = f"You don't have the rights to create a model under the namespace {owner}"
             self.refuse(Refusal(403, message=message))
@@ -157,4 +169,8 @@ class UploadingHandler(HubHandler):
     def answer_json(self, content: object) -> None:
         if isinstance(content, dict) and "siblings" in content:
             content = content | {"private": content["id"] in self.hub.private}
+        if isinstance(content, dict) and "auth" in content:
+            role = "read" if content["name"] in self.hub.readers_only else "write"
+            content["auth"]["accessToken"]["role"] = role
+            content["orgs"] = self.hub.organisations
         super().answer_json(content)
