@@ -215,9 +215,9 @@ class WholeSteps:
         changed = [self.hidden, self.history.table.latest]
         before = [tensor.clone() for tensor in changed]
         try:
-            whole.replay = graph.capture(record, self._pool.handle)
+            whole.replay = graph.capture(record, self._pool)
         except RuntimeError as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            reason = graph.failure_of(error)
             self.forward.whole_step_obstacle = f"a capture failed ({reason})"
             _log.warning("Whole steps are not CUDA graphs: a capture failed (%s).", reason)
             self._graphs.clear()

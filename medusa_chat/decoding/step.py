@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from medusa_chat.decoding.attention_kernels import ready_kernels
 from medusa_chat.decoding.kv_cache import TreeCache
 from medusa_chat.decoding.step_threads import StepThreads
 from medusa_chat.decoding.tree import Tree
@@ -128,7 +129,8 @@ class StockForward:
             arguments["attention_mask"] = self._float_mask(sees)
         caught: list[Tensor] = []
         # For this run only: a forward that is given up must not go on listening.
-        with self._output.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0])):
+        listening = self._output.register_forward_pre_hook(lambda _, given: caught.append(given[0]))
+        with listening, ready_kernels(self.device):
             logits = self._model(
                 input_ids=tokens[None],
                 past_key_values=self._cache.for_transformers,

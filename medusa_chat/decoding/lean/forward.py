@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from medusa_chat.decoding.attention_kernels import ready_kernels
 from medusa_chat.decoding.lean.attention import StepMasks, attend, mask_of, windowed_mask
 from medusa_chat.decoding.lean.cache import LeanCache, Places
 from medusa_chat.decoding.lean.fitness import graph_obstacle, unfitness
@@ -135,8 +136,11 @@ class LeanForward:
             # Guesses past the last position are never emitted: any position will do for them.
             if before + tree.max_depth >= self.context_tokens:
                 positions = positions.clamp(max=self.context_tokens - 1)
-            if count > 1:
+            if count > 1 and self.device.type == "cpu":
                 mask = self._masks.of(tree.mask, before)
+            elif count > 1:
+                # A GPU's kernels want masks that begin where sixteen bytes do.
+                mask = mask_of(tree.mask, before, self._group, self._embeddings.dtype)
             output = self._layered(tokens, positions, mask, self.cache.places(count), count)
         self.threads.end(count, begun)
         return output
@@ -187,6 +191,12 @@ class LeanForward:
         return self._layered(inputs.tokens, positions, mask, places, count)
 
     def _layered(
+        self, tokens: Tensor, positions: Tensor, mask: Tensor | None, places: Places, rows: int
+    ) -> StepOutput:
+        with ready_kernels(self.device):
+            return self._run(tokens, positions, mask, places, rows)
+
+    def _run(
         self, tokens: Tensor, positions: Tensor, mask: Tensor | None, places: Places, rows: int
     ) -> StepOutput:
         cos, sin = self._rotary.at(positions)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -50,35 +51,58 @@ class StepInputs:
         self.length.fill_(length)
 
 
-def capture(record: Callable[[], None], pool: Any) -> Callable[[], None]:
+def capture(record: Callable[[], None], pool: SharedPool) -> Callable[[], None]:
     """Run ``record`` and return what repeats it on the device: the one call that needs a GPU.
 
     ``pool`` is memory that graphs share: they never run at the same time.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UPS):  # kernels are chosen and workspaces made outside of the graph
-            record()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    # What other threads ask of the device, as how full it is, does not disturb the capture.
-    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-        record()
+    with torch.cuda.device(pool.device):
+        stream, before = _side_stream(pool.device), torch.cuda.current_stream()
+        stream.wait_stream(before)
+        try:
+            with torch.cuda.stream(stream):
+                for _ in range(_WARM_UPS):  # kernels are chosen and workspaces made beforehand
+                    record()
+            before.wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            # What other threads ask of the device, as how full it is, does not disturb the capture.
+            with torch.cuda.graph(
+                graph, pool=pool.handle, stream=stream, capture_error_mode="thread_local"
+            ):
+                record()
+        finally:
+            # A capture that fails leaves its own stream as the current one.
+            torch.cuda.set_stream(before)
     return graph.replay
+
+
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the one on which all graphs are warmed up and captured.
+
+    cuBLAS has a workspace for each stream, 32 MiB on Hopper, and lets go of none.
+    """
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+def failure_of(error: BaseException) -> str:
+    """Return in a line why a capture failed: what came first, for ending it fails as well."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 class SharedPool:
     """Memory of graphs that never run at the same time."""
 
     def __init__(self, device: torch.device) -> None:
-        self._on_gpu = device.type == "cuda"
+        self.device = device
         self._handle: Any = None
 
     @property
     def handle(self) -> Any:
         """What a capture takes its memory from."""
-        if self._handle is None and self._on_gpu:
+        if self._handle is None and self.device.type == "cuda":
             self._handle = torch.cuda.graph_pool_handle()
         return self._handle
 
@@ -91,7 +115,7 @@ class _StepGraph:
     """A graph and what goes into it and comes out."""
 
     def __init__(
-        self, run: Callable[[StepInputs], StepOutput], inputs: StepInputs, pool: Any
+        self, run: Callable[[StepInputs], StepOutput], inputs: StepInputs, pool: SharedPool
     ) -> None:
         self.inputs = inputs
         self.output: StepOutput | None = None
@@ -140,9 +164,9 @@ class StepGraphs:
         inputs = StepInputs.of(count, tokens.device)
         inputs.fill(tokens, tree, length)
         try:
-            graph = _StepGraph(lambda given: self._run(given, window), inputs, self._pool.handle)
+            graph = _StepGraph(lambda given: self._run(given, window), inputs, self._pool)
         except RuntimeError as error:
-            self.failure = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            self.failure = failure_of(error)
             _log.warning("No CUDA graphs: a capture failed (%s).", self.failure)
             self.forget()
             return None

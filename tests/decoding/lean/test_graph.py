@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from medusa_chat.decoding.decoder import Decoder
 from medusa_chat.decoding.lean import graph, weights
+from medusa_chat.decoding.lean.attention import attend
 from medusa_chat.decoding.lean.fitness import graph_obstacle
 from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.lean.graph import StepGraphs, StepInputs
@@ -89,6 +92,74 @@ def test_a_capture_that_fails_leaves_the_eager_step(monkeypatch: pytest.MonkeyPa
     assert forward._graphs.failure == "operation not permitted when stream is capturing"
     forward._graphs = None
     assert torch.equal(forward.step(torch.arange(7), TREE).logits, before)
+
+
+def test_a_capture_that_fails_leaves_the_stream_and_the_first_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As torch does it: ending a capture that has failed raises too, and puts no stream back."""
+    current = [Stream("own")]
+
+    @contextmanager
+    def graph_of(_graph: object, *, stream: Stream, **_options: object) -> Iterator[None]:
+        current.append(stream)
+        try:
+            yield
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error")
+
+    for name, replaced in {
+        "device": nullcontext,
+        "Stream": lambda _device: Stream("side"),
+        "current_stream": lambda: current[-1],
+        "set_stream": current.append,
+        "stream": nullcontext,
+        "CUDAGraph": object,
+        "graph": graph_of,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, replaced)
+    calls: list[str] = []
+
+    def record() -> None:
+        calls.append(current[-1].name)
+        if len(calls) == 3:
+            raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    graph._side_stream.cache_clear()
+    with pytest.raises(RuntimeError) as caught:
+        graph.capture(record, graph.SharedPool(torch.device("cpu")))
+    graph._side_stream.cache_clear()
+    assert graph.failure_of(caught.value) == "operation not permitted when stream is capturing"
+    assert calls == ["own", "own", "side"]
+    assert current[-1].name == "own"
+
+
+class Stream:
+    """One that has nothing to do."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def wait_stream(self, stream: Stream) -> None:
+        """Wait for nothing."""
+
+
+def test_masks_of_a_gpu_begin_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kernels refuse others, or read past them, where steps are not graphs."""
+    forward = lean(copy.deepcopy(random_model("llama")))
+    forward.extend(torch.arange(61))
+    expected = forward.step(torch.arange(7), TREE).logits
+    seen: list[torch.Tensor | None] = []
+
+    def attend_noting(*given: Any) -> torch.Tensor:
+        seen.append(given[3])
+        return attend(*given)
+
+    monkeypatch.setattr("medusa_chat.decoding.lean.forward.attend", attend_noting)
+    forward.device = torch.device("cuda")
+    assert torch.equal(forward.step(torch.arange(7), TREE).logits, expected)
+    assert seen
+    assert all(mask is not None and mask.storage_offset() == 0 for mask in seen)
 
 
 def test_nothing_is_read_back_by_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
