@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Container, Mapping
 from typing import NoReturn, get_args
 
 from medusa_chat import __version__
@@ -84,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     bench_arguments.add_arguments(bench)
-    _add_options(bench, stop="run_stop")
+    _add_options(bench, stop="run_stop", defaults=bench_arguments.DECODE_DEFAULTS)
     from medusa_chat.tuning import arguments as tune_arguments
 
     tune = commands.add_parser(
@@ -94,11 +95,15 @@ def parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     tune_arguments.add_arguments(tune)
-    _add_options(tune, stop="run_stop")
-    train = commands.add_parser("train", help="train Medusa heads for a model")
-    from medusa_chat.training.arguments import add_arguments
+    _add_options(tune, stop="run_stop", defaults=tune_arguments.DECODE_DEFAULTS)
+    from medusa_chat.training import arguments as train_arguments
 
-    add_arguments(train)
+    train = commands.add_parser(
+        "train",
+        help="train Medusa heads for a model",
+        description=train_arguments.DESCRIPTION,
+    )
+    train_arguments.add_arguments(train)
     from medusa_chat.publishing import arguments as publishing_arguments
 
     convert = commands.add_parser(
@@ -122,7 +127,12 @@ def parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     distill_arguments.add_arguments(distill)
-    _add_options(distill, stop="run_stop")
+    _add_options(
+        distill,
+        stop="run_stop",
+        defaults=distill_arguments.DECODE_DEFAULTS,
+        unfit=distill_arguments.UNFIT,
+    )
     doctor = commands.add_parser("doctor", help="say what works on this machine, and what to mend")
     from medusa_chat.doctor.arguments import add_arguments as add_doctor_arguments
 
@@ -152,7 +162,25 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
     _add_options(parser, stop="stop")
 
 
-def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
+def _add_options(
+    parser: argparse.ArgumentParser,
+    *,
+    stop: str,
+    defaults: Mapping[str, object] = {},
+    unfit: Container[str] = (),
+) -> None:
+    """Add the options of a model and of decoding.
+
+    ``defaults`` are those of this command alone, ``unfit`` what it refuses, and does not offer.
+    """
+
+    def said(name: str, words: str = "", default: object = None) -> str | None:
+        if name in unfit:
+            return argparse.SUPPRESS
+        default = defaults.get(name, default)
+        parts = [words, "" if default is None else f"default: {default}"]
+        return "; ".join(part for part in parts if part) or None
+
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model", metavar="ID|PATH", help=f"a Hub id or a folder (default: {BUILTIN})"
@@ -210,10 +238,16 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
         choices=get_args(DraftSources),
         help="what guesses are made from: heads, with a bigram table, with lookup (default: all)",
     )
-    decoding.add_argument("--acceptance", choices=get_args(Acceptance), help="default: exact")
-    decoding.add_argument("--posterior-threshold", type=float, metavar="EPSILON")
-    decoding.add_argument("--posterior-alpha", type=float, metavar="DELTA")
-    decoding.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
+    decoding.add_argument(
+        "--acceptance", choices=get_args(Acceptance), help=said("acceptance", default="exact")
+    )
+    for name, symbol in (("posterior-threshold", "EPSILON"), ("posterior-alpha", "DELTA")):
+        decoding.add_argument(
+            f"--{name}", type=float, metavar=symbol, help=said(name.replace("-", "_"))
+        )
+    decoding.add_argument(
+        "--temperature", type=float, metavar="T", help=said("temperature", "0 is greedy")
+    )
     decoding.add_argument("--top-p", type=float, metavar="P")
     decoding.add_argument("--top-k", type=int, metavar="K")
     decoding.add_argument(
@@ -222,11 +256,19 @@ def _add_options(parser: argparse.ArgumentParser, *, stop: str) -> None:
         metavar="R",
         help="above 1: tokens that were used are less likely",
     )
-    decoding.add_argument("--seed", type=int, metavar="N", help="default: fresh for each reply")
-    decoding.add_argument("--max-new-tokens", type=int, metavar="N", help="default: 512")
+    decoding.add_argument(
+        "--seed", type=int, metavar="N", help=said("seed", default="fresh for each reply")
+    )
+    decoding.add_argument(
+        "--max-new-tokens", type=int, metavar="N", help=said("max_new_tokens", default=512)
+    )
     decoding.add_argument(
         "--stop", dest=stop, action="append", metavar="TEXT", help="ends a reply; repeatable"
     )
-    decoding.add_argument("--ignore-eos", action="store_true", help="go on after an end of text")
-    decoding.add_argument("--raw", action="store_true", help="continue the prompt, no template")
+    decoding.add_argument(
+        "--ignore-eos", action="store_true", help=said("ignore_eos", "go on after an end of text")
+    )
+    decoding.add_argument(
+        "--raw", action="store_true", help=said("raw", "continue the prompt, no template")
+    )
     decoding.add_argument("--system", metavar="TEXT", help="the system message")

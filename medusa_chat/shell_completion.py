@@ -49,6 +49,8 @@ def _places(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator[
         if isinstance(action, argparse._SubParsersAction):
             below = action.choices
             words += list(below)
+        elif action.help == argparse.SUPPRESS:
+            continue  # refused by this command, with words of its own
         elif action.option_strings:
             takes = None if action.nargs == 0 else tuple(map(str, action.choices or ()))
             metavar = action.metavar if isinstance(action.metavar, str) else ""

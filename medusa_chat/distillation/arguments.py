@@ -20,9 +20,10 @@ DESCRIPTION = (
     "Have a model answer prompts, and keep what it says as JSON lines that `medusa-chat train "
     "--data` takes: heads learn best from the model's own text. Without --one-turn every turn of "
     "a dialogue is answered, behind what the model itself said before. The same command goes on "
-    "where it was stopped."
+    "where it was stopped or killed, and asks for no answer twice that had come."
 )
-_UNFIT = ("raw", "ignore_eos", "acceptance", "posterior_threshold", "posterior_alpha")
+UNFIT = ("raw", "ignore_eos", "acceptance", "posterior_threshold", "posterior_alpha")
+"""Options of decoding by which the answers would not be the model's own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--one-turn",
         action="store_true",
-        help="cut each dialogue at random before one of its answers, and write that one alone",
+        help="cut each dialogue at random before one of its answers, and write that one alone, "
+        "behind what the file says",
     )
     what.add_argument("--dialogues", type=int, metavar="N", help="only N of them, drawn at random")
     what.add_argument(
@@ -61,21 +63,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truncated",
         choices=get_args(Truncated),
         default="drop",
-        help='answers that come to no end: left out, or kept with "truncated": true (%(default)s)',
+        help="answers that come to no end: left out, with the turns behind them, or kept with "
+        '"truncated": true (%(default)s)',
     )
     what.add_argument(
         "--batch-size",
         type=int,
         metavar="N",
-        help="answers written at once (default: what memory has room for, of a server 8); 1 "
-        "decodes by Medusa, answer by answer",
+        help="answers written at once (default: what memory has room for; requests to a server: "
+        "8); 1 decodes by Medusa, answer by answer",
     )
     server = parser.add_argument_group("a server instead of a model here")
     server.add_argument(
         "--server",
         metavar="URL",
         help="one that speaks OpenAI's protocol, as vLLM, TGI and SGLang do: "
-        "http://localhost:8000/v1; --model is its name there",
+        "http://localhost:8000/v1; --model is its name there, and no other option of the model "
+        "counts",
     )
     server.add_argument(
         "--key-variable",
@@ -84,21 +88,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the environment variable that holds the server's key (%(default)s)",
     )
     server.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="(%(default)s)"
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="without a sign of the server, before a request counts as failed (%(default)g)",
     )
     server.add_argument(
         "--retries",
         type=int,
         default=5,
         metavar="N",
-        help="of a request that fails, each after a longer pause (%(default)s)",
+        help="of a request that fails but may pass, each after a longer pause (%(default)s)",
     )
 
 
 def from_namespace(arguments: argparse.Namespace) -> DistillSettings:
     """Return the settings of distilling itself. Raises UsageError for what cannot be used."""
     given = vars(arguments)
-    for name in _UNFIT:
+    for name in UNFIT:
         if name in given:
             raise UsageError(
                 f"distill keeps the model's own answers: leave out --{name.replace('_', '-')}."

@@ -23,6 +23,11 @@ from medusa_chat.training.settings import (
 )
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainSettings)}
+DESCRIPTION = (
+    "Train Medusa heads for a model: on the base as it is (medusa-1), or together with it "
+    "(medusa-2). The same command goes on where it was stopped or killed. Data that the model "
+    "writes itself is best: `medusa-chat distill` has it do so."
+)
 _REQUIRED = tuple(name for name, default in _DEFAULTS.items() if default is MISSING)
 
 
@@ -45,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help='JSON lines of {"messages": [...]} or {"text": ...}, or ShareGPT\'s JSON; .xz too',
+        help='JSON lines of {"messages": [...]}, {"conversations": [...]} or {"text": ...}, or '
+        "ShareGPT's JSON; .xz too",
     )
     _option(
         what,
@@ -71,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _option(what, "heads_from", "heads to go on from, of stage 1 say", type=Path, metavar="DIR")
     _option(what, "max_length", f"tokens of a sequence ({DEFAULT_MAX_LENGTH})", int, "N")
-    _option(what, "held_out", "share of the lines that is only tested on (0.02)", float, "X")
+    _option(what, "held_out", "share of each file's end that is only tested on (0.02)", float, "X")
     how = parser.add_argument_group("how")
     _option(how, "epochs", "passes over the data", int, "N")
     _option(how, "max_steps", "stop after so many updates", int, "N")
@@ -99,7 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _option(
         how,
         "early_stop",
-        "stop after so many tests without a gain (one an epoch, if nothing is said)",
+        "stop after so many tests without a gain, and keep the best (one test an epoch, if "
+        "nothing is said)",
         int,
         "N",
     )
@@ -143,7 +150,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what the base learns: the labels, or to stay as it was (self-distillation)",
         choices=get_args(BaseLoss),
     )
-    _option(joint, "lora_rank", "of adapters (LoRA); 0 trains the whole base", int, "N")
+    _option(
+        joint,
+        "lora_rank",
+        "of adapters (LoRA, by peft: pip install peft); 0 trains the whole base",
+        int,
+        "N",
+    )
     _option(joint, "lora_alpha", "their weight, times the rank", float, "X")
     _option(joint, "lora_dropout", "of what enters them", float, "X")
     joint.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import HEADS, Call, environment, finish, start
+from command_line import HEADS, REPOSITORY, Call, environment, finish, start
 
+from medusa_chat.distillation.arguments import DECODE_DEFAULTS, UNFIT
 from medusa_chat.distillation.batched_writer import BatchedWriter
 from medusa_chat.training.records import Problems, read_records
 
@@ -267,6 +269,25 @@ def test_what_cannot_be_asked_for(
     arguments = ("--prompts", prompts, "--output", str(output), *options)
     assert said in call("distill", *arguments).said(2)
     assert not output.exists()
+
+
+def test_help_offers_what_it_takes(call: Call) -> None:
+    said = " ".join(call("distill", "--help").out.split())
+    assert not [name for name in UNFIT if f"--{name.replace('_', '-')} " in said]
+    for option, default in DECODE_DEFAULTS.items():
+        assert re.search(rf"--{option} [A-Z] [^-]*default: {default}\b", said), option
+    completed = call("completion", "fish").out.splitlines()
+    assert not [line for line in completed if "SUPPRESS" in line]
+
+
+def test_the_readme_names_options_that_there_are(call: Call) -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    training = readme.partition("## Training heads")[2].partition("\n## ")[0]
+    offered = call("distill", "--help").out + call("train", "--help").out
+    elsewhere = {"--multi_gpu", "--num_processes", "--to"}  # of accelerate, and of convert
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", training)) - elsewhere
+    assert len(named) > 20
+    assert not {one for one in named if not re.search(rf"{one}(?![\w-])", offered)}
 
 
 def test_where_nothing_is_kept(call: Call, prompts: str, tmp_path: Path) -> None:
