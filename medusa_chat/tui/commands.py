@@ -334,6 +334,7 @@ MODELS_COMMANDS = (
     Command("x", "cancel", "Cancel", "Give up the download and remove what came", True),
     Command("delete", "remove", "Remove", "Remove the model's files, after a question", True),
     Command("b", "bits", "Bits", "Choose how many bits its weights are loaded in", True),
+    Command("n", "base", "Base", "Name the base of heads that name none, or another one"),
     Command("t", "token", "Token", "Give the Hub a token, for gated models"),
     Command("slash", "filter", "Filter", "Filter, or name any model of the Hub", True),
     Command("escape", "back", "Back", "Leave the filter, then the models", True),

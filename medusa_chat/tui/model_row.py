@@ -179,7 +179,7 @@ class ModelRow:
 
     def _keys(self) -> str:
         if self.entry.needs_base:
-            return "Del removes it"
+            return "Enter names its base · Del removes it"
         match self.state:
             case "here":
                 return "Enter loads it · B changes the bits" + (

@@ -10,6 +10,8 @@ from medusa_chat.conversation.store import FILE_NAME, Store
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.doctor.finding import Finding
 from medusa_chat.engine.protocol import CheckedStep
+from medusa_chat.errors import ModelError
+from medusa_chat.library.catalog import Entry
 from medusa_chat.library.speeds import Speed
 
 from .frozen import NOW, SEED, FrozenTime
@@ -108,6 +110,15 @@ def catalog() -> ScriptedHub:
         ],
         notices=("The list is of 2026-01-01: the Hub cannot be reached.",),
     )
+
+
+def heads_alone() -> ScriptedHub:
+    """Return a Hub with heads that do not say what they belong to."""
+    reason = (
+        "The heads in x/heads do not say which model they belong to: name it with --base-model."
+    )
+    heads = Entry("x/heads", "x/heads", "partial", layout="v0.1", needs_base=True, listed=False)
+    return ScriptedHub([BUILTIN, heads], {"x/heads": ModelError(reason)})
 
 
 def write_chats(home: Path) -> None:

@@ -25,7 +25,7 @@ from medusa_chat.tui.screens.models import ModelsScreen
 
 from .driving import Chat, chat, shown
 from .frozen import SEED
-from .scene_props import MARKDOWN, STEP, STORY, catalog, figures, write_chats
+from .scene_props import MARKDOWN, STEP, STORY, catalog, figures, heads_alone, write_chats
 from .scripted_engine import DEMO, ScriptedEngine
 from .scripted_hub import ScriptedHub
 from .test_models_screen import ZEPHYR, open_models, zephyr
@@ -223,9 +223,9 @@ def hub_of(c: Chat) -> ScriptedHub:
     return hub
 
 
-async def removing(c: Chat) -> None:
+async def asking(c: Chat, *keys: str) -> None:
     await open_models(c)
-    await c.pilot.press("down", "down", "delete")
+    await c.pilot.press(*keys)
     await c.until(lambda: not isinstance(c.app.screen, ModelsScreen))
     await c.settle()
 
@@ -376,9 +376,10 @@ SCENES = {
     "help": Scene(help_screen),
     "log": Scene(log),
     "models": Scene(models, hub=catalog),
+    "models-base": Scene(lambda c: asking(c, "down", "enter"), hub=heads_alone),
     "models-fetched": Scene(fetched, hub=catalog),
     "models-fetching": Scene(fetching, hub=catalog),
-    "models-removing": Scene(removing, hub=catalog),
+    "models-removing": Scene(lambda c: asking(c, "down", "down", "delete"), hub=catalog),
     "palette": Scene(palette),
     "race-card": Scene(raced, answering),
     "race-running": Scene(racing),

@@ -97,7 +97,7 @@ class ScriptedHub:
 
     entries: list[Entry] = field(default_factory=list)
     errors: dict[str, ModelError] = field(default_factory=dict)
-    """What asking for a model meets."""
+    """What asking for a model meets; what is no refusal of the Hub, until its base is named."""
     downloads: dict[str, ScriptedDownload] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -108,8 +108,9 @@ class ScriptedHub:
         return entry is None or entry.state in ("here", "built in")
 
     def plan(self, settings: ModelSettings) -> Plan:
-        if settings.model in self.errors:
-            raise self.errors[settings.model]
+        error = self.errors.get(settings.model)
+        if error is not None and (isinstance(error, HubError) or settings.base_model is None):
+            raise error
         entry = self._entry(settings.model)
         size = (entry.bytes_total if entry else None) or 1_000_000_000
         files = (

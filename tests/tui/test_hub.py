@@ -12,9 +12,11 @@ from loopback_hub import Hub
 from pointed_client import serving_here
 from textual.widgets import DataTable
 
+from medusa_chat.engine.protocol import Load
 from medusa_chat.errors import HubError
 from medusa_chat.library.catalog import Machine
 from medusa_chat.models.device_memory import DeviceMemory
+from medusa_chat.models.files import find_files
 from medusa_chat.models.hub import cache
 from medusa_chat.models.hub.reference import Reference
 from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -136,6 +138,31 @@ async def test_pull_through_the_screen_and_load(hub: Hub) -> None:
         assert isinstance(screen.query_one(DataTable), DataTable)
         await pilot.press("enter")
         await c.until(lambda: engines[1].requests)
+
+
+async def test_base_of_heads_is_asked_for_until_it_can_be_one(hub: Hub) -> None:
+    (hub.folders[HEADS] / "config.json").write_text("{}", "utf-8")
+    engines = [ScriptedEngine(), ScriptedEngine()]
+    coming = iter(engines)
+    app = ChatApp(ModelSettings(), DecodeSettings(), lambda: next(coming))
+    async with app.run_test(size=(130, 30)) as pilot:
+        c = Chat(app, pilot, engines)
+        screen = await open_models(c)
+        await pilot.press("slash", *HEADS)
+        await c.until(lambda: table(screen)[0][0] == HEADS)
+        await pilot.press("enter", "enter")
+        await c.until(lambda: "do not say which model they belong to" in _text(app))
+        await pilot.press(*HEADS, "enter")
+        await c.until(lambda: "holds heads alone" in _text(app))
+        await pilot.press(*BASE, "enter")
+        await c.until(lambda: "Enter  fetch it" in _text(app))
+        await pilot.press("enter")
+        await until_state(c, screen, 0, "here")
+        assert cache.state_of(Reference(BASE)) == "here"
+        await pilot.press("enter")
+        await c.until(lambda: engines[1].requests)
+        assert engines[1].requests == [Load(ModelSettings(HEADS))]
+        assert find_files(ModelSettings(HEADS)).base_name == BASE
 
 
 def _text(app: ChatApp) -> str:

@@ -291,16 +291,21 @@ class ModelsScreen(Screen[ModelSettings | None]):
             self._ask_and_fetch(row)
 
     @work(exclusive=True, group="fetch")
-    async def _ask_and_fetch(self, row: ModelRow) -> None:
-        """Ask the Hub, then the user."""
+    async def _ask_and_fetch(self, row: ModelRow, doubt: str = "") -> None:
+        """Ask the Hub, then the user, who in ``doubt`` of the base is to name it before."""
         name = row.name
         self._refusals.pop(name, None)
         self._supply.downloads.failures.pop(name, None)
         self._details.update(Content(f"Asking the Hub for {printable(name)}…"))
         try:
-            await offer(self.app, self._supply, self._settings_of(row))
+            here = await offer(self.app, self._supply, self._settings_of(row), doubt)
         except MedusaChatError as error:
             self._refuse(name, error)
+            return
+        if here is None:
+            self._look()
+        else:
+            self.dismiss(here)
 
     def _refuse(self, name: str, error: MedusaChatError) -> None:
         if not isinstance(error, HubError):
@@ -352,6 +357,17 @@ class ModelsScreen(Screen[ModelSettings | None]):
             except (MedusaChatError, OSError) as error:
                 self._refuse(row.name, MedusaChatError(f"{row.name} was not removed: {error}"))
             self._look()
+
+    def action_base(self) -> None:
+        """Name the base of heads, also in place of another one."""
+        row = self._chosen
+        if row is None or row.state in ("downloading", "paused"):
+            return
+        if row.entry.listed or not (row.entry.needs_base or row.entry.base):
+            self.notify("Only heads alone have a base that can be named.", markup=False)
+            return
+        base = row.entry.base
+        self._ask_and_fetch(row, f"So far the base of {row.name} is {base or 'not known'}.")
 
     @work(exclusive=True, group="token")
     async def action_token(self) -> None:
