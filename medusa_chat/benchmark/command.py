@@ -184,6 +184,7 @@ def _quality(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings)
 
 def _gpu(bench: BenchSettings) -> int:
     from medusa_chat.benchmark import gpu_suite, gpu_targets
+    from medusa_chat.benchmark.gpu_processes import run_in_processes
     from medusa_chat.benchmark.machine import command_line
 
     gpu_suite.check_device()
@@ -193,13 +194,10 @@ def _gpu(bench: BenchSettings) -> int:
     stream = sys.stderr if bench.as_json else sys.stdout
     with StatusLine() as line:
         plan = gpu_suite.GpuPlan()
-        suite = gpu_suite.GpuSuite(
-            plan,
-            command_line(),
-            cancelled=lambda: interrupt.requested,
-            report=line.show,
+        parts = run_in_processes(
+            plan, command_line(), cancelled=lambda: interrupt.requested, report=line.show
         )
-        for result in suite.run():
+        for result in parts:
             results.append(result)
             line.clear()
             # At once: what comes later may take minutes.

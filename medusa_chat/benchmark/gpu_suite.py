@@ -7,9 +7,12 @@ all time has run out, the parts that are left are named as not measured.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,6 +49,7 @@ _LETTERS_A_TOKEN = 4
 """About, with the built-in tokenizer; what counts is that a prompt is long."""
 _LARGE_MODES = ("plain", "dynamic:4", "dynamic:64")
 _EAGER_REPEATS = 2
+_PACKAGE = "medusa_chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,13 @@ class GpuSuite:
         self._engine = Engine()
         self._usual_threads = torch.get_num_threads()
 
-    def run(self) -> Iterator[PartResult]:
-        """Yield what each part brought, the parts that came to nothing too."""
-        for part in self._parts():
+    def titles(self) -> list[str]:
+        """Return what the parts are called, in their order."""
+        return [part.title for part in self._parts()]
+
+    def run(self, first: int = 0) -> Iterator[PartResult]:
+        """Yield what each part brought, from the number ``first`` on, those without figures too."""
+        for part in islice(self._parts(), first, None):
             if self._cancelled() or self._clock() > self._end - part.least_seconds:
                 why = "interrupted" if self._cancelled() else "no time was left"
                 yield PartResult(part.title, problem=f"not measured: {why}")
@@ -313,5 +321,9 @@ def record(results: list[PartResult], command: str) -> dict[str, Any]:
 
 
 def _reason(error: BaseException) -> str:
+    """Return what went wrong, and in which line of the program."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _PACKAGE in Path(frame.filename).parts]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
     words = " ".join(str(error).split()) or type(error).__name__
-    return f"failed: {words[:200]}"
+    return f"failed: {words[:200]}{where}"

@@ -108,9 +108,18 @@ def test_a_part_that_fails_does_not_stop_the_others(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(steps_suite, "run_steps", fail)
     results = {one.title: one for one in GpuSuite(PLAN, "").run()}
     failed = results["builtin, float32: steps"]
-    assert failed.problem == "failed: CUDA error: an illegal memory access was encountered"
+    begin = "failed: CUDA error: an illegal memory access was encountered (gpu_suite.py, line "
+    assert failed.problem is not None
+    assert failed.problem.startswith(begin)
     assert failed.tables == ()
     assert results["builtin, float32: decoding"].problem is None
+
+
+def test_parts_from_a_number_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("_steps", "_builtin", "_decoding", "_bandwidth"):
+        monkeypatch.setattr(GpuSuite, part, lambda *_arguments: PartResult(""))
+    assert GpuSuite(PLAN, "").titles() == TITLES
+    assert [one.title for one in GpuSuite(PLAN, "").run(5)] == TITLES[5:]
 
 
 def test_a_precision_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
