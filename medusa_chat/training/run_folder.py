@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
@@ -240,7 +241,11 @@ class RunFolder:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             part = self._folder / f"{_RECORD_FILE}.part"
-            part.write_text(json.dumps(asdict(self._record), indent=2) + "\n", "utf-8")
+            with part.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(self._record), indent=2) + "\n")
+                file.flush()
+                # Without it the states are worth nothing: it is to outlive a power cut as they do.
+                os.fsync(file.fileno())
             part.replace(self._folder / _RECORD_FILE)
         except OSError as error:
             raise self._cannot_write(error) from error

@@ -6,11 +6,18 @@ of all are the same everywhere, and so is what every process makes of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed
+
+from medusa_chat.errors import ModelError
+from medusa_chat.models.out_of_memory import is_out_of_memory
+
+_REASON = re.compile(r"(?:\[[^]]*\] *)?(.*?)(?:\. .*)?")
+"""Behind the place in gloo's source, and before its advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +35,20 @@ class Team:
         return self.rank == 0
 
     def add_up(self, tensors: Iterable[Tensor]) -> None:
-        """Set each tensor, in place, to its sum over all processes."""
+        """Set each tensor, in place, to its sum over all processes.
+
+        Raises ModelError where another process is gone, as all that follow do.
+        """
         if self.size > 1:
             for tensor in tensors:
-                distributed.all_reduce(tensor)
+                _add_up(tensor)
 
     def total(self, tensor: Tensor) -> Tensor:
         """Return the sum of a small tensor on the CPU over all processes."""
         if self.size == 1:
             return tensor
         moved = tensor.to(self.device or "cpu", copy=True)
-        distributed.all_reduce(moved)
+        _add_up(moved)
         return moved.cpu()
 
     def any(self, flag: bool) -> bool:
@@ -50,6 +60,20 @@ class Team:
     def wait(self) -> None:
         """Wait until all processes are here."""
         self.any(False)
+
+
+def _add_up(tensor: Tensor) -> None:
+    try:
+        distributed.all_reduce(tensor)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        found = _REASON.fullmatch((str(error).splitlines() or [""])[0])
+        reason = (found and found[1]) or type(error).__name__
+        raise ModelError(
+            f"Another process of this training has ended, or is out of reach ({reason}): the same "
+            "command goes on from what was last saved, if anything was."
+        ) from error
 
 
 def assemble(device: str = "auto") -> Team:

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,9 @@ def test_stopped_twice_it_ends_bit_by_bit_as_if_never_stopped(
 ) -> None:
     assert run(settings(tmp_path, output=tmp_path / "whole", epochs=2)) == 0
     stopped = settings(tmp_path, output=tmp_path / "stopped", epochs=2)
-    for number, step in ((3, 3), (4, 7)):
+    for number, step, called in ((3, 3, signal.SIGINT), (4, 7, signal.SIGTERM)):
         with monkeypatch.context() as patch:
-            at_pass(patch, number, lambda: signal.raise_signal(signal.SIGINT))
+            at_pass(patch, number, partial(signal.raise_signal, called))
             assert run(stopped) == 130
         shown = capsys.readouterr().err
         assert f"Stopped after step {step} of" in shown

@@ -12,6 +12,7 @@ from command_line import environment
 from golden_data import TINY_LLAMA
 from safetensors.torch import load_file
 
+from medusa_chat.errors import ModelError
 from medusa_chat.training.__main__ import main
 from medusa_chat.training.team import Team, assemble
 from training.runs import functions, write_lines
@@ -83,6 +84,29 @@ def test_a_team_of_one_adds_nothing_up() -> None:
     assert team.any(True)
     assert not team.any(False)
     assert team.leads
+
+
+def test_a_process_that_is_gone_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = [
+        "[/pytorch/gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:5. This "
+        "is typically caused by a remote worker crashing.\nat ...",
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+    ]
+
+    def fail(_tensor: torch.Tensor) -> None:
+        raise RuntimeError(reasons[0])
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", fail)
+    team = Team(2)
+    words = (
+        r"has ended, or is out of reach \(Connection closed by peer \[127\.0\.0\.1\]:5\): the same"
+    )
+    for call in (team.wait, lambda: team.add_up([torch.ones(1)])):
+        with pytest.raises(ModelError, match=words):
+            call()
+    del reasons[0]
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        team.wait()
 
 
 def test_alone_a_process_is_a_team_of_one() -> None:
