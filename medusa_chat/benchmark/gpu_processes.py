@@ -27,6 +27,9 @@ _LISTEN_SECONDS = 0.2
 _SILENT_SECONDS = 200.0
 """For which nothing may come: a model is made, or transformers' compiled, without a word."""
 
+_GRACE_SECONDS = 25.0
+"""For what was begun in time; then a process is ended whatever it does."""
+
 Measure = Callable[[GpuPlan, str, int, Connection, Any], None]
 """Measures the parts from a number on, and sends each result; the last argument is an event."""
 
@@ -71,10 +74,15 @@ def run_in_processes(
     titles = GpuSuite(plan, command).titles()
     end, done = time.monotonic() + plan.budget_seconds, 0
     while done < len(titles):
+        if time.monotonic() > end:
+            yield PartResult(titles[done], problem="not measured: no time was left")
+            done += 1
+            continue
         left = replace(plan, budget_seconds=end - time.monotonic())
         process = _Process(left, command, done, measure)
         came = 0
-        for result in process.results(cancelled, report, silent_seconds):
+        last = end + _GRACE_SECONDS
+        for result in process.results(cancelled, report, silent_seconds, last):
             came += 1
             yield result
         done += came
@@ -99,12 +107,12 @@ class _Process:
         sender.close()
 
     def results(
-        self, cancelled: Callable[[], bool], report: Report, silent_seconds: float
+        self, cancelled: Callable[[], bool], report: Report, silent_seconds: float, end: float
     ) -> Iterator[PartResult]:
-        """Yield its results as they come, until it ends or says nothing any more."""
+        """Yield its results as they come, until it or all time ends, or it says nothing more."""
         try:
             heard = time.monotonic()
-            while time.monotonic() - heard < silent_seconds:
+            while (now := time.monotonic()) < min(heard + silent_seconds, end):
                 if cancelled():
                     self._cancelled.set()
                 if not self._receiver.poll(_LISTEN_SECONDS):
@@ -121,7 +129,7 @@ class _Process:
                     yield said
                 else:
                     report(said.words, said.fraction)
-            self.problem = f"failed: nothing came of it for {silent_seconds:.0f} s"
+            self.problem = f"failed: nothing came of it for {now - heard:.0f} s"
         finally:
             self._process.kill()
             self._process.join()
