@@ -1,6 +1,6 @@
-"""One line on stderr that says what is going on: rewritten on a terminal, and not there in pipes.
+"""What is said on stderr beside the output: lines that stay, and one that says what is going on.
 
-Standard library only.
+That one is rewritten on a terminal, and not there in pipes. Standard library only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from typing import Self
 
 from medusa_chat.printable import printable
 from medusa_chat.quantities import percent
+
+
+def tell(text: str) -> None:
+    """Say something on stderr, safe to show."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 class StatusLine:

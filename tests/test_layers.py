@@ -217,7 +217,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
-    "chats": (("errors", "paths", "printable", "conversation"), ()),
+    "chats": (("errors", "paths", "printable", "status_line", "conversation"), ()),
     "cli": (
         (
             "chats",

@@ -18,6 +18,7 @@ from medusa_chat.conversation.markdown import markdown
 from medusa_chat.conversation.store import FILE_NAME, Store
 from medusa_chat.errors import MedusaChatError, StorageError, UsageError
 from medusa_chat.printable import printable
+from medusa_chat.status_line import tell
 
 _ALL_FOLDER = "medusa-chat-chats"
 
@@ -62,10 +63,6 @@ def _file() -> Path:
         ) from error
 
 
-def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr, flush=True)
-
-
 # chats ---------------------------------------------------------------------------------------
 
 
@@ -83,7 +80,7 @@ def _list(search: str, limit: int | None, *, as_json: bool) -> int:
         if chat.preview is not None and (search or sys.stdout.isatty()):
             print(f"    {_preview(chat)}")
     if not chats and not as_json:
-        _say(f"No chat has {search!r}." if search.strip() else "There are no chats yet.")
+        tell(f"No chat has {search!r}." if search.strip() else "There are no chats yet.")
     return 0
 
 
@@ -198,7 +195,7 @@ def _import(files: Sequence[str], *, again: bool) -> int:
                 chat = store.take_in(copy, as_new=store.has(copy.id))
                 print(printable(f"{chat.id}  {chat.title}"))
             else:
-                _say(_already_here(store.chat(copy.id), copy))
+                tell(_already_here(store.chat(copy.id), copy))
     return 0
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from medusa_chat import thread_waiting
 from medusa_chat.distillation.dialogues import Dialogue, drawn, read_dialogues
-from medusa_chat.distillation.progress import NowAndThen, Progress, tell
+from medusa_chat.distillation.progress import NowAndThen, Progress
 from medusa_chat.distillation.record_file import RecordFile
 from medusa_chat.distillation.settings import DistillSettings, ServerSettings
 from medusa_chat.distillation.writer import InterruptedWritingError, Writer
 from medusa_chat.errors import MedusaChatError
-from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.run.command import Interrupt
+from medusa_chat.run.loading import engine_with
 from medusa_chat.settings import DecodeSettings, ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 from medusa_chat.training.records import Problems
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(settings: DistillSettings, model: ModelSettings, decode: DecodeSettings)
             with StatusLine() as line:
                 name, writer = _server(settings, settings.server, decode, line)
                 return _write(name, writer, missing, file, settings, decode, line)
-        engine = _loaded(model)
+        engine, _ = engine_with(model)
         writer = _local(engine, missing, settings, decode)
         with StatusLine() as line:
             status = _write(model.model, writer, missing, file, settings, decode, line)
@@ -128,19 +128,6 @@ def _tell_end(tally: Tally, file: RecordFile, settings: DistillSettings) -> None
         for reason, words in tally.first_words.items():
             if words:
                 tell(f"The first that was {reason}: {words}")
-
-
-def _loaded(model: ModelSettings) -> Engine:
-    from medusa_chat.engine.local import Engine
-
-    told = fetch_missing(model)
-    engine = Engine()
-    with StatusLine() as line:
-        loaded = engine.load(model, line.show)
-    for notice in loaded.notices:
-        if notice not in told:
-            tell(notice)
-    return engine
 
 
 def _local(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable
 
-from medusa_chat.printable import printable
 from medusa_chat.quantities import duration
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 
 _LINE_SECONDS = 15.0
 _TOLD_AFTER_SECONDS = 1.0
@@ -69,8 +67,3 @@ class NowAndThen:
                 return
             self._said_at = self._clock()
         self._say(words)
-
-
-def tell(line: str) -> None:
-    """Say something on stderr, safe to show."""
-    print(printable(line), file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from medusa_chat.models.registry import registry
 from medusa_chat.printable import printable
 from medusa_chat.quantities import percent, size
 from medusa_chat.settings import ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     for notice in registry().notices:
-        say(notice)
+        tell(notice)
     match arguments.action:
         case "list":
             return _list(_machine(arguments), as_json=arguments.json)
@@ -48,11 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
             return _remove(arguments.name, with_base=arguments.with_base, yes=arguments.yes)
         case _:
             return _verify(arguments.names, discard=arguments.discard)
-
-
-def say(text: str) -> None:
-    """Print a line or more on stderr, safe to show."""
-    print(printable(text), file=sys.stderr, flush=True)
 
 
 def _machine(arguments: argparse.Namespace) -> Machine:
@@ -113,15 +108,15 @@ def _remove(name: str, *, with_base: bool, yes: bool) -> int:
     from medusa_chat.library.removal import plan_removal
 
     removal = plan_removal(name, with_base=with_base)
-    say(removal.words)
+    tell(removal.words)
     if not yes:
         if not _can_ask():
             raise UsageError("Nothing was removed: add --yes to remove without being asked.")
         if input("Remove? [y/N] ").strip().lower() not in ("y", "yes"):
-            say("Nothing was removed.")
+            tell("Nothing was removed.")
             return 1
     removal.execute()
-    say(f"{size(removal.frees_bytes)} are free again.")
+    tell(f"{size(removal.frees_bytes)} are free again.")
     return 0
 
 
@@ -134,7 +129,7 @@ def _verify(names: Sequence[str], *, discard: bool) -> int:
 
     references = _to_verify(names)
     if not references:
-        say("No model is in the Hub's cache: there is nothing to check.")
+        tell("No model is in the Hub's cache: there is nothing to check.")
     damaged = 0
     for reference in references:
         with StatusLine() as status:
@@ -153,7 +148,7 @@ def _verify(names: Sequence[str], *, discard: bool) -> int:
         damaged += len(defects)
         if defects:
             how = "" if discard else f"`medusa-chat models verify {reference} --discard`, then "
-            say(f"To mend it: {how}`medusa-chat models pull {reference}`.")
+            tell(f"To mend it: {how}`medusa-chat models pull {reference}`.")
     return int(damaged > 0)
 
 
@@ -168,7 +163,7 @@ def _to_verify(names: Sequence[str]) -> list[Reference]:
         if entry is None:
             raise UsageError(f"{name!r} is no name on the Hub: write owner/name.")
         if entry.state == "built in":
-            say(f"{name} ships with the program: there are no checksums of it.")
+            tell(f"{name} ships with the program: there are no checksums of it.")
         elif all(part.state == "absent" for part in entry.parts):
             raise HubError(
                 f"{name} is not in the Hub's cache: `medusa-chat models pull {name}` fetches it.",

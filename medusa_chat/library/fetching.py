@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 
 from medusa_chat.errors import HubError
@@ -13,10 +12,9 @@ from medusa_chat.models.hub.plan import Plan
 from medusa_chat.models.hub.progress import Progress
 from medusa_chat.models.hub.reference import hub_name
 from medusa_chat.models.templates import family
-from medusa_chat.printable import printable
 from medusa_chat.quantities import duration, rate, size
 from medusa_chat.settings import ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 
 _LINE_SECONDS = 10.0
 """Between two lines of progress where they are not rewritten."""
@@ -34,23 +32,23 @@ def fetch_missing(settings: ModelSettings) -> tuple[str, ...]:
         return ()
     notices = source(settings).notices
     for notice in notices:
-        _tell(notice)
+        tell(notice)
     from medusa_chat.models.hub.fetch import fetch
 
     with StatusLine() as status:
         status.show(f"Looking for {missing} on the Hub")
         plan = plan_missing(settings, missing)
     for line in describe(plan):
-        _tell(line)
+        tell(line)
     with StatusLine() as status:
         shown = _Shown(status)
         try:
             fetch(plan, shown.show)
         except KeyboardInterrupt:
             status.clear()
-            _tell("Stopped. What came is kept: the same command goes on from there.")
+            tell("Stopped. What came is kept: the same command goes on from there.")
             raise
-    _tell(f"Fetched {plan.model}.")
+    tell(f"Fetched {plan.model}.")
     return notices
 
 
@@ -106,7 +104,7 @@ class _Shown:
         now = time.monotonic()
         if not self._status.is_rewritten and now - self._told_at >= _LINE_SECONDS:
             self._told_at = now
-            _tell(in_words(progress))
+            tell(in_words(progress))
 
 
 def describe(plan: Plan) -> list[str]:
@@ -139,7 +137,3 @@ def _figures(progress: Progress) -> str:
     if progress.message:
         words.append(progress.message)
     return ", ".join(words)
-
-
-def _tell(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)

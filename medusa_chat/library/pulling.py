@@ -6,7 +6,6 @@ Several models come at a time. Ctrl+C pauses them: what came is kept, and the ne
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ from medusa_chat.models.hub.space import check_space
 from medusa_chat.models.registry import registry
 from medusa_chat.printable import printable
 from medusa_chat.settings import ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 
 _INTERRUPTED = 130
 _SHOW_SECONDS = 0.2
@@ -52,12 +51,12 @@ def pull(names: Sequence[str], base_model: str | None, machine: Machine, *, as_j
         if plan is not None:
             plans[name] = plan
     for name, plan in plans.items():
-        _tell(f"{_title(name)}:")
+        tell(f"{_title(name)}:")
         for line in describe(plan):
-            _tell(f"  {line}")
+            tell(f"  {line}")
         fits = _fit(plan, machine)
         if fits is not None:
-            _tell(f"  {fits}")
+            tell(f"  {fits}")
     check_space(sum(plan.bytes_missing for plan in plans.values()), " and ".join(plans))
     downloads = {name: Download(plan) for name, plan in plans.items()}
     try:
@@ -65,14 +64,14 @@ def pull(names: Sequence[str], base_model: str | None, machine: Machine, *, as_j
             failures = fetch_all(list(downloads.values()), display.show)
     except KeyboardInterrupt:
         _print_records(downloads, as_json=as_json)
-        _tell("Paused: what came is kept. The same command goes on from there.")
+        tell("Paused: what came is kept. The same command goes on from there.")
         return _INTERRUPTED
     _print_records(downloads, as_json=as_json)
     for name, download in downloads.items():
         if download.progress.state == "done" and not as_json:
             print(printable(f"{name} is here: medusa-chat --model {name} chats with it."))
     for failure in failures[1:]:
-        _tell(str(failure))
+        tell(str(failure))
     if failures:
         raise failures[0]
     return 0
@@ -126,9 +125,9 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
     settings = ModelSettings(model=name, base_model=base_model)
     wanted = source(settings)
     for notice in wanted.notices:
-        _tell(notice)
+        tell(notice)
     if wanted.shipped is not None:
-        _tell(f"{name} ships with the program: there is nothing to fetch.")
+        tell(f"{name} ships with the program: there is nothing to fetch.")
         return None
     own = inspect(paths.written(wanted.name)) if wanted.is_folder else None
     if own is not None and not own.is_heads_alone:
@@ -142,7 +141,7 @@ def _plan(name: str, base_model: str | None) -> Plan | None:
         plan = make_plan(wanted.name, wanted.base)
     remember_base(settings)
     if not plan.repositories:
-        _tell(f"{name} and its base are folders on this machine: there is nothing to fetch.")
+        tell(f"{name} and its base are folders on this machine: there is nothing to fetch.")
         return None
     return plan
 
@@ -189,7 +188,3 @@ def _record(name: str, download: Download) -> dict[str, Any]:
         "message": progress.message,
         "repositories": repositories,
     }
-
-
-def _tell(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from medusa_chat import thread_waiting
 from medusa_chat.errors import MedusaChatError
-from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.printable import printable
+from medusa_chat.run.loading import engine_with
 from medusa_chat.run.prompts import Prompt
 from medusa_chat.settings import DecodeSettings, ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import tell
 
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Answer
@@ -61,25 +61,18 @@ def run(
     thread_waiting.settle()
     from medusa_chat.decoding.launches import launches
     from medusa_chat.decoding.tree_choice import check_tree
-    from medusa_chat.engine.local import Engine
 
     check_tree(decode)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Where a terminal or a locale has no UTF-8, an answer with question marks beats none.
         sys.stdout.reconfigure(errors="replace")
-    told = fetch_missing(model)
-    engine = Engine()
-    with StatusLine() as line:
-        loaded = engine.load(model, line.show)
+    engine, loaded = engine_with(model)
     tree = engine.choose_tree(decode)
-    for notice in loaded.notices:
-        if notice not in told:
-            _tell(notice)
     if decode.medusa and loaded.plain_reason:
-        _tell(f"Medusa is off: {loaded.plain_reason}.")
+        tell(f"Medusa is off: {loaded.plain_reason}.")
     elif decode.medusa and loaded.heads == 0:
         state = "Medusa is off" if tree.shape.depth == 0 else "Guesses come from the text alone"
-        _tell(f"{state}: the model has no Medusa heads.")
+        tell(f"{state}: the model has no Medusa heads.")
     interrupt = Interrupt()
     interrupt.listen()
     status = 0
@@ -95,7 +88,7 @@ def run(
             # Known at the end: a capture may fail at any step.
             how = launches(engine.model.decoder.forward)
             if not as_json:
-                _tell(_summary(answer, how))
+                tell(_summary(answer, how))
             engine.keep_times()
             if as_json:
                 print(json.dumps(_record(prompt, answer, text, decode, loaded, how)), flush=True)
@@ -106,7 +99,7 @@ def run(
             if as_json:
                 print(json.dumps({"id": prompt.id, "error": str(error)}), flush=True)
             else:
-                _tell(f"prompt {prompt.id}: {error}")
+                tell(f"prompt {prompt.id}: {error}")
     return _INTERRUPTED if interrupt.requested else status
 
 
@@ -170,7 +163,3 @@ def _record(
         "device": loaded.device,
         "steps_run": how,
     }
-
-
-def _tell(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)

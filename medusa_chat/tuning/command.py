@@ -12,8 +12,8 @@ from medusa_chat import thread_waiting
 from medusa_chat.benchmark.command import publish, tell
 from medusa_chat.benchmark.table import show
 from medusa_chat.errors import MedusaChatError, UsageError
-from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.run.command import Interrupt
+from medusa_chat.run.loading import engine_with
 from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.status_line import StatusLine
 from medusa_chat.tuning.settings import TuneSettings
@@ -168,15 +168,7 @@ def _measured(
 
 
 def _loaded(model: ModelSettings, decode: DecodeSettings) -> Engine:
-    from medusa_chat.engine.local import Engine
-
-    told = fetch_missing(model)
-    engine = Engine()
-    with StatusLine() as line:
-        loaded = engine.load(model, line.show)
-    for notice in loaded.notices:
-        if notice not in told:
-            tell(notice)
+    engine, loaded = engine_with(model)
     if loaded.plain_reason is not None:
         raise UsageError(
             f"There is nothing to tune, since Medusa is off: {loaded.plain_reason}. "
