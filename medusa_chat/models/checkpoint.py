@@ -66,6 +66,19 @@ def write_heads(heads: MedusaHeads, folder: Path, base_model: str) -> None:
     ``base_model`` is a Hub id or a path; a relative one is resolved against ``folder`` by readers.
     Each file is written whole before it takes its name.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{HEADS_ONLY_FILES[0]}.part"
+    save_file(named_tensors(heads), part)
+    config_part = folder / "config.json.part"
+    config_part.write_text(json.dumps(config_of(heads, base_model), indent=2) + "\n", "utf-8")
+    # safetensors keeps its files from all other users of the machine, for no reason of ours.
+    shutil.copymode(config_part, part)
+    part.replace(folder / HEADS_ONLY_FILES[0])
+    config_part.replace(folder / "config.json")
+
+
+def config_of(heads: MedusaHeads, base_model: str) -> dict[str, Any]:
+    """Return the config that v0.1 has or, where the base's matrix serves, version 2."""
     config: dict[str, Any] = {
         "base_model_name_or_path": base_model,
         "medusa_num_heads": heads.count,
@@ -75,15 +88,7 @@ def write_heads(heads: MedusaHeads, folder: Path, base_model: str) -> None:
         config["version"] = "2"
     if heads.root_weight is not None:
         config[KIND_FIELD] = ROOT_KIND
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{HEADS_ONLY_FILES[0]}.part"
-    save_file(named_tensors(heads), part)
-    config_part = folder / "config.json.part"
-    config_part.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    # safetensors keeps its files from all other users of the machine, for no reason of ours.
-    shutil.copymode(config_part, part)
-    part.replace(folder / HEADS_ONLY_FILES[0])
-    config_part.replace(folder / "config.json")
+    return config
 
 
 def named_tensors(heads: MedusaHeads) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from medusa_chat.models.checkpoint import KIND_FIELD, ROOT_KIND, named_tensors
+from medusa_chat.models.checkpoint import KIND_FIELD, ROOT_KIND, config_of, named_tensors
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.models.layout import HEADS_ONLY_FILES, ROOT, VOCABULARY_MAP
 from medusa_chat.models.vllm_layout import ONE_OUTPUT
@@ -54,16 +54,7 @@ class HeadFiles:
 
 def framework(heads: MedusaHeads, base_name: str) -> HeadFiles:
     """Return v0.1's files or, of heads without output matrices, version 2's."""
-    config: dict[str, Any] = {
-        "base_model_name_or_path": base_name,
-        "medusa_num_heads": heads.count,
-        "medusa_num_layers": heads.layers,
-    }
-    if heads.output_weight is None:
-        config["version"] = "2"
-    if heads.root_weight is not None:
-        config[KIND_FIELD] = ROOT_KIND
-    return HeadFiles(_SAFETENSORS, named_tensors(heads), config)
+    return HeadFiles(_SAFETENSORS, named_tensors(heads), config_of(heads, base_name))
 
 
 def tgi(heads: MedusaHeads, base_name: str) -> HeadFiles:
