@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from medusa_chat.decoding.lean.fp8 import is_float8, leaves_the_stream
+
 _ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 _ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 """Those whose frequencies don't depend on the length of the text."""
@@ -59,6 +61,8 @@ def graph_obstacle(model: Any) -> str | None:
     device: torch.device = model.get_input_embeddings().weight.device
     if device.type != "cuda":
         return f"the model is on {device}"
+    if is_float8(model) and leaves_the_stream(device):
+        return "torch before 2.12 loses its products of float8 in them; a newer one does not"
     for module in model.modules():
         # Asked of the pool, which was made for outliers: the threshold may be off for a comparison.
         if type(module).__name__ == "Linear8bitLt" and module.state.use_pool:

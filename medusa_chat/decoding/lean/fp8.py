@@ -116,6 +116,15 @@ def is_float8(model: nn.Module) -> bool:
     return any(isinstance(module, Fp8Linear) for module in model.modules())
 
 
+def leaves_the_stream(device: torch.device) -> bool:
+    """Return whether the product is launched on another stream of ``device`` than the current one.
+
+    A CUDA graph would be without it, and say nothing. So it is on Ada before torch 2.12 (PyTorch's
+    issue 177651).
+    """
+    return torch.cuda.get_device_capability(device) == (8, 9) and torch.__version__ < "2.12"
+
+
 def rounded_rows(x: Tensor, zero: Tensor) -> tuple[Tensor, Tensor]:
     """Return the rows of ``x`` [n, I] in float8, and the largest number [n, 1] of each.
 

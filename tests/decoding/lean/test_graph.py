@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.torch_version import TorchVersion
 
 from medusa_chat.decoding.decoder import Decoder
 from medusa_chat.decoding.lean import graph, weights
 from medusa_chat.decoding.lean.attention import attend
 from medusa_chat.decoding.lean.fitness import graph_obstacle
 from medusa_chat.decoding.lean.forward import LeanForward
+from medusa_chat.decoding.lean.fp8 import Fp8Linear
 from medusa_chat.decoding.lean.graph import StepGraphs, StepInputs
 from medusa_chat.decoding.tree import Tree
 
@@ -197,6 +199,26 @@ def test_outliers_are_an_obstacle() -> None:
 
     assert graph_obstacle(Model(0.0)) is None
     assert "8-bit layers" in (graph_obstacle(Model(6.0)) or "")
+
+
+@pytest.mark.parametrize(
+    ("capability", "version", "is_obstacle"),
+    [((8, 9), "2.11.0", True), ((8, 9), "2.12.0", False), ((9, 0), "2.11.0", False)],
+)
+def test_products_of_float8_that_leave_the_stream_are_an_obstacle(
+    capability: tuple[int, int], version: str, is_obstacle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Fp8Linear(64, 64, bias=False)
+
+        def get_input_embeddings(self) -> SimpleNamespace:
+            return SimpleNamespace(weight=SimpleNamespace(device=torch.device("cuda", 0)))
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    monkeypatch.setattr(torch, "__version__", TorchVersion(version))
+    assert ("float8" in (graph_obstacle(Model()) or "")) == is_obstacle
 
 
 @pytest.mark.gpu
