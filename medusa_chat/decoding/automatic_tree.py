@@ -70,7 +70,7 @@ class TreeKind:
         self._kept = self.beliefs.known
         return KindExperience(self.times.measured, self._kept)
 
-    def measured(self) -> None:
+    def begin_anew(self) -> None:
         """Begin with what was measured outside of replies: no time need be tried in one."""
         self._stored = self._kept = self.beliefs.known
         self._sizer = self._sized(Beliefs(self._stored))

@@ -139,7 +139,7 @@ class Decoding:
         """What each step checked."""
         self._stepper = self._made_stepper()
         self._passes = self._nodes = self._lone_roots = 0
-        self._prefill_seconds = 0.0
+        self._prefill_started = self._prefill_seconds = 0.0
         self._first_token_seconds: float | None = None
         self._prefilled_at = 0.0
         self._last_token_at = 0.0
@@ -235,7 +235,7 @@ class Decoding:
 
         None when cancelled.
         """
-        started = time.perf_counter()
+        self._prefill_started = time.perf_counter()
         decoder, output = self._decoder, None
         # Looked up again: another reply may have been decoded since this one was started.
         self.reused_tokens = self._reusable_tokens()
@@ -259,13 +259,13 @@ class Decoding:
                 decoder.history.add(chunk[:-rows], None)
                 decoder.history.add(chunk[-rows:], output.logits)
                 decoder.history.settle()
-        self._prefill_seconds = time.perf_counter() - started
         assert output is not None, "the last token is always run again"
         return StepOutput(output.hidden[-1:], output.logits[-1:])
 
     def _first_token_known(self) -> None:
         # Reading the token waited for the device, so these times hold on a GPU too.
         self._prefilled_at = self._last_token_at = time.perf_counter()
+        self._prefill_seconds = self._prefilled_at - self._prefill_started
         self._first_token_seconds = self._prefilled_at - self._arrived
 
     def _emit(self, tokens: Sequence[int], *, root: bool) -> list[Emission]:

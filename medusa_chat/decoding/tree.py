@@ -117,10 +117,6 @@ class Tree:
             max_depth=self.max_depth,
         )
 
-    def first(self, size: int) -> Tree:
-        """Return the tree of the first ``size`` nodes; parents come first, so it is closed."""
-        return self.subset(torch.arange(min(size, self.size), device=self.parents.device))
-
     def paths(self) -> list[Path]:
         """Return each node's path from the root; the root's is empty."""
         paths: list[Path] = [()]

@@ -52,7 +52,6 @@ class Server:
     """Reads requests in a thread, so that a reply can be cancelled; serves them in order."""
 
     def __init__(self, requests: BinaryIO, events: BinaryIO) -> None:
-
         self._requests = requests
         self._events = events
         self._queue: queue.SimpleQueue[Load | Generate | Steps] = queue.SimpleQueue()

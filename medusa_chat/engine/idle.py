@@ -66,7 +66,7 @@ def measure_acceptance(
                 yield
         if time.monotonic() - begun > _MOST_SECONDS:
             break
-    kind.measured()
+    kind.begin_anew()
 
 
 def measure_times(
@@ -93,4 +93,4 @@ def measure_times(
         for size, seconds in zip(missing, rounds.seconds, strict=True):
             for one in seconds:
                 kind.times.add(size, one)
-    kind.measured()
+    kind.begin_anew()

@@ -1,6 +1,6 @@
 """The messages between the interface and the engine, and their form on the wire.
 
-One JSON object a line: ``{"type": "Burst", ...}``. Requests go to the engine, events come from it.
+One JSON object a line: ``{"type": "Bursts", ...}``. Requests go to the engine, events come from it.
 Standard library only, so that the interface can import it without torch.
 """
 

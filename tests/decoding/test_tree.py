@@ -115,10 +115,3 @@ def test_a_subset_keeps_who_sees_whom() -> None:
     assert torch.equal(part.mask, rebuilt.mask)
     assert torch.equal(part.parents, rebuilt.parents)
     assert torch.equal(part.depths, rebuilt.depths)
-
-
-def test_the_first_nodes_of_a_tree_are_a_tree() -> None:
-    whole = Tree.from_paths(BUFFERS["mc_sim_7b_63"]["choices"])
-    assert whole.first(20).paths() == whole.paths()[:20]
-    assert whole.first(1).paths() == [()]
-    assert whole.first(1000).size == whole.size
