@@ -36,6 +36,8 @@ from medusa_chat.decoding.tree import Tree
 from medusa_chat.decoding.tree_check import FLOAT8_TOLERANCE, RUN_ERRORS
 
 _CHECK_TOKENS = 6
+_EVEN_ROWS = 8
+"""A window of all the cache is a multiple of this: a GPU's attention would pad another mask."""
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.05}
 _QUANTIZED_TOLERANCE = 0.1
 
@@ -74,7 +76,7 @@ class LeanForward:
             len(self._layers),
             self._key_heads,
             self._width,
-            context_tokens + tree_room,
+            -(-(context_tokens + tree_room) // _EVEN_ROWS) * _EVEN_ROWS,
             self._embeddings,
         )
 
