@@ -104,7 +104,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "training.settings": (("errors", "settings"), ()),
     "training": (
         (
-            *(*FOUNDATION, "quantities", "thread_waiting", "decoding", "models"),
+            *(*FOUNDATION, "quantities", "status_line", "thread_waiting", "decoding", "models"),
             *("conversation.reasoning", "library.fetching"),
         ),
         ("torch", "numpy", "transformers", "safetensors", "rich", "accelerate", "peft"),

@@ -42,9 +42,9 @@ _log = logging.getLogger(__name__)
 class Given:
     """What a step is told by the host, at a place that stays; one copy brings it to the device.
 
-    ``length`` [1] accepted tokens, the ``table_length`` [1] of what drafts have learnt, the ``root``
-    [1], the ``key`` [] of the noise, the ``slot`` [1] and ``matched`` [1] of the root's suffix
-    chain, and a chain's odds by its length.
+    ``length`` [1] accepted tokens, the ``table_length`` [1] of what drafts have learnt, the
+    ``root`` [1], the ``key`` [] of the noise, the ``slot`` [1] and ``matched`` [1] of the root's
+    suffix chain, and a chain's odds by its length.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -36,7 +36,7 @@ from medusa_chat.models.heads import MedusaHeads, root_table
 from medusa_chat.models.memory_growth import MemoryGrowth, release_memory
 from medusa_chat.models.out_of_memory import does_not_fit, is_out_of_memory
 from medusa_chat.models.packed_linear import pack_linears
-from medusa_chat.models.quantization import check_fp8, unfit_width, without_outliers
+from medusa_chat.models.quantization import check_fp8, unfit, unfit_width, without_outliers
 from medusa_chat.models.sampling_defaults import read_defaults
 from medusa_chat.models.stages import Report
 from medusa_chat.models.weight_progress import reporting_weights
@@ -206,10 +206,7 @@ def _family(settings: ModelSettings) -> str | None:
 def _undecodable(settings: ModelSettings, model: Any, defect: str) -> ModelError:
     width = unfit_width(model)
     if width is not None:
-        return ModelError(
-            f"{settings.model} has a layer that is {width} wide, and 4 bits on a CPU take only "
-            "multiples of 64: use --load-in-8bit, or neither."
-        )
+        return unfit(settings.model, width)
     remedy = "take another model"
     if settings.quantization != "none":
         remedy = f"leave out --load-in-{settings.quantization}, or {remedy}"

@@ -18,8 +18,9 @@ from medusa_chat.models.float8 import FAMILIES as _FP8_FAMILIES
 from medusa_chat.models.layout import read_config
 from medusa_chat.settings import Quantization
 
-_CPU_BLOCK = 64
-"""Its 4-bit product on a CPU takes only widths that are multiples of this."""
+_CPU_INPUTS, _CPU_OUTPUTS = 64, 32
+"""Of what bitsandbytes' 4-bit product on a CPU takes whole multiples: weights of a scale, and rows
+packed together (``functional._convert_weight_packed_for_cpu``)."""
 
 
 def import_bitsandbytes(quantization: Quantization) -> None:
@@ -125,7 +126,16 @@ def unfit_width(model: Any) -> int | None:
     """Return a width of ``model`` that 4 bits on a CPU cannot have, or None when there is none."""
     for layer in model.modules():
         if type(layer).__name__ == "Linear4bit" and layer.weight.device.type == "cpu":
-            for width in (layer.in_features, layer.out_features):
-                if width % _CPU_BLOCK:
-                    return int(width)
+            if layer.in_features % _CPU_INPUTS:
+                return int(layer.in_features)
+            if layer.out_features % _CPU_OUTPUTS:
+                return int(layer.out_features)
     return None
+
+
+def unfit(name: str, width: int) -> ModelError:
+    """Return what is to be said of a model with the ``unfit_width``."""
+    return ModelError(
+        f"{name} has a layer that is {width} wide: 4 bits on a CPU read multiples of {_CPU_INPUTS} "
+        f"and write multiples of {_CPU_OUTPUTS}. Use --load-in-8bit, or neither."
+    )

@@ -22,8 +22,8 @@ def run(settings: TrainSettings, team: Team | None = None) -> int:
     """
     thread_waiting.settle()
     from medusa_chat.models.out_of_memory import is_out_of_memory
+    from medusa_chat.status_line import tell
     from medusa_chat.training.memory_need import remedies
-    from medusa_chat.training.progress import say
     from medusa_chat.training.run_folder import RunFolder
     from medusa_chat.training.session import train
     from medusa_chat.training.team import Team
@@ -34,12 +34,12 @@ def run(settings: TrainSettings, team: Team | None = None) -> int:
     # Nobody begins to write there before all have looked.
     team.wait()
     if folder.finished:
-        say(f"{settings.output} is finished: --model {settings.output} chats with it.")
+        tell(f"{settings.output} is finished: --model {settings.output} chats with it.")
         return 0
     try:
         return 0 if train(settings, folder, team) is Outcome.DONE else _INTERRUPTED
     except KeyboardInterrupt:
-        say("Stopped. The same command goes on from what was last saved, if anything was.")
+        tell("Stopped. The same command goes on from what was last saved, if anything was.")
         return _INTERRUPTED
     except (MemoryError, RuntimeError) as error:
         # torch's own OutOfMemoryError is a RuntimeError.

@@ -26,8 +26,8 @@ from torch import Tensor
 
 from medusa_chat.errors import ModelError, UsageError
 from medusa_chat.quantities import size
+from medusa_chat.status_line import tell
 from medusa_chat.training.batches import Batch
-from medusa_chat.training.progress import say
 
 _RECORD = "kept-hidden.json"
 _STATES = "kept-hidden.bin"
@@ -125,7 +125,7 @@ class KeptHidden:
 
     def _give_up(self, error: OSError) -> None:
         self._takes_more = False
-        say(
+        tell(
             f"No more hidden states can be kept in {self._folder} ({error.strerror or error}): the "
             "training goes on, and makes them anew each time."
         )
@@ -202,7 +202,7 @@ def _lay_out(folder: Path, origin: HiddenOrigin) -> None:
         sizes = {name: _length(folder / name) for name in lengths}
         if sizes == lengths:
             return
-        say(f"What {folder} holds is cut short: the hidden states are made anew.")
+        tell(f"What {folder} holds is cut short: the hidden states are made anew.")
     free = shutil.disk_usage(folder).free
     if free < origin.stored_bytes:
         raise ModelError(

@@ -11,6 +11,7 @@ from medusa_chat.errors import ModelError
 from medusa_chat.models.checkpoint import read_heads
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.quantities import size
+from medusa_chat.status_line import tell
 from medusa_chat.training.base import FrozenBase, new_heads, output_of
 from medusa_chat.training.data import Dataset
 from medusa_chat.training.joint_loss import JointLoss
@@ -18,7 +19,6 @@ from medusa_chat.training.kept_hidden import HiddenOrigin, KeptHidden
 from medusa_chat.training.learner import HeadsLearner, JointLearner, Learner
 from medusa_chat.training.optimizer import ParameterGroup
 from medusa_chat.training.precision import Precision
-from medusa_chat.training.progress import say
 from medusa_chat.training.root_embedding import RootEmbedding
 from medusa_chat.training.run_folder import RunInputs
 from medusa_chat.training.settings import TrainSettings
@@ -139,7 +139,7 @@ def _kept(
     team.wait()
     if not team.leads:
         kept = KeptHidden(settings.keep_hidden, origin, leads=False)
-    say(
+    tell(
         f"Hidden states: {size(kept.stored_bytes)} in {settings.keep_hidden}, "
         f"{kept.share:.0%} of them there"
     )

@@ -7,7 +7,6 @@ hits are counted in every tenth batch only, since they take time.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from types import TracebackType
 from typing import Self
@@ -18,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from medusa_chat.status_line import tell
 from medusa_chat.training.head_pass import HeadScores
 
 _LINE_SECONDS = 15.0
@@ -57,7 +57,7 @@ class Progress:
         if self._live is not None:
             self._live.stop()
         if self._step > self._first:
-            say(self._line())
+            tell(self._line())
 
     def advance(self, scores: HeadScores, tokens: int, weights: tuple[float, ...]) -> None:
         """Count one more step, of ``tokens`` tokens, with its scores before the update.
@@ -72,7 +72,7 @@ class Progress:
             self._live.update(self._bar())
         elif time.monotonic() >= self._line_at:
             self._line_at = time.monotonic() + _LINE_SECONDS
-            say(self._line())
+            tell(self._line())
 
     def _bar(self) -> Table:
         table = Table.grid(padding=(0, 1))
@@ -96,11 +96,6 @@ class Progress:
             f"top-1 {_percent(self._scores.accuracy(1))} · "
             f"top-5 {_percent(self._scores.accuracy(5))} %"
         )
-
-
-def say(text: str) -> None:
-    """Print one line on stderr; what it names is not taken for markup."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def results_table(scores: HeadScores, examples: int, *, with_base: bool = False) -> Table:

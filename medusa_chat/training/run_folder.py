@@ -30,10 +30,10 @@ from medusa_chat import paths
 from medusa_chat.errors import ModelError, UsageError
 from medusa_chat.models.checkpoint import write_heads
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.status_line import tell
 from medusa_chat.training.disk_failure import disk_failure
 from medusa_chat.training.marks import Marks
 from medusa_chat.training.optimizer import Optimizer
-from medusa_chat.training.progress import say
 from medusa_chat.training.settings import TrainSettings, flag
 from medusa_chat.training.state_file import DamagedStateError, read_state, write_state
 
@@ -138,7 +138,7 @@ class RunFolder:
                         f"{file} is damaged, and the training cannot go on from it: delete "
                         f"{self._folder} to begin anew."
                     ) from error
-                say(f"{file} is damaged: going on from the state that was saved before it.")
+                tell(f"{file} is damaged: going on from the state that was saved before it.")
                 self._last_is_damaged = True
         return None
 

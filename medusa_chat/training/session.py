@@ -18,10 +18,11 @@ from medusa_chat.models.device import Placement, resolve_device
 from medusa_chat.models.device_memory import device_memory
 from medusa_chat.models.files import find_files
 from medusa_chat.models.layout import read_config
-from medusa_chat.models.quantization import unfit_width
+from medusa_chat.models.quantization import unfit, unfit_width
 from medusa_chat.models.shape import shape_of
 from medusa_chat.quantities import size
 from medusa_chat.settings import ModelSettings
+from medusa_chat.status_line import tell
 from medusa_chat.training.base import digest, output_of
 from medusa_chat.training.base_writing import write_base
 from medusa_chat.training.batches import Plan, plan_training
@@ -34,7 +35,7 @@ from medusa_chat.training.memory_need import memory_need, remedies
 from medusa_chat.training.optimizer import Optimizer
 from medusa_chat.training.precision import Precision, choose_precision
 from medusa_chat.training.preparation import adapter_shape, begin_heads, begin_learning
-from medusa_chat.training.progress import results_table, say
+from medusa_chat.training.progress import results_table
 from medusa_chat.training.records import check_files
 from medusa_chat.training.run_folder import RunFolder, RunInputs, digest_files
 from medusa_chat.training.schedule import Schedule
@@ -59,14 +60,11 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     config = read_config(path)
     max_length = _max_length(settings, config)
     _tell_memory(settings, config, precision, device, settings.batch_size * max_length)
-    say(f"Loading {settings.base_model}")
+    tell(f"Loading {settings.base_model}")
     model = load_base(path, precision.base, Placement(device), settings.quantization)
     width = unfit_width(model)
     if width is not None:
-        raise ModelError(
-            f"{settings.base_model} has a layer that is {width} wide, and 4 bits on a CPU take "
-            "only multiples of 64: use --load-in-8bit, or neither."
-        )
+        raise unfit(settings.base_model, width)
     data = _read(settings, path, max_length)
     inputs = RunInputs(
         digest_files(settings.data),
@@ -86,7 +84,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     begun = f"Training {what} on {data.tokens:,} tokens"
     if marks is not None:
         begun = f"Going on from step {optimizer.step_count} of {steps}"
-    say(f"{begun}, {'in mixed precision, ' if precision.mixed else ''}on {device}")
+    tell(f"{begun}, {'in mixed precision, ' if precision.mixed else ''}on {device}")
     trainer = Trainer(
         learner,
         optimizer,
@@ -101,9 +99,9 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     if marks is None and isinstance(learner, JointLearner) and data.held_out:
         before = trainer.evaluate().mean_losses[0]
         trainer.marks = with_first_loss(trainer.marks, before)
-        say(f"Perplexity of the base on what is held out: {math.exp(before):.3f}")
+        tell(f"Perplexity of the base on what is held out: {math.exp(before):.3f}")
     if trainer.run(data.training) is Outcome.INTERRUPTED:
-        say(
+        tell(
             f"Stopped after step {optimizer.step_count} of {steps}, which is saved in "
             f"{settings.output}: the same command goes on from there."
         )
@@ -112,7 +110,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     _show_results(trainer, learner, data)
     if team.leads:
         if isinstance(learner, JointLearner):
-            say("Writing the base")
+            tell("Writing the base")
             adapters = adapter_shape(settings)
             write_base(learner.base, adapters, path, folder.base_folder(), stored_dtype(path))
         if learner.roots is not None:
@@ -122,7 +120,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
         what, it = (
             ("model is", "it") if isinstance(learner, JointLearner) else ("heads are", "them")
         )
-        say(f"The {what} in {settings.output}: --model {settings.output} chats with {it}.")
+        tell(f"The {what} in {settings.output}: --model {settings.output} chats with {it}.")
     team.wait()
     return Outcome.DONE
 
@@ -157,7 +155,7 @@ def _tell_memory(
     """Say what it will take. Raises ModelError where the device can never have as much."""
     shape = shape_of(config)
     if shape is None:
-        say("How much memory this takes is not known for a model of this kind.")
+        tell("How much memory this takes is not known for a model of this kind.")
         return
     need = memory_need(
         shape,
@@ -170,14 +168,14 @@ def _tell_memory(
     kept = need.gaps_bytes > 0
     there = device_memory(str(device))
     if there is None:
-        say(f"Memory: about {size(need.total)} ({need.words})")
+        tell(f"Memory: about {size(need.total)} ({need.words})")
         return
     if device.type == "cpu" and need.total * _ROOMY > there.free_bytes:
         kept = not return_at_once()
     up_to = ""
     if kept:
         up_to = f", up to {size(need.most)} where the system does not take freed memory back,"
-    say(
+    tell(
         f"Memory: about {size(need.total)}{up_to} of {size(there.total_bytes)}, "
         f"{size(there.free_bytes)} free ({need.words})"
     )
@@ -187,7 +185,7 @@ def _tell_memory(
             f"{size(there.total_bytes)}: less would do with {remedies(settings)}."
         )
     if need.total > there.free_bytes:
-        say(f"It may not fit: free some, or take less with {remedies(settings)}.")
+        tell(f"It may not fit: free some, or take less with {remedies(settings)}.")
 
 
 def _read(settings: TrainSettings, path: Path, max_length: int) -> Dataset:
@@ -196,11 +194,11 @@ def _read(settings: TrainSettings, path: Path, max_length: int) -> Dataset:
         tokenizer, (settings.base_model,), frozenset({tokenizer.eos_token_id} - {None})
     )
     if chat_format.notice:
-        say(chat_format.notice)
+        tell(chat_format.notice)
     encoder = Encoder(tokenizer, chat_format, max_length)
-    data = read_dataset(settings.data, encoder, say, settings.held_out)
+    data = read_dataset(settings.data, encoder, tell, settings.held_out)
     for notice in data.notices:
-        say(notice)
+        tell(notice)
     return data
 
 
@@ -223,20 +221,20 @@ def _evaluation(settings: TrainSettings, data: Dataset, steps: int, room: int) -
     if every is None and settings.early_stop is not None:
         every = max(steps // settings.epochs, 1)
     if every is not None and not data.held_out:
-        say("Nothing is held out, so nothing is tested, and nothing stops early.")
+        tell("Nothing is held out, so nothing is tested, and nothing stops early.")
     return Evaluation(data.held_out, room, every, settings.early_stop)
 
 
 def _show_results(trainer: Trainer, learner: Learner, data: Dataset) -> None:
     if not data.held_out:
-        say("There are too few lines to hold any out, so the heads are not tested.")
+        tell("There are too few lines to hold any out, so the heads are not tested.")
         return
     scores = trainer.evaluate()
     joint = isinstance(learner, JointLearner)
     Console().print(results_table(scores, len(data.held_out), with_base=joint))
     if joint and trainer.marks.first_loss is not None:
         before, after = math.exp(trainer.marks.first_loss), math.exp(scores.mean_losses[0])
-        say(f"Perplexity: {before:.3f} before, {after:.3f} after ({after / before - 1:+.2%})")
+        tell(f"Perplexity: {before:.3f} before, {after:.3f} after ({after / before - 1:+.2%})")
 
 
 def _max_length(settings: TrainSettings, config: dict[str, Any]) -> int:

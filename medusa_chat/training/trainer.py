@@ -11,6 +11,7 @@ from enum import Enum
 import torch
 
 from medusa_chat.models.out_of_memory import is_out_of_memory
+from medusa_chat.status_line import tell
 from medusa_chat.training.batches import Plan, collate, plan_by_length
 from medusa_chat.training.examples import Example
 from medusa_chat.training.head_pass import HeadScores
@@ -18,7 +19,7 @@ from medusa_chat.training.interruption import Interruption
 from medusa_chat.training.learner import Learner, Step
 from medusa_chat.training.marks import Marks
 from medusa_chat.training.optimizer import Optimizer
-from medusa_chat.training.progress import Progress, say
+from medusa_chat.training.progress import Progress
 from medusa_chat.training.run_folder import RunFolder
 from medusa_chat.training.team import Team
 
@@ -160,7 +161,7 @@ class Trainer:
         loss = scores.total(self._learner.weights(1.0))
         self.marks = self.marks.after(loss, step)
         gained = self.marks.best_step == step
-        say(
+        tell(
             f"step {step}: held-out loss {loss:.4f}"
             + ("" if gained else f", best {self.marks.best_loss:.4f} at {self.marks.best_step}")
         )
@@ -169,7 +170,7 @@ class Trainer:
         self._save()
         if not self._evaluation.ends(self.marks):
             return False
-        say(f"Stopped early: no gain in {self.marks.stale} evaluations.")
+        tell(f"Stopped early: no gain in {self.marks.stale} evaluations.")
         return True
 
     def _take_best(self) -> None:
@@ -182,7 +183,7 @@ class Trainer:
         self._team.wait()
         if self.marks.best_step != last:
             self._folder.load_best(self._optimizer)
-            say(f"What had learnt by step {self.marks.best_step} is kept: it did best.")
+            tell(f"What had learnt by step {self.marks.best_step} is kept: it did best.")
 
     def _save(self) -> None:
         self._learner.flush()

@@ -166,7 +166,7 @@ def test_a_capture_that_fails_leaves_eager_steps(monkeypatch: pytest.MonkeyPatch
     shapes = InTurn([ALL["all"]] * 3 + [ALL["two"]])
     works, calls = graph.capture, []
 
-    def capture(record: Callable[[], None], pool: object) -> Callable[[], None]:
+    def capture(record: Callable[[], None], pool: graph.SharedPool) -> Callable[[], None]:
         calls.append(record)
         if len(calls) == 2:
             record()

@@ -42,6 +42,24 @@ def test_four_bits_are_nf4_with_double_quantisation(tmp_path: Path) -> None:
 
 
 @torch.inference_mode()
+def test_four_bits_on_a_cpu_take_keys_that_are_32_wide(tmp_path: Path) -> None:
+    folder = save_base(
+        tmp_path / "base",
+        "llama",
+        hidden_size=128,
+        intermediate_size=256,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+    )
+    ids = torch.arange(1, 9)[None]
+    exact = load_base(folder, torch.float32, CPU, "none")(input_ids=ids).logits
+    model = load_base(folder, torch.float32, CPU, "4bit")
+    assert unfit_width(model) is None
+    error = (model(input_ids=ids).logits - exact).norm() / exact.norm()
+    assert error < 0.5
+
+
+@torch.inference_mode()
 def test_rows_disturb_each_other_only_by_outliers(tmp_path: Path) -> None:
     model = load_base(save_base(tmp_path / "wide", "llama", **WIDE), torch.float32, CPU, "8bit")
     ids = torch.arange(1, 8)[None]

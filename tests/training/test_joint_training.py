@@ -154,7 +154,7 @@ def test_it_stops_early_and_keeps_the_best(
 
     monkeypatch.setattr(RunFolder, "save_best", noted)
     monkeypatch.setattr(HeadScores, "total", lambda *_: next(losses))
-    monkeypatch.setattr(trainer, "say", lambda text: print(text))
+    monkeypatch.setattr(trainer, "tell", lambda text: print(text))
     monkeypatch.setattr(Progress, "_marks", lambda _self: "")
     options = LORA if stage == "medusa-2" else {}
     chosen = settings(tmp_path, max_steps=14, evaluate_every=2, early_stop=2, **options)
@@ -232,7 +232,7 @@ def test_adapters_on_a_base_of_few_bits_end_as_a_base_of_many(
 
 
 def test_a_width_that_4_bits_cannot_have_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="96 wide, and 4 bits on a CPU"):
+    with pytest.raises(ModelError, match="96 wide: 4 bits on a CPU"):
         run(settings(tmp_path, quantization="4bit"))
 
 
