@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
-    "talk": (talk.chats, 20000),
-    "memory": (memory.chats, 10000),
-    "program": (program.chats, 25000),
-    "reckoning": (reckoning.chats, 17000),
-    "facts": (facts.chats, 32000),
-    "lists": (lists.chats, 16000),
-    "code": (code.chats, 15000),
-    "errands": (errands.chats, 11000),
-    "texts": (texts.chats, 21000),
-    "stories": (stories.chats, 7000),
+    "talk": (talk.chats, 15000),
+    "memory": (memory.chats, 9000),
+    "program": (program.chats, 19000),
+    "reckoning": (reckoning.chats, 40000),
+    "facts": (facts.chats, 26000),
+    "lists": (lists.chats, 12000),
+    "code": (code.chats, 11000),
+    "errands": (errands.chats, 8000),
+    "texts": (texts.chats, 26000),
+    "stories": (stories.chats, 9000),
 }
 """How many chats of each kind are drawn."""
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .words import Chat
 
 _KINDS: dict[Callable[[random.Random], Turns], int] = {
-    numbers.sums: 30,
-    numbers.drill: 16,
+    numbers.sums: 44,
+    numbers.drill: 28,
     numbers.division: 6,
     numbers.check: 3,
     numbers.quiz: 3,
@@ -36,8 +36,8 @@ _KINDS: dict[Callable[[random.Random], Turns], int] = {
     numbers.root: 2,
     stories.kept: 9,
     stories.together: 2,
-    stories.groups: 5,
-    stories.money: 5,
+    stories.groups: 8,
+    stories.money: 8,
     stories.ages: 4,
     stories.ways: 3,
     more.average: 4,
