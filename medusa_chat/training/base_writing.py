@@ -39,6 +39,7 @@ def write_base(
         for pattern in TOKENIZER_FILES:
             for file in original.glob(pattern):
                 shutil.copyfile(file, part / file.name)
+        _let_others_read(part)
         shutil.rmtree(folder, ignore_errors=True)
         part.replace(folder)
     except (OSError, SafetensorError) as error:
@@ -60,3 +61,10 @@ def _merged(
     for name, parameter in trained.parameters().items():
         own[name].copy_(parameter)
     return tuner.merge_and_unload()
+
+
+def _let_others_read(folder: Path) -> None:
+    """Give the weights, which transformers writes for their owner alone, the config's mode."""
+    mode = (folder / "config.json").stat().st_mode
+    for file in folder.glob("*.safetensors"):
+        file.chmod(mode)
