@@ -284,7 +284,8 @@ def test_the_readme_names_options_that_there_are(call: Call) -> None:
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     training = readme.partition("## Training heads")[2].partition("\n## ")[0]
     offered = call("distill", "--help").out + call("train", "--help").out
-    elsewhere = {"--multi_gpu", "--num_processes", "--to"}  # of accelerate, and of convert
+    # Of accelerate, and of convert.
+    elsewhere = {"--cpu", "--multi_gpu", "--num_processes", "--to"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", training)) - elsewhere
     assert len(named) > 20
     assert not {one for one in named if not re.search(rf"{one}(?![\w-])", offered)}

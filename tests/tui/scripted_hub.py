@@ -93,7 +93,10 @@ class ScriptedRemoval:
 
 @dataclass
 class ScriptedHub:
-    """Has these entries; a model is here when its entry says so, or when it has none."""
+    """Has these entries; a model is here when its entry says so, or when it has none.
+
+    Of those without an entry the ``remote`` ones are not here.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     errors: dict[str, ModelError] = field(default_factory=dict)
@@ -102,10 +105,13 @@ class ScriptedHub:
     tokens: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     notices: tuple[str, ...] = ()
+    remote: frozenset[str] = frozenset()
 
     def is_here(self, settings: ModelSettings) -> bool:
         entry = self._entry(settings.model)
-        return entry is None or entry.state in ("here", "built in")
+        if entry is None:
+            return settings.model not in self.remote
+        return entry.state in ("here", "built in")
 
     def plan(self, settings: ModelSettings) -> Plan:
         error = self.errors.get(settings.model)

@@ -338,7 +338,7 @@ async def test_other_bits_leave_the_rest_of_what_was_asked_for() -> None:
 
 
 async def test_filter_and_names_that_are_not_listed() -> None:
-    hub = ScriptedHub([BUILTIN, zephyr()])
+    hub = ScriptedHub([BUILTIN, zephyr()], remote=frozenset({"somebody/new"}))
     async with chat(hub=hub, size=(130, 30)) as c:
         screen = await open_models(c)
         await c.pilot.press("slash", *"7b zeph")
@@ -357,7 +357,7 @@ async def test_filter_and_names_that_are_not_listed() -> None:
 
 
 async def test_unlisted_model_stays_in_the_table_while_it_comes() -> None:
-    hub = ScriptedHub([BUILTIN, zephyr()])
+    hub = ScriptedHub([BUILTIN, zephyr()], remote=frozenset({"some/model"}))
     async with chat(hub=hub, size=(130, 30)) as c:
         screen = await open_models(c)
         screen.query_one(Input).focus().value = "some/model"
