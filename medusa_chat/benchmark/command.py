@@ -14,10 +14,9 @@ from medusa_chat.benchmark.settings import BenchSettings
 from medusa_chat.benchmark.table import Table, show
 from medusa_chat.errors import UsageError
 from medusa_chat.library.fetching import fetch_missing
-from medusa_chat.printable import printable
 from medusa_chat.run.command import Interrupt
 from medusa_chat.settings import DecodeSettings, ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Engine
@@ -219,11 +218,6 @@ def publish(tables: Sequence[Table], record: dict[str, Any], *, as_json: bool) -
     show(tables, sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(record), flush=True)
-
-
-def tell(line: str) -> None:
-    """Say something on stderr, safe to show."""
-    print(printable(line), file=sys.stderr, flush=True)
 
 
 def _loaded(

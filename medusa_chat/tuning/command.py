@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_chat import thread_waiting
-from medusa_chat.benchmark.command import publish, tell
+from medusa_chat.benchmark.command import publish
 from medusa_chat.benchmark.table import show
 from medusa_chat.errors import MedusaChatError, UsageError
 from medusa_chat.run.command import Interrupt
 from medusa_chat.run.loading import engine_with
 from medusa_chat.settings import DecodeSettings, ModelSettings
-from medusa_chat.status_line import StatusLine
+from medusa_chat.status_line import StatusLine, tell
 from medusa_chat.tuning.settings import TuneSettings
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,9 @@ from .scripted_engine import ScriptedEngine
 from .test_models_screen import open_models, table, until_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from medusa_chat.tui.screens.models import ModelsScreen
 
 CONFIG = {
     "model_type": "llama",
@@ -120,48 +123,49 @@ def test_refusals_are_told(hub: Hub) -> None:
     assert caught.value.kind == "not_found"
 
 
-async def test_pull_through_the_screen_and_load(hub: Hub) -> None:
+@asynccontextmanager
+async def models_screen() -> AsyncIterator[tuple[Chat, ModelsScreen]]:
+    """Run the application until its models screen is open; a second engine may be started."""
     engines = [ScriptedEngine(), ScriptedEngine()]
     coming = iter(engines)
     app = ChatApp(ModelSettings(), DecodeSettings(), lambda: next(coming))
     async with app.run_test(size=(130, 30)) as pilot:
         c = Chat(app, pilot, engines)
-        screen = await open_models(c)
+        yield c, await open_models(c)
+
+
+async def test_pull_through_the_screen_and_load(hub: Hub) -> None:
+    async with models_screen() as (c, screen):
         assert hub.requests == []
-        await pilot.press("slash", *HEADS)
+        await c.pilot.press("slash", *HEADS)
         await c.until(lambda: table(screen)[0][0] == HEADS)
-        await pilot.press("enter", "enter")
-        await c.until(lambda: "Enter  fetch it" in _text(app))
-        await pilot.press("enter")
+        await c.pilot.press("enter", "enter")
+        await c.until(lambda: "Enter  fetch it" in _text(c.app))
+        await c.pilot.press("enter")
         await until_state(c, screen, 0, "here")
         assert cache.state_of(Reference(BASE)) == "here"
         assert isinstance(screen.query_one(DataTable), DataTable)
-        await pilot.press("enter")
-        await c.until(lambda: engines[1].requests)
+        await c.pilot.press("enter")
+        await c.until(lambda: c.engines[1].requests)
 
 
 async def test_base_of_heads_is_asked_for_until_it_can_be_one(hub: Hub) -> None:
     (hub.folders[HEADS] / "config.json").write_text("{}", "utf-8")
-    engines = [ScriptedEngine(), ScriptedEngine()]
-    coming = iter(engines)
-    app = ChatApp(ModelSettings(), DecodeSettings(), lambda: next(coming))
-    async with app.run_test(size=(130, 30)) as pilot:
-        c = Chat(app, pilot, engines)
-        screen = await open_models(c)
-        await pilot.press("slash", *HEADS)
+    async with models_screen() as (c, screen):
+        await c.pilot.press("slash", *HEADS)
         await c.until(lambda: table(screen)[0][0] == HEADS)
-        await pilot.press("enter", "enter")
-        await c.until(lambda: "do not say which model they belong to" in _text(app))
-        await pilot.press(*HEADS, "enter")
-        await c.until(lambda: "holds heads alone" in _text(app))
-        await pilot.press(*BASE, "enter")
-        await c.until(lambda: "Enter  fetch it" in _text(app))
-        await pilot.press("enter")
+        await c.pilot.press("enter", "enter")
+        await c.until(lambda: "do not say which model they belong to" in _text(c.app))
+        await c.pilot.press(*HEADS, "enter")
+        await c.until(lambda: "holds heads alone" in _text(c.app))
+        await c.pilot.press(*BASE, "enter")
+        await c.until(lambda: "Enter  fetch it" in _text(c.app))
+        await c.pilot.press("enter")
         await until_state(c, screen, 0, "here")
         assert cache.state_of(Reference(BASE)) == "here"
-        await pilot.press("enter")
-        await c.until(lambda: engines[1].requests)
-        assert engines[1].requests == [Load(ModelSettings(HEADS))]
+        await c.pilot.press("enter")
+        await c.until(lambda: c.engines[1].requests)
+        assert c.engines[1].requests == [Load(ModelSettings(HEADS))]
         assert find_files(ModelSettings(HEADS)).base_name == BASE
 
 
