@@ -125,9 +125,10 @@ class _Talk:
         """Let the user begin; returns the details that have been given."""
         rng = self.rng
         direct = "direct" in self.errand and rng.random() < 0.55
-        noun = "" if direct else rng.choice(self.errand["nouns"])
+        # Most say all at once: what has been said is never asked for.
+        share = rng.choice([0.0, 0.5, 1.0, 1.0, 1.0, 1.0])
+        noun = "" if direct else self.noun(share)
         given = {slot for slot in self.values if f"{{{slot}}}" in noun}
-        share = rng.choice([0.0, 0.4, 0.7, 1.0, 1.0])
         frags = []
         for slot in self.values:
             # What the assistant never asks for has to be said at once.
@@ -137,7 +138,7 @@ class _Talk:
             if slot not in given and told and _SLOTS[slot]["frags"]:
                 given.add(slot)
                 frags.append(self.fragment(slot))
-        if not direct and rng.random() < 0.4:
+        if not direct and rng.random() < 0.3:
             rng.shuffle(frags)
         what = " ".join([self.fill(noun, user_side=True), *frags]).replace(" for at ", " for ")
         request = rng.choice(self.errand["direct"] if direct else _TOML["requests"])
@@ -145,6 +146,13 @@ class _Talk:
         for slot in set(self.values) - set(self.wanted) - given:
             del self.values[slot]
         return given
+
+    def noun(self, share: float) -> str:
+        """Name what is wanted, with its kind where all shall be said."""
+        nouns: list[str] = self.errand["nouns"]
+        bare = [f"{{{slot}}}" for slot in self.wanted if not _SLOTS[slot]["frags"]]
+        full = [noun for noun in nouns if any(slot in noun for slot in bare)]
+        return self.rng.choice(full if full and share == 1 else nouns)
 
     def ask(self, missing: list[str], first: bool) -> None:
         """Ask for what is missing, in fixed words."""
@@ -211,10 +219,13 @@ class _Talk:
             for slot in self.values
             if slot in ("people", "day", "time", "span", "nights", "to")
         ]
+        # What nobody asks for may be added later.
+        slots += [slot for slot in self.errand.get("extra", []) if slot in ("part", "food")]
         if slots:
             slot = self.rng.choice(slots)
             self.values[slot] = value(self.rng, slot, self.name)
-            text = self.rng.choice([self.fragment(slot), self.bare(slot), self.fragment(slot)])
+            bare = self.fragment(slot) if slot in ("part", "food") else self.bare(slot)
+            text = self.rng.choice([self.fragment(slot), bare, self.fragment(slot)])
             self.hear(self.rng.choice(_TOML["change"]).format(text))
             self.confirm("No problem. I have")
 
@@ -250,14 +261,14 @@ class _Talk:
 
 def _arrange(rng: random.Random) -> Chat:
     """Make a dialogue in which details are gathered, confirmed and booked."""
-    name = rng.choice(list(_ERRANDS))
+    (name,) = rng.choices(list(_ERRANDS), [one.get("weight", 1) for one in _ERRANDS.values()])
     talk = _Talk(rng, name)
     given = talk.open()
     missing = [slot for slot in talk.wanted if slot not in given]
     first = True
     while missing:
         talk.ask(missing, first)
-        if rng.random() < (0.3 if name == "travel" else 0.08):
+        if rng.random() < (0.15 if name == "travel" else 0.04):
             talk.interrupt(missing)
         missing = talk.reply(missing)
         first = False

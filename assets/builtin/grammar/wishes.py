@@ -82,7 +82,7 @@ def _time(rng: random.Random) -> str:
 
 
 def _part(rng: random.Random) -> str:
-    side = rng.choice(["north", "south", "east", "west", "centre", "middle", "heart"])
+    side = rng.choice(["north", "south", "east", "west", "centre"])
     streets = rng.choice(_TOML["streets"])
     return rng.choice(
         [
