@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .everyday import sentence
 from .letters import letter, tone
+from .mistakes import mistake
 from .occasions import occasion
 from .rewrites import rewrite
 from .short_texts import short_change
@@ -29,15 +30,16 @@ _ALL_NAMES = NAMES + _TOML["rare"]
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Yield chats about texts: summaries first, then changes of every kind."""
     kinds: list[tuple[Callable[[random.Random], Chat], int]] = [
-        (summary, 24),
+        (summary, 20),
         (short_change, 44),
         (rewrite, 30),
         (occasion, 22),
-        (_loose, 6),
+        (_loose, 3),
         (_renamed, 10),
-        (_spelled, 36),
-        (_tenses, 9),
-        (_persons, 6),
+        (_spelled, 30),
+        (mistake, 30),
+        (_tenses, 6),
+        (_persons, 2),
         (_lines, 13),
         (_small_changes, 8),
         (tone, 7),

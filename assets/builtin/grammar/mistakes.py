@@ -1,0 +1,93 @@
+"""Sentences with the mistakes that learners make in grammar, and the same sentences put right."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .summaries import upper
+from .words import CITIES, DAYS, NAMES, Chat, assistant, user
+
+if TYPE_CHECKING:
+    import random
+
+_LISTS: dict[str, list[str]] = {
+    **tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")),
+    "name": NAMES,
+    "city": CITIES,
+    "day": DAYS,
+}
+_PLACE = re.compile(r"\[([^]]+)\]")
+_QUESTION = re.compile(r"(how|where|what|why|is|does|do)\b")
+_MOST_MISTAKES = 3
+
+
+def mistake(rng: random.Random) -> Chat:
+    """Ask for a sentence without its mistakes, and perhaps what they were, or for another one."""
+    right, wrong, changes = _sentence(rng)
+    chat = [user(_asked(rng, wrong)), assistant(right)]
+    chance = rng.random()
+    if chance < 0.12:
+        said = ", and ".join(f'"{good}", not "{bad}"' for good, bad in changes)
+        chat += [user(rng.choice(_LISTS["why"])), assistant(f"It is {said}.")]
+    elif chance < 0.22:
+        right, wrong, _ = _sentence(rng)
+        chat += [user(rng.choice(_LISTS["again"]).format(wrong)), assistant(right)]
+    return chat
+
+
+def _drawn(rng: random.Random, text: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda slot: _drawn(rng, rng.choice(_LISTS[slot[1]])), text)
+
+
+def _clauses(rng: random.Random) -> str:
+    first = _drawn(rng, rng.choice(_LISTS["clause"]))
+    if _QUESTION.match(_PLACE.sub(lambda place: place[1].split("/")[0], first)):
+        return f"{first}?"
+    if rng.random() < 0.4:
+        second = _drawn(rng, rng.choice(_LISTS["clause"]))
+        plain = _PLACE.sub(lambda place: place[1].split("/")[0], second)
+        if not _QUESTION.match(plain) and first.split()[:2] != second.split()[:2]:
+            return f"{first} {rng.choice(('and', 'and', 'but'))} {second}."
+    return f"{first}."
+
+
+def _sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
+    """Draw a sentence as it should be, as it was written, and what differs."""
+    text = _clauses(rng)
+    count = len(_PLACE.findall(text))
+    chosen = set(rng.sample(range(count), min(count, rng.choice((1, 2, 2, _MOST_MISTAKES)))))
+    changes: list[tuple[str, str]] = []
+    places = iter(range(count))
+
+    def filled(place: re.Match[str]) -> str:
+        right, *wrong = place[1].split("/")
+        bad = rng.choice(wrong)
+        if next(places) not in chosen:
+            return right
+        changes.append((right, bad))
+        return bad
+
+    bad = _PLACE.sub(filled, text)
+    good = upper(_PLACE.sub(lambda place: place[1].split("/")[0], text))
+    chance = rng.random()
+    if chance < 0.55:
+        bad = upper(bad)
+    elif chance < 0.65:
+        bad = bad.lower()
+    return good, bad[:-1] if rng.random() < 0.4 else bad, changes
+
+
+def _asked(rng: random.Random, text: str) -> str:
+    """Put what is wanted before the sentence, or behind it."""
+    shown = f'"{text}"' if rng.random() < 0.15 else text
+    if rng.random() < 0.1:
+        return f"{shown} - {rng.choice(_LISTS['behind'])}"
+    phrase = rng.choice(_LISTS["asked"])
+    if rng.random() < 0.4:
+        phrase = phrase[:1].lower() + phrase[1:]
+    if phrase.endswith("?"):
+        return f"{phrase} {shown}"
+    return f"{phrase}{rng.choice((': ', ': ', ': ', ' - ', chr(10)))}{shown}"
