@@ -15,6 +15,11 @@ _TABLES: dict[str, dict[str, Any]] = {}
 for _file in sorted(_FOLDER.glob("fact_pairs*.toml")):
     _TABLES |= tomllib.loads(_file.read_text(encoding="utf-8"))
 _WEIGHTS = [table["weight"] for table in _TABLES.values()]
+# The rows that most people ask for are drawn this many times as often as the others.
+_OFTEN: dict[str, list[str]] = tomllib.loads(
+    (_FOLDER / "fact_often.toml").read_text(encoding="utf-8")
+)
+_TIMES_AS_OFTEN = 5
 _NEXT = ["And {x}?", "What about {x}?", "And what about {x}?", "How about {x}?", "and {x}"]
 _CONTRAST = [
     "And the {x}?",
@@ -54,14 +59,28 @@ def _contrasts() -> dict[str, dict[str, str]]:
 
 
 _CONTRASTS = _contrasts()
+# "the closest planet to the sun": which one it is, of what, and where.
+_MOST = re.compile(r"the (second \w+est|most \w+|\w+est) (.+?)( (?:in|on|of|to|from) .+)?")
+
+
+def _drawn(rng: random.Random, kind: str, rows: list[str]) -> str:
+    often = _OFTEN.get(kind, [])
+    weights = [_TIMES_AS_OFTEN if row.split(" | ")[0] in often else 1 for row in rows]
+    return rng.choices(rows, weights)[0]
 
 
 def paired(rng: random.Random) -> Pair:
     """Ask for one row of a table; the answer says the words of the question again."""
-    table = rng.choices(list(_TABLES.values()), _WEIGHTS)[0]
-    row = rng.choice(list(table["rows"]))
+    kind = rng.choices(list(_TABLES), _WEIGHTS)[0]
+    table = _TABLES[kind]
+    row = _drawn(rng, kind, list(table["rows"]))
     noun, names = _split(row)
     name = rng.choice(names)
+    most = _MOST.fullmatch(name) if "ask_which" in table else None
+    if most and rng.random() < 0.6:
+        slots = {"s": most[1], "k": most[2], "r": most[3] or ""}
+        question: str = rng.choice(table["ask_which"]).format(**slots)
+        return Pair(_capital(question), _answer(table, row, name), ("", ""))
     phrase: str = rng.choice(table["ask"])
     if "{x}" not in phrase:
         name = names[0]
@@ -78,7 +97,7 @@ def contrasted(rng: random.Random) -> Pair:
         first, second = rng.sample(sorted(group), 2)
     one, other = f"the {first} {kind}", f"the {second} {kind}"
     question: str = rng.choice(table["ask"] + table["ask_which"])
-    question = question.format(x=one, k=kind, s=first)
+    question = question.format(x=one, k=kind, s=first, r="")
     following = rng.choice(_CONTRAST).format(x=second)
     answer = _answer(table, group[second], other)
     return Pair(_capital(question), _answer(table, group[first], one), (following, answer))
