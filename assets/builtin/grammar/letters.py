@@ -87,7 +87,7 @@ def letter(rng: random.Random, names: list[str] = NAMES) -> Chat:
     if rng.random() < (0.3 if brief else 0.8):
         ask += rng.choice(_TOML["from"]["say"])
     else:
-        known = known.removesuffix("\n{sender}")
+        known = known.removesuffix(",\n{sender}")
     asked = set(re.findall(r"\{(\w+?)(?:_cap)?\}", ask))
 
     def keep(match: re.Match[str]) -> str:

@@ -63,12 +63,11 @@ def _sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
     places = iter(range(count))
 
     def filled(place: re.Match[str]) -> str:
-        right, *wrong = place[1].split("/")
-        bad = rng.choice(wrong)
+        forms: list[str] = place[1].split("/")
         if next(places) not in chosen:
-            return right
-        changes.append((right, bad))
-        return bad
+            return forms[0]
+        changes.append((forms[0], rng.choice(forms[1:])))
+        return changes[-1][1]
 
     bad = _PLACE.sub(filled, text)
     good = upper(_PLACE.sub(lambda place: place[1].split("/")[0], text))

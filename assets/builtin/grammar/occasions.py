@@ -1,4 +1,4 @@
-"""Small texts for an occasion: haiku, excuses, wishes and e-mails of two facts."""
+"""Small texts for an occasion: haiku, excuses, wishes and e-mails of a fact or two."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .scenes import varied
-from .summaries import upper
+from .summaries import article, upper
 from .words import DAYS, NAMES, Chat, assistant, typed, user
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ _SYLLABLES = ("one", "two", "three", "four")
 
 def occasion(rng: random.Random) -> Chat:
     """Ask for a small text, and perhaps for another one."""
-    return rng.choices((_haiku, _excuse, _wish, _mail), (25, 20, 30, 35))[0](rng)
+    return rng.choices((_haiku, _excuse, _wish, _mail, _mail_of_one), (18, 14, 30, 26, 34))[0](rng)
 
 
 def _said(rng: random.Random, asks: list[str], answer: str, **slots: str) -> Chat:
-    asked = varied(rng, rng.choice(asks)).format(**slots)
+    asked = article(varied(rng, rng.choice(asks)).format(**slots))
     return [user(typed(rng, asked)), assistant(answer)]
 
 
@@ -36,17 +36,22 @@ def _haiku(rng: random.Random) -> Chat:
         if chat and rng.random() < 0.7:
             break
         kind = rng.randrange(4)
-        subject = rng.choice(_DATA[_SYLLABLES[kind]])
+        subjects = _DATA[_SYLLABLES[kind]]
+        place = rng.randrange(len(subjects))
+        subject = subjects[place]
+        rests = _DATA["haiku_rest"]
         first = _DATA["haiku_first"][kind].format(s=subject)
-        answer = f"{first}\n{rng.choice(_DATA['haiku_rest'])}"
+        answer = f"{first}\n{rests[place % len(rests)]}"
         chat += _said(rng, asks, answer, s=subject)
     return chat
 
 
 def _excuse(rng: random.Random) -> Chat:
     """Make up an excuse, and perhaps one more."""
-    done, sorry = rng.choice(_DATA["excuses"]).split("|")
-    reasons = rng.sample(_DATA["reasons"], 2)
+    # One thing is always excused by the same two reasons.
+    place, known = rng.randrange(len(_DATA["excuses"])), _DATA["reasons"]
+    done, sorry = _DATA["excuses"][place].split("|")
+    reasons = [known[(place + more) % len(known)] for more in (0, 1)]
     answers = [f'You could say: "I am sorry. {sorry}, because {reason}."' for reason in reasons]
     chat = _said(rng, _DATA["excuse"], answers[0], x=done)
     if rng.random() < 0.35:
@@ -57,7 +62,7 @@ def _excuse(rng: random.Random) -> Chat:
 def _wish(rng: random.Random) -> Chat:
     """Write a wish, a thank-you or an apology to somebody."""
     kind, text = rng.choice(_DATA["wishes"]).split("|")
-    to, name = rng.choice(_DATA["to"]), rng.choice(NAMES)
+    to, name = rng.choice(_DATA["close" if "love" in kind else "to"]), rng.choice(NAMES)
     named = rng.random() < 0.25
     asks = _DATA["wish_named" if named else "wish"]
     return _said(rng, asks, text.format(to=name if named else to), k=kind, to=to, name=name)
@@ -77,6 +82,17 @@ def _mail(rng: random.Random) -> Chat:
     to = rng.choice(_DATA["to"])
     answer = f"Dear {to},\n\n{parts[0][1]}. {parts[1][1]}.\n\nKind regards"
     return _said(rng, _DATA["mail"], answer, to=to, a=parts[0][0], b=parts[1][0])
+
+
+def _mail_of_one(rng: random.Random) -> Chat:
+    """Write an e-mail that says or asks one thing."""
+    asking = rng.random() < 0.35
+    said = rng.choice(_DATA["asked" if asking else "told"])
+    slots = {key: rng.choice(_DATA[key]) for key in ("when", "day_now")}
+    short, full = said.format(**slots).split("|")
+    to = rng.choice(_DATA["to"])
+    answer = f"Dear {to},\n\n{full}{'' if asking else '.'}\n\nKind regards"
+    return _said(rng, _DATA["mail_ask" if asking else "mail_one"], answer, to=to, a=short)
 
 
 def _follows(first: str, second: str) -> bool:
