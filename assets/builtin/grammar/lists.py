@@ -194,7 +194,7 @@ class _Talk:
         """Ask one more thing about the list."""
         rng, kind = self.rng, self.rng.random()
         left = len(self.pool) - len(self.items)
-        if rng.random() < 0.45:
+        if rng.random() < 0.4:
             self.go_on_briefly()
         elif kind < 0.35 and left:
             count = rng.randint(1, min(left, 4))
@@ -209,7 +209,10 @@ class _Talk:
             self.items = sorted(self.items)
             asked = _ask(rng, "sort_it")
             self.say(asked, f"Here they are in alphabetical order:\n\n{self.lines()}")
-        elif kind < 0.7:
+        elif kind < 0.65 and not any(sign in item for item in self.items for sign in ",:.?"):
+            self.mark = ","
+            self.say(_ask(rng, "to_line"), f"Here they are in one line:\n\n{self.lines()}")
+        elif kind < 0.72:
             key, how = ("to_bullets", "as bullet points")
             if self.mark == "-":
                 key, how = ("to_numbers", "with numbers")
