@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .fact_often import drawn
+
 if TYPE_CHECKING:
     import random
 
@@ -15,11 +17,6 @@ _TABLES: dict[str, dict[str, Any]] = {}
 for _file in sorted(_FOLDER.glob("fact_pairs*.toml")):
     _TABLES |= tomllib.loads(_file.read_text(encoding="utf-8"))
 _WEIGHTS = [table["weight"] for table in _TABLES.values()]
-# The rows that most people ask for are drawn this many times as often as the others.
-_OFTEN: dict[str, list[str]] = tomllib.loads(
-    (_FOLDER / "fact_often.toml").read_text(encoding="utf-8")
-)
-_TIMES_AS_OFTEN = 5
 _NEXT = ["And {x}?", "What about {x}?", "And what about {x}?", "How about {x}?", "and {x}"]
 _CONTRAST = [
     "And the {x}?",
@@ -63,17 +60,11 @@ _CONTRASTS = _contrasts()
 _MOST = re.compile(r"the (second \w+est|most \w+|\w+est) (.+?)( (?:in|on|of|to|from) .+)?")
 
 
-def _drawn(rng: random.Random, kind: str, rows: list[str]) -> str:
-    often = _OFTEN.get(kind, [])
-    weights = [_TIMES_AS_OFTEN if row.split(" | ")[0] in often else 1 for row in rows]
-    return rng.choices(rows, weights)[0]
-
-
 def paired(rng: random.Random) -> Pair:
     """Ask for one row of a table; the answer says the words of the question again."""
     kind = rng.choices(list(_TABLES), _WEIGHTS)[0]
     table = _TABLES[kind]
-    row = _drawn(rng, kind, list(table["rows"]))
+    row = drawn(rng, kind, table["rows"])
     noun, names = _split(row)
     name = rng.choice(names)
     most = _MOST.fullmatch(name) if "ask_which" in table else None

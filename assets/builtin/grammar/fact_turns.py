@@ -29,6 +29,11 @@ def slipped(rng: random.Random, text: str) -> str:
     return text.replace(word, rng.choice(_SLIPS[word]), 1)
 
 
+def spelled(rng: random.Random, text: str) -> str:
+    """Spell a question as in America, now and then."""
+    return text.replace("colour", "color") if rng.random() < 0.35 else text
+
+
 def joined(
     rng: random.Random, first: tuple[str, str], second: tuple[str, str]
 ) -> tuple[str, str] | None:

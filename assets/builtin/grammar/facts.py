@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import fact_kinds, fact_turns
+from .fact_often import drawn
 from .fact_pairs import contrasted, paired
 from .fact_unknown import not_learned
 from .words import CITIES, NAMES, assistant, typed, user, with_article
@@ -25,7 +26,6 @@ _SAID: dict[str, Any] = tomllib.loads((_FOLDER / "fact_phrases.toml").read_text(
 _TABLES = tomllib.loads((_FOLDER / "fact_tables.toml").read_text(encoding="utf-8"))
 _ANIMALS: dict[str, list[str]] = _TABLES["animals"]
 _CAPITALS: dict[str, list[str]] = _TABLES["capitals"]
-_SEASONS: dict[str, list[str]] = _TABLES["seasons"]
 _OFFER: str = _SAID["offer"]
 _SEVERAL = {"the Netherlands", "the Philippines"}
 # Words with these ends do not just take an s when there are several.
@@ -84,7 +84,8 @@ def _works(thing: str) -> str:
 
 def what(rng: random.Random) -> Fact:
     """Ask what a thing is."""
-    thing, sentences = rng.choice(list(_FACTS["what"].items()))
+    thing = drawn(rng, "what", _FACTS["what"])
+    sentences = _FACTS["what"][thing]
     if thing in _PLURAL:
         question = _ask(rng, "what_plural", x=thing)
     elif rng.random() < 0.1:
@@ -123,7 +124,8 @@ def difference(rng: random.Random) -> Fact:
 def why(rng: random.Random) -> Fact:
     """Ask why something is as it is."""
     verb = rng.choices(["do", "does", "is", "are"], [5, 3, 3, 2])[0]
-    bare, sentences = rng.choice(list(_FACTS[f"why_{verb}"].items()))
+    bare = drawn(rng, "why", _FACTS[f"why_{verb}"])
+    sentences = _FACTS[f"why_{verb}"][bare]
     # After all but "do" the first sentence is the statement: "the moon shines".
     statement = bare
     if verb != "do":
@@ -138,15 +140,18 @@ def how(rng: random.Random) -> Fact:
     return _explained(question, sentences, f"Here is how {thing} {_works(thing)}.")
 
 
+_OTHERS = {fact["ask"][0]: fact for fact in _TABLES["others"]}
+
+
 def other(rng: random.Random) -> Fact:
     """Ask one of the questions that have their own wording."""
-    fact = rng.choice(_TABLES["others"])
+    fact = _OTHERS[drawn(rng, "others", _OTHERS)]
     return Fact(rng.choice(fact["ask"]), fact["answer"], fact["more"])
 
 
 def capital(rng: random.Random, country: str = "") -> Fact:
     """Ask for the capital of a country."""
-    country = country or rng.choice(list(_CAPITALS))
+    country = country or drawn(rng, "capitals", _CAPITALS)
     answer = f"The capital of {country} is {_CAPITALS[country][0]}. {_where(country)}"
     return Fact(_ask(rng, "capital", x=country), answer, "", country)
 
@@ -163,7 +168,8 @@ def _lie(country: str) -> str:
 
 def place(rng: random.Random) -> Fact:
     """Ask to which country a capital belongs, or on which continent a country is."""
-    country, (city, continent) = rng.choice(list(_CAPITALS.items()))
+    country = drawn(rng, "capitals", _CAPITALS)
+    city, continent = _CAPITALS[country]
     if rng.random() < 0.5 or country == "Australia":
         if country == "the United Kingdom":
             country = "England"
@@ -198,7 +204,7 @@ def _animal_facts(animal: str) -> dict[str, str]:
 
 def animal_fact(rng: random.Random) -> Fact:
     """Ask one thing about an animal; its food or its home is what else there is to say."""
-    animal = rng.choice(list(_ANIMALS))
+    animal = drawn(rng, "animals", _ANIMALS)
     facts = _animal_facts(animal)
     many = "_many" if rng.random() < 0.4 else ""
     words = {"a": with_article(animal), "n": animal, "p": fact_kinds.plural(animal)}
@@ -238,7 +244,7 @@ _OPPOSITES = _opposites()
 
 def opposite(rng: random.Random, word: str = "") -> Fact:
     """Ask for the opposite of a word."""
-    word = word or rng.choice(list(_OPPOSITES))
+    word = word or drawn(rng, "opposites", _OPPOSITES)
     answer = f'The opposite of "{word}" is "{_OPPOSITES[word]}".'
     return Fact(_ask(rng, "opposite", x=word), answer, "", word)
 
@@ -260,15 +266,6 @@ def used(rng: random.Random) -> Fact:
         question = question.replace(f"{tool} is", f"{tool} are")
         question = question.replace("What are the use", "What is the use")
     return Fact(question, answer)
-
-
-def season(rng: random.Random) -> Fact:
-    """Ask about a season or about the one after it."""
-    name, (months, weather, following) = rng.choice(list(_SEASONS.items()))
-    if rng.random() < 0.4:
-        return Fact(_ask(rng, "after_season", x=name), f"After {name} comes {following}.")
-    answer = f"{_capital(name)} is the season of {months}. In {name} {weather}."
-    return Fact(_ask(rng, "season", x=name), answer, f"After {name} comes {following}.")
 
 
 def unknown(rng: random.Random) -> Fact:
@@ -312,15 +309,14 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     why: 30,
     how: 10,
     other: 26,
-    capital: 26,
+    capital: 30,
     place: 8,
     animal_fact: 20,
     mixed: 4,
     coloured: 5,
     opposite: 8,
-    made: 6,
-    used: 5,
-    season: 1,
+    made: 5,
+    used: 3,
     kind: 30,
     pair: 200,
     unknown: 20,
@@ -367,7 +363,9 @@ def _chat(rng: random.Random) -> Chat:
         if chosen in _PLAIN and rng.random() < 0.08:
             fact = _two(rng, fact)
         before = rng.choice(_SAID["before"]) if rng.random() < 0.12 else ""
-        question = typed(rng, fact.question)
+        question = typed(rng, fact_turns.spelled(rng, fact.question))
+        if rng.random() < 0.12:
+            question = question.lower()
         if rng.random() < 0.06:
             question = fact_turns.slipped(rng, question)
         if before.endswith((", ", ": ")):
