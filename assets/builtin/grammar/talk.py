@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import itself, memory, program, verse, wordgames
+from . import itself, jokes, memory, program, verse, wordgames
 from .scenes import play
 from .words import CITIES, DAYS, MONTHS, Chat
 
@@ -25,18 +26,22 @@ _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
 _HELLO: dict[str, list[str]] = _DATA["hello"]
-_JOKES: dict[str, list[str]] = _DATA["jokes"]
 _MORE: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("moments.toml").read_text(encoding="utf-8")
 )
 _SCENES: list[dict[str, Any]] = _DATA["scene"] + _MORE["scene"]
 _WEIGHTS = [scene.get("weight", 1) for scene in _SCENES]
+_GREETS = re.compile(
+    r"(hi+|hey+|hello|hullo|helo|heya|good|nice|pleased|greetings|yo|howdy|sup|hiya)\b",
+    re.IGNORECASE,
+)
+_HELLOS = ("Hi", "Hello", "Hey", "Hi there", "Hello there")
 _COMPARED = ("food", "drink", "hobby", "sport", "music", "instrument", "fun")
 _LISTS: dict[str, list[str]] = {
     **_DATA["slots"],
     **_MORE["slots"],
-    "joke": [joke.replace("|", " ") for joke in _JOKES["jokes"]],
-    "riddle": [riddle.split("|")[0] for riddle in _JOKES["riddles"]],
+    "joke": jokes.FIRST_JOKES,
+    "riddle": jokes.FIRST_RIDDLES,
     "mash": _mashed(random.Random("mash")),  # noqa: S311
     "time": _HELLO["times"],
     "city": CITIES,
@@ -58,7 +63,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
                 chat += _another(rng, chat)
         if rng.random() < 0.25:
             chat += _closing(rng)
-        yield _greeted(rng, chat) if rng.random() < 0.12 else chat
+        yield _greeted(rng, chat) if rng.random() < 0.25 else chat
 
 
 def _said(rng: random.Random, asks: list[str], answers: list[str]) -> Chat:
@@ -67,8 +72,11 @@ def _said(rng: random.Random, asks: list[str], answers: list[str]) -> Chat:
 
 def _subject(rng: random.Random, most: int = 9) -> Chat:
     """Talk about something; in few words where there is ``most``."""
-    kinds = (_scene, itself.asked, _joke, _riddle, verse.poem, wordgames.game)
-    return rng.choices(kinds, (54, 24, 5, 4, 3, 10))[0](rng)[: 2 * most]
+    kinds = (
+        *(_scene, itself.asked, jokes.joke, jokes.riddle, jokes.twister),
+        *(verse.poem, wordgames.game),
+    )
+    return rng.choices(kinds, (53, 24, 6, 4, 1, 3, 9))[0](rng)[: 2 * most]
 
 
 def _another(rng: random.Random, chat: Chat) -> Chat:
@@ -114,15 +122,24 @@ def _greeting(rng: random.Random) -> Chat:
 
 
 def _greeted(rng: random.Random, chat: Chat) -> Chat:
-    """Put a greeting before the first message, and the same before its answer."""
+    """Put a greeting before the first message, and a short one before its answer."""
     first = chat[0]["content"]
-    if first.lower().startswith(
-        ("hi", "hey", "hello", "good", "nice", "greet", "yo", "a very", "talk", "a ")
-    ) or chat[1]["content"].startswith(("Hello", "I am sorry, I do not understand", "It works")):
+    if _GREETS.match(first) or chat[1]["content"].startswith(
+        (
+            "Hello",
+            "Good",
+            "I am sorry, I do not understand",
+            "It works",
+            "Yes, I am here",
+            "I am well",
+        )
+    ):
         return chat
-    hello = rng.choice(("Hi", "Hello", "Hey", *(f"Good {time}" for time in _HELLO["times"])))
+    hello = rng.choice((*_HELLOS, *_HELLOS, *(f"Good {time}" for time in _HELLO["times"])))
     answer = f"{hello}! " if hello.startswith("Good") else "Hello! "
-    chat[0]["content"] = f"{hello}{rng.choice('!!,.')} {first}"
+    if first == first.lower() and rng.random() < 0.8:
+        hello = hello.lower()
+    chat[0]["content"] = f"{hello}{rng.choice('!!,,.')} {first}"
     chat[1]["content"] = answer + chat[1]["content"]
     return chat
 
@@ -133,39 +150,4 @@ def _closing(rng: random.Random) -> Chat:
         chat += _said(rng, _HELLO["thanks"], _HELLO["thanks_answers"])
     if not chat or rng.random() < 0.5:
         chat += _said(rng, _HELLO["bye"], _HELLO["bye_answers"])
-    return chat
-
-
-def _joke(rng: random.Random) -> Chat:
-    """Tell up to three jokes."""
-    told = [joke.replace("|", " ") for joke in rng.sample(_JOKES["jokes"], 3)]
-    chat = _said(rng, _JOKES["asks"], [told[0]])
-    for joke in told[1:]:
-        chance = rng.random()
-        if chance < 0.45:
-            break
-        if chance < 0.7:
-            chat += _said(rng, _JOKES["more"], [joke])
-            continue
-        laughs = "laugh" if chance < 0.88 else "groan"
-        chat += _said(rng, _JOKES[f"{laughs}s"], _JOKES[f"{laughs}_answers"])
-        chat += _said(rng, _JOKES["yes"], [joke])
-    return chat
-
-
-def _riddle(rng: random.Random) -> Chat:
-    """Ask a riddle, which is given up or guessed."""
-    chat: Chat = []
-    asks = _JOKES["riddle_asks"]
-    for drawn in rng.sample(_JOKES["riddles"], rng.choice((1, 1, 1, 2))):
-        riddle, solution = drawn.split("|")
-        chat += _said(rng, asks, [f"Here is a riddle for you. {riddle}"])
-        asks = _JOKES["yes"] + _JOKES["more"][:2]
-        if rng.random() < 0.6:
-            answer = f"The answer is {solution}. Would you like another one?"
-            chat += _said(rng, _JOKES["gives_up"], [answer])
-            continue
-        guesses = [f"{solution}", f"Is it {solution}?", f"It is {solution}.", f"{solution}!"]
-        answer = f"Yes, the answer is {solution}. Well done! Would you like another one?"
-        chat += _said(rng, guesses, [answer])
     return chat
