@@ -49,7 +49,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
             some = way(rng)
             if way is not _beyond and rng.random() < 0.1:
                 some += _about_it(rng, some[-1]["content"])
-            chat += casual(rng, some)
+            chat += casual(rng, some, remarks=way is not _beyond)
         if rng.random() < 0.2:
             chat += _said(rng, _DATA["thanks"])
         yield chat

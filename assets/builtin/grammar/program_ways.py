@@ -24,6 +24,33 @@ _BEFORE = (
     "please tell me, ",
     "hm, ",
 )
+_REMARKS = (
+    "I am new to this. ",
+    "I'm new here, ",
+    "I just installed this. ",
+    "sorry if this is a stupid question, but ",
+    "maybe a silly question: ",
+    "this is nice, but ",
+    "this is fun. ",
+    "I like it so far, but ",
+    "I read the help but did not understand it: ",
+    "just wondering, ",
+    "I forgot it: ",
+    "my friend asked me: ",
+)
+_REMARKS_BEHIND = (
+    ", I'm new to this",
+    ", I can't find it",
+    ", I have no idea",
+    ", I forgot",
+    " on my laptop",
+    " in this program",
+    " in this thing",
+    ", I just started",
+)
+_LOOKED_FOR = re.compile(
+    r"(how (do|can|would|could) i|where|which key|can i|is there)\b", re.IGNORECASE
+)
 _BEHIND = (" please", " pls", " btw", " exactly", " again")
 _QUESTION = re.compile(r"(how|what|where|which|why|can|is|does|do|are|who)\b", re.IGNORECASE)
 _SHORT = (
@@ -37,8 +64,8 @@ _SHORT = (
 _WORD = re.compile(r"(?<![\w/+@`.-])[a-z]{4,}(?![\w/+@`.-])")
 
 
-def casual(rng: random.Random, chat: Chat) -> Chat:
-    """Type some of what the user says as one does in a hurry."""
+def casual(rng: random.Random, chat: Chat, *, remarks: bool) -> Chat:
+    """Type some of what the user says as one does in a hurry, some of it with ``remarks``."""
     for message in chat[::2]:
         text = message["content"]
         if _QUESTION.match(text) and len(text) < 90:
@@ -46,12 +73,21 @@ def casual(rng: random.Random, chat: Chat) -> Chat:
                 text = rng.choice(_BEFORE) + _small(text)
             elif rng.random() < 0.03:
                 text = text.rstrip("?") + rng.choice(_BEHIND) + rng.choice(("", "?"))
+            elif remarks and rng.random() < 0.1:
+                text = _remarked(rng, text)
         if rng.random() < 0.07:
             text = _short(text)
         if rng.random() < 0.07:
             text = _slip(rng, text)
         message["content"] = text
     return chat
+
+
+def _remarked(rng: random.Random, text: str) -> str:
+    """Say something beside the question, which changes nothing of what it asks."""
+    if rng.random() < 0.5 or not _LOOKED_FOR.match(text):
+        return rng.choice(_REMARKS) + (_small(text) if rng.random() < 0.7 else text)
+    return text.rstrip("?") + rng.choice(_REMARKS_BEHIND) + rng.choice(("", "?"))
 
 
 def _small(text: str) -> str:
