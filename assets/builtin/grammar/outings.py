@@ -24,9 +24,7 @@ def outing(rng: random.Random) -> Chat:
     asked = rng.choice(kind["asks"]).format(**words)
     if "learning to " in asked:
         asked = asked.replace("learning to ", "learning how to ")
-    # A name of a city or a language keeps its capital.
     said = typed(rng, asked)
-    said = asked if said == said.lower() else said
     plan = kind["plan"].strip("\n").format(**words)
     plan = plan.replace("learning to ", "learning how to ")
     return [user(said), assistant(plan)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__)
 _DATA: dict[str, Any] = tomllib.loads(_HERE.with_suffix(".toml").read_text(encoding="utf-8"))
-_GIRLS: list[str] = tomllib.loads(_HERE.with_name("stories.toml").read_text(encoding="utf-8"))[
+_GIRLS: list[str] = tomllib.loads(_HERE.with_name("short_texts.toml").read_text(encoding="utf-8"))[
     "girls"
 ]
 
@@ -24,7 +24,7 @@ _GIRLS: list[str] = tomllib.loads(_HERE.with_name("stories.toml").read_text(enco
 def rewrite(rng: random.Random) -> Chat:
     """Ask for a short text in another form."""
     kinds = (_forms, _wordy, _formal, _summed)
-    return rng.choices(kinds, (40, 18, 18, 30))[0](rng)
+    return rng.choices(kinds, (36, 16, 26, 30))[0](rng)
 
 
 def _asked(rng: random.Random, phrases: list[str], text: str) -> str:
@@ -79,6 +79,10 @@ def _wordy(rng: random.Random) -> Chat:
 
 def _formal(rng: random.Random) -> Chat:
     """Make a message of few words formal."""
+    if rng.random() < 0.35:
+        casual, formal = rng.choice(_DATA["casual_whole"]).split("|")
+        start = rng.choice(("", "", "hey, ", "hi, "))
+        return [user(_asked(rng, _DATA["formal"], f"{start}{casual}")), assistant(formal)]
     casual, formal = rng.choice(_DATA["casual_deed"]).split("|")
     short, reason = rng.choice(_DATA["casual_reason"]).split("|")
     when = rng.choice(_DATA["when"])

@@ -24,9 +24,7 @@ _LISTS: dict[str, list[str]] = {
     "city": CITIES,
     "day": DAYS,
 }
-_GIRLS: list[str] = tomllib.loads(_HERE.with_name("stories.toml").read_text(encoding="utf-8"))[
-    "girls"
-]
+_GIRLS = _LISTS["girls"]
 _ASKED: dict[str, list[str]] = tomllib.loads(
     _HERE.with_name("texts.toml").read_text(encoding="utf-8")
 )

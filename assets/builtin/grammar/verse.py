@@ -28,15 +28,19 @@ def poem(rng: random.Random) -> Chat:
 
 
 def _written(rng: random.Random, asks: list[str]) -> Chat:
-    openings, lists = _DATA["openings"], _DATA["words"]
+    openings, closings, slot = _DATA["openings"], _DATA["closings"], "thing"
     if asks is not _DATA["plain"] and rng.random() < 0.35:
-        openings = _DATA["topic_openings"]
+        openings, slot = _DATA["topic_openings"], "topic"
         asks = [ask.replace("{a thing}", "{topic}") for ask in asks]
-    # Another poem on the same subject begins and ends in another way.
-    starts, ends = rng.sample(openings, 2), rng.sample(_DATA["closings"], 2)
-    verses = [f"{start}\n{end}" for start, end in zip(starts, ends, strict=True)]
+    # A subject always has the same poem, and the same other one; any poem is one about the first.
+    known = _DATA["words"][slot]
+    place = 0 if asks is _DATA["plain"] else rng.randrange(len(known))
+    verses = [
+        f"{openings[at % len(openings)]}\n{closings[at % len(closings)]}"
+        for at in (place, place + 1)
+    ]
     turns = [[{"u": asks, "a": [verses[0]]}], [{"u": _DATA["again"], "a": [verses[1]]}]]
-    chat = play(rng, turns, lists, most=rng.choice((1, 1, 1, 2)))
+    chat = play(rng, turns, {slot: [known[place]]}, most=rng.choice((1, 1, 1, 2)))
     for message in chat[1::2]:
         text = message["content"]
         message["content"] = text[:1].upper() + text[1:]
