@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import itself, jokes, memory, program, verse, wordgames
 from .scenes import play
-from .words import CITIES, DAYS, MONTHS, Chat
+from .words import CITIES, DAYS, MONTHS, NAMES, Chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,9 +137,21 @@ def _greeted(rng: random.Random, chat: Chat) -> Chat:
         return chat
     hello = rng.choice((*_HELLOS, *_HELLOS, *(f"Good {time}" for time in _HELLO["times"])))
     answer = f"{hello}! " if hello.startswith("Good") else "Hello! "
+    chance = rng.random()
+    if chance < 0.12:
+        hello += rng.choice((", how are you?", "! How are you?", ", how are you doing?"))
+        answer += "I am well, thank you. "
+    elif chance < 0.22 and not any("name" in message["content"] for message in chat):
+        name = rng.choice(NAMES)
+        hello += rng.choice(
+            (f", I'm {name}.", f", I am {name}.", f", my name is {name}.", f"! I'm {name}.")
+        )
+        answer = f"Nice to meet you, {name}! "
+    else:
+        hello += rng.choice("!!,,.")
     if first == first.lower() and rng.random() < 0.8:
         hello = hello.lower()
-    chat[0]["content"] = f"{hello}{rng.choice('!!,,.')} {first}"
+    chat[0]["content"] = f"{hello} {first}"
     chat[1]["content"] = answer + chat[1]["content"]
     return chat
 

@@ -18,6 +18,8 @@ _TOML: dict[str, Any] = tomllib.loads(
 _SLOTS: dict[str, dict[str, Any]] = _TOML["slots"]
 COUNTS = NUMBERS[2:13] + [str(number) for number in range(2, 13)]
 
+_LONGER = ["15", "20", "25", "30", "40", "45", "50", "60", "90", "fifteen", "twenty", "thirty"]
+
 
 def upper(text: str) -> str:
     """Begin a text with a capital letter."""
@@ -115,7 +117,8 @@ def value(rng: random.Random, slot: str, errand: str) -> str:
         case "from" | "to":
             return rng.choice(CITIES) if errand == "travel" and rng.random() < 0.6 else _place(rng)
         case "span" if errand == "timer":
-            return _span(rng, "minute minute second")
+            count = rng.choice([*COUNTS, *_LONGER])
+            return rng.choice([f"{count} minutes", f"{count} minutes", _span(rng, "minute hour")])
         case "span":
             return "the weekend" if rng.random() < 0.15 else _span(rng, "day day week month")
         case "nights":
@@ -147,15 +150,13 @@ def fact(rng: random.Random, kind: str) -> str:
             return str(rng.randint(1, 20))
         case "arrive" | "end":
             return f"{rng.choice(NUMBERS[2:6])} hours"
-        case "long":
-            return f"{rng.choice(NUMBERS[2:6])} minutes"
         case "due":
             return f"{rng.choice(NUMBERS[2:6])} weeks"
         case "pages":
             return str(rng.randint(8, 60) * 10)
         case "title":
             return f'"The {upper(rng.choice(_TOML["place_word"]))} {street}"'
-        case "person" | "driver" | "singer":
+        case "person" | "driver":
             return f"{name} {street}"
         case _:
             return f"{rng.choice(['', 'half past '])}{rng.choice(_TOML['hours'][4:11])}"
