@@ -133,7 +133,9 @@ def drill(rng: random.Random) -> Turns:
 def division(rng: random.Random) -> Turns:
     """Divide small numbers, now and then with a rest."""
     b, result = rng.randint(2, 12), rng.randint(1, 12)
-    rest = rng.randint(1, b - 1) if rng.random() < 0.2 else 0
+    rest = rng.randint(1, b - 1) if rng.random() < 0.15 else 0
+    if rng.random() < 0.15:
+        b, result, rest = rng.choice([2, 4, 5, 10]), rng.choice([10, 15, 20, 25, 50, 100]), 0
     a = b * result + rest
     over = f" with {rest} left over" if rest else ""
     answer = f"{a} / {b} = {result}{over}, because {result} x {b} = {result * b}."
@@ -153,13 +155,15 @@ def check(rng: random.Random) -> Turns:
     return [(question, f"{_solve(a, sign, b)} {verdict}")]
 
 
+# What the user is asked, always in this order.
+_QUIZ = [(7, "x", 8), (9, "+", 6), (12, "x", 4), (15, "+", 17)]
+
+
 def quiz(rng: random.Random) -> Turns:
     """Let the user be asked sums and answer them."""
     turns: Turns = []
     question, reply = ask(rng, "quiz"), ""
-    for _ in range(rng.randint(1, 3)):
-        a, b = rng.randint(2, 12), rng.randint(2, 12)
-        sign = rng.choice("+xx")
+    for a, sign, b in _QUIZ[: rng.randint(1, len(_QUIZ))]:
         result = a + b if sign == "+" else a * b
         turns.append((question, f"{reply}What is {a} {sign} {b}?"))
         said = result if rng.random() < 0.7 else result + rng.choice([-2, -1, 1, 2, 10])
@@ -194,8 +198,9 @@ def parts(rng: random.Random) -> Turns:
 
 def percent(rng: random.Random) -> Turns:
     """Ask for a round percentage of a round number."""
-    p = rng.choice([5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 100])
-    a = rng.randint(1, 50) * (20 if p in (5, 15, 25, 75) else 10)
+    p = rng.choice([5, 10, 10, 15, 15, 20, 20, 20, 25, 25, 30, 40, 50, 50, 60, 70, 75, 80, 90, 100])
+    step = 20 if p in (5, 15, 25, 75) else 10
+    a = rng.randint(1, 50) * step if rng.random() < 0.7 else rng.choice([20, 40, 60, 80, 100, 200])
     result, tenth = a * p // 100, a // 10
     end = f"So {p}% of {a} is {result}."
     if p == 100:
@@ -310,7 +315,12 @@ def rounded(rng: random.Random) -> Turns:
     near, far = (low, low + size) if a - low < size // 2 else (low + size, low)
     if a % size in (0, size // 2):
         return rounded(rng)
-    return [(ask(rng, "round", a=a, p=name), f"{a} is nearer to {near} than to {far}.")]
+    return [
+        (
+            ask(rng, "round", a=a, p=name),
+            f"{a} is nearer to {near} than to {far}. So {a} rounds to {near}.",
+        )
+    ]
 
 
 def prime(rng: random.Random) -> Turns:

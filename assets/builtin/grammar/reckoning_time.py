@@ -35,12 +35,12 @@ def units(rng: random.Random) -> Turns:
         large, small, factor_text = rng.choice(_UNITS["short"])
         many_large, many_small = large, small
     else:
-        large, small, factor_text = rng.choice(_UNITS["units"])
+        large, small, factor_text = rng.choice(_UNITS["units"] + 4 * _UNITS["common_units"])
         many_large, many_small = _many(large), _many(small)
     factor, n = int(factor_text), rng.randint(2, 20)
     if factor in (24, 60, 7, 12):
         n = rng.randint(2, 12)
-    if rng.random() < 0.6:
+    if rng.random() < 0.7:
         question = ask(rng, "convert", n=n, f=many_large, t=many_small)
         one, total = f"1 {large} is {factor:,} {many_small}", f"{n * factor:,} {many_small}"
         answer = f"{one}, so {n} {many_large} are {total}."
@@ -250,7 +250,9 @@ def _lasting(rng: random.Random, start: int, end: int, *, words: bool) -> Turns:
     if past:
         minute = _span(0, past, words=False)
         steps.append(f"From {digits(middle)} to {digits(end)} it is {minute}.")
-    return [(question, f"{' '.join(steps)} That is {_span(hours, past, words=False)}.")]
+    if len(steps) > 1:
+        steps.append(f"That is {_span(hours, past, words=False)}.")
+    return [(question, " ".join(steps))]
 
 
 def reading(rng: random.Random) -> Turns:
