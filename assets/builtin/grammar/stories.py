@@ -2,180 +2,194 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from .little_stories import little_story
-from .story_plots import PLOTS, Story, tell
-from .story_words import HERO_PLOTS, THING_PLOTS, Hero, animal, any_hero, fits, same_sex, slots
-from .words import NAMES, Chat, assistant, typed, user
+from .story_heroes import PRONOUNS, WORDS, Hero, any_hero, name_for, plural
+from .story_plots import CLOSED, OPEN, PLOTS, Story, story_of, story_of_two
+from .summaries import upper
+from .words import Chat, assistant, typed, user
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-_TEXT: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("stories.toml").read_text(encoding="utf-8")
-)
-_LITTLE = 0.6
-"""How many of the stories are little ones."""
-_KIN = {True: ["daughter", "niece", "little sister"], False: ["son", "nephew", "little brother"]}
+_GOOD_NIGHT = "Good night, and sleep well!"
+_ONE_HEARS = {"he": ("son", "boy", "nephew"), "she": ("daughter", "girl", "niece", "mum")}
+_MANY_HEAR = ("kids", "children", "class")
+_NO_HELP = ("love", "place", "things", "habit", "deed")
 
 
-def _draw(rng: random.Random, hero: Hero | None = None) -> Story:
-    """Choose a hero, a plot that fits and its words."""
-    while True:
-        chosen = hero or any_hero(rng)
-        plot = rng.choice(THING_PLOTS if chosen.thing else HERO_PLOTS)
-        words = slots(rng, chosen)
-        if not fits(plot, chosen, words):
-            continue
-        chance = rng.random()
-        if chance < 0.16:
-            who = chosen.phrase
-        else:
-            clause = rng.choice(PLOTS[plot]["clauses"]).format_map(words)
-            named = f" {rng.choice(['named', 'called'])} {words['name']}"
-            anonymous = chosen.thing or " named " in chosen.phrase or " called " in chosen.phrase
-            name = named if not anonymous and rng.random() < 0.15 else ""
-            that = "that" if chosen.thing or rng.random() < 0.3 else "who"
-            words["that"] = that
-            who = f"{chosen.phrase}{name} {that} {clause}" if clause else chosen.phrase
-            if words["tail"] in clause:
-                words["when"] = words["tail"]
-        if chance < 0.05:
-            who += f" {words['tail']}"
-            words["when"] = words["tail"]
-        elif 0.05 <= chance < 0.1:
-            who += f" in {words['home']}"
-        return Story(rng, plot, chosen, words, who)
+def _two(rng: random.Random) -> Story:
+    """Draw a story of two heroes."""
+    if rng.random() < 0.25:
+        twins = rng.choice(WORDS["pairs"])
+        pronoun = {"brothers": "he", "boys": "he", "sisters": "she", "girls": "she"}.get(twins)
+        names = rng.sample(WORDS[f"names_{pronoun or rng.choice(('he', 'she'))}"], 2)
+        return story_of_two(rng, twins, (names[0], names[1]))
+    return story_of_two(rng)
 
 
-def _about_topic(rng: random.Random) -> Story:
-    """Take a subject that is no hero: a season, a place or a feeling."""
-    story = _draw(rng)
-    kind = rng.random()
-    if kind < 0.3:
-        subject = rng.choice(list(_TEXT["seasons"]))
-        story.words["when"] = _TEXT["seasons"][subject]
-        story.subject = subject
-    elif kind < 0.6 and not story.hero.thing:
-        story.subject = story.words["home"] = rng.choice(_TEXT["scenes"])
-        story.words["near"] = ""
-    else:
-        subject = rng.choice(list(_TEXT["topics"]))
-        plot = rng.choice(_TEXT["topics"][subject])
-        while True:
-            hero = animal(rng) if plot not in THING_PLOTS else any_hero(rng)
-            words = slots(rng, hero)
-            if hero.thing == (plot in THING_PLOTS) and fits(plot, hero, words):
-                return Story(rng, plot, hero, words, subject)
-    return story
+def _about_two(rng: random.Random, story: Story) -> str:
+    """Say which two the story shall be about."""
+    chance, other = rng.random(), story.other or story.hero
+    both = f"two {story.twins}" if story.twins else f"{story.hero.phrase} and {other.phrase}"
+    if not story.plot.get("words") and chance < 0.6:
+        return both
+    if chance > 0.9:
+        both = story.who
+    return f"{both} {rng.choice(('who', 'that'))} {story.fill(rng.choice(story.plot['clauses']))}"
+
+
+def _clause(rng: random.Random, story: Story) -> str:
+    """Say what the hero does, now or in the past."""
+    return story.fill(rng.choice(story.plot["clauses"]))
+
+
+def _about_one(rng: random.Random, story: Story) -> str:
+    """Say what the story shall be about: the hero, perhaps with a trait, or a theme."""
+    plot, hero = story.plot, story.hero
+    if plot.get("topics") and rng.random() < 0.35:
+        return story.fill(rng.choice(plot["topics"]))
+    chance = rng.random()
+    who = hero.phrase
+    if chance < 0.1:
+        who = f"{hero.phrase} {rng.choice(('called', 'named'))} {hero.name}"
+    elif chance < 0.13 and hero.pronoun == "it":
+        who = f"my {hero.noun} {hero.name}"
+    if "words" not in plot and rng.random() < 0.4:
+        return who
+    clause = _clause(rng, story)
+    if clause.startswith(("is afraid", "was afraid", "is scared")) and rng.random() < 0.2:
+        return f"{who} {clause.split(' ', 1)[1]}"
+    if clause.startswith(("is ", "was ", "wants", "loves", "cannot", "can't")) and chance > 0.9:
+        return f"{who}, {rng.choice(('', 'and '))}{hero.pronoun} {clause}"
+    return f"{who} {rng.choice(('who', 'who', 'that'))} {clause}"
+
+
+def _told_to(rng: random.Random) -> dict[str, str]:
+    """Choose who shall hear the story: never the one that it is about."""
+    listener = rng.choice(WORDS["listeners"])
+    who = next((one for one, all_ in _ONE_HEARS.items() if listener in all_), None)
+    who = who or rng.choice(("he", "she"))
+    he, her = ("they", "them") if listener in _MANY_HEAR else (who, PRONOUNS[who]["him"])
+    return {"k": listener, "he": he, "He": upper(he), "her": her}
+
+
+def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
+    """Ask for a story for somebody who loves what shall be the hero."""
+    hero = any_hero(rng)
+    while hero.pronoun != "it":
+        hero = any_hero(rng)
+    hero = replace(hero, described=hero.noun)
+    words = _told_to(rng)
+    ask = rng.choice(WORDS[asks])
+    if words["he"] == "they":
+        ask = ask.replace(" loves", " love").replace("likes", "like").replace("He} is", "He} are")
+        ask = ask.replace(" wants", " want")
+    length = rng.choice(WORDS["lengths"])
+    return ask.format(many=plural(hero.noun), l=length, **words), story_of(
+        rng, rng.choice(CLOSED), hero
+    )
 
 
 def _first(rng: random.Random) -> tuple[Chat, Story]:
     """Ask for a story and tell it."""
-    story = _about_topic(rng) if rng.random() < 0.1 else _draw(rng)
     chance = rng.random()
-    intro, heads, end = "Here is a story about {s}.", _TEXT["heads"], ""
-    child = rng.choice(NAMES)
-    kin = rng.choice(_KIN[child in _TEXT["girls"]])
-    if chance < 0.14:
-        intro, heads = "Here is a bedtime story about {s}.", _TEXT["bedtime_heads"]
-        end = "Good night, and sleep well!"
-    elif chance < 0.24:
-        intro, heads = f"Here is a story for {child} about {{s}}.", _TEXT["child_heads"]
-        end = f"Good night, {child}, and sleep well!"
-    elif chance < 0.31:
-        intro, heads = "Here is a short story about {s}.", _TEXT["short_heads"]
-    elif chance < 0.37:
-        heads = _TEXT["any_heads"]
-    elif chance < 0.44:
-        return _continued(rng)
-    ask = rng.choice(heads).format(s=story.subject, child=child, kin=kin)
-    text = story.short if heads is _TEXT["short_heads"] else story.whole
-    parts = [intro.format(s=story.subject), text, end]
-    return [user(typed(rng, ask)), assistant("\n\n".join(part for part in parts if part))], story
+    story = story_of(rng, rng.choice(CLOSED if chance < 0.6 else OPEN))
+    if rng.random() < 0.22:
+        story = _two(rng)
+        subject = _about_two(rng, story)
+    else:
+        subject = _about_one(rng, story)
+    kinds = ["asks"] * 11 + ["asks_three", "asks_two", "asks_any", "asks_bedtime", "asks_bedtime"]
+    kinds += ["asks_for", "asks_loves", "asks_bedtime_loves", "asks_place", "continue"]
+    kind = rng.choice(kinds)
+    if kind in ("asks_loves", "asks_bedtime_loves"):
+        ask, story = _loved(rng, kind)
+    elif kind == "asks_place":
+        story = story_of(rng, next(plot for plot in PLOTS if plot.get("words") == "place"))
+        form = rng.choice(WORDS[rng.choice(("asks_place", "asks_place_hero"))])
+        ask = form.format(l=rng.choice(WORDS["lengths"]), x=story.x, s=story.hero.phrase)
+    elif kind == "continue":
+        go_on = rng.choice(("Continue this story: {}", "go on: {}", "{} What happens next?"))
+        return [user(go_on.format(story.opening)), assistant(story.rest)], story
+    else:
+        length = rng.choice(WORDS["lengths"])
+        single = ("hero is", "character") if story.other else ()
+        forms = [one for one in WORDS[kind] if not any(word in one for word in single)]
+        ask = rng.choice(forms).format(s=subject, l=length, **_told_to(rng))
+    text = {"asks_three": story.three, "asks_two": story.two}.get(kind, story.whole)
+    if "bedtime" in kind:
+        text = f"{text} {_GOOD_NIGHT}"
+    return [user(typed(rng, upper(ask))), assistant(text)], story
 
 
-def _continued(rng: random.Random) -> tuple[Chat, Story]:
-    """Go on with the user's first sentence."""
-    story = _draw(rng)
-    hero, words = story.hero, story.words
-    start = rng.choice(["Once upon a time there", "There once", "Long ago, there", "Once there"])
-    past = [text for text in PLOTS[story.plot]["clauses"] if "was" in text or "ed " in text]
-    clause = rng.choice(past or [""])
-    clause = clause.format_map(words)
-    if words["tail"] in clause:
-        words["when"] = words["tail"]
-    known = hero.thing or rng.random() < 0.6
-    name = "" if hero.thing or not known else f" named {words['name']}"
-    if hero.noun == "friends" and known:
-        name = f", {words['name']}," if clause else f", {words['name']}"
-    that = "that" if hero.thing else "who"
-    opening = f"{start} {words['was']} {hero.phrase}{name}{f' {that} {clause}' if clause else ''}."
-    story.subject = hero.phrase
-    lead = "" if known else tell(rng, "The name{s_of} of {the_hero} {was} {name}.", words) + " "
-    text = lead + story.rest
-    ask = rng.choice(_TEXT["continue_heads"]).format(o=opening)
-    return [user(typed(rng, ask)), assistant(text)], story
-
-
-def _followed(rng: random.Random, chat: Chat, story: Story, asked: set[str]) -> Story:
-    """Ask for something more about the story."""
-    words = story.words
-    kinds = ["shorter", "another", "another_about", "titles", "morals", "goon", "happy", "thanks"]
-    kinds.append("true")
-    if not story.hero.thing:
-        kinds += ["names", "names", "where"]
-    if words["helper_name"] in chat[-1]["content"]:
-        kinds += ["who", "who"]
-    if story.hero.pronoun in ("he", "she") and len(chat) == 2 and rng.random() < 0.15:
-        kinds = ["renames"]
-    if "facts" in PLOTS[story.plot]:
-        kinds += ["facts"] * 4
-    kind = rng.choice([kind for kind in kinds if kind not in asked])
-    asked.add(kind)
-    if kind in ("another", "another_about"):
-        story = _draw(rng)
-    new = rng.choice([name for name in same_sex(story.hero) if name not in words.values()])
-    asks = PLOTS[story.plot]["facts"][:1] if kind == "facts" else _TEXT[kind]
-    ask = rng.choice(asks).format_map({**words, "s": story.subject, "new": new})
-    if kind == "renames":
-        words["name"] = new
-    words = story.words
-    the, name = words["the_hero"], words["name"]
+def _answers(story: Story) -> dict[str, str]:
+    """Answer what may be asked about a story."""
+    friend = story.fill("{two}" if story.other else "{helper}")
     answers = {
-        "shorter": f"Here is the story in three sentences:\n\n{story.short}",
-        "another": f"Here is another story, about {story.subject}.\n\n{story.whole}",
-        "another_about": f"Here is a story about {story.subject}.\n\n{story.whole}",
-        "renames": f"Here is the story with the name {new}.\n\n{story.whole}",
-        "facts": tell(rng, PLOTS[story.plot].get("facts", [""])[-1], words),
-        "titles": f"A good title for the story is **{story.title}**.",
-        "morals": f"The story shows us that {story.moral}.",
-        "goon": story.later,
-        "happy": story.happy,
-        "thanks": f"You are welcome! I am glad that you like the story about {the}.",
-        "true": f"No, it is not a true story. I made up {the} and everything else, "
-        "but I hope that you like it.",
-        "names": f"The name{words['s_of']} of {the} {words['is']} {name}.",
-        "who": f"{words['helper_name']} is {words['a_helper']} in the story about {the}.",
-        "where": f"{name} lived in {words['home']} {words['near']}".rstrip() + ".",
+        "who": f"It was about {story.who}.",
+        "next": f"The next day {story.hero.name} and {friend} had a big breakfast together, "
+        "and then they set off for a new adventure.",
+        "happy": f"Here is a happy ending: {story.end} "
+        "They celebrated with a big cake, and they all lived happily ever after.",
+        "sad": f"Here is a sad ending: One day {friend} had to go far away. "
+        f"{story.hero.name} stood at the window for a long time and waved goodbye.",
+        "shorter": story.two,
+        "thanks": f"You are welcome! I am glad that you like the story about {story.names}.",
+        "title": f"A good title is **{story.names}**.",
+        "moral": f"The story shows us that {story.plot['moral']}.",
+        "true": f"No, I made up the story about {story.names}.",
     }
-    chat += [user(typed(rng, ask)), assistant(answers[kind])]
+    if not story.other:
+        answers["name"] = f"The {story.hero.noun} was called {story.hero.name}."
+        answers["title"] = f"A good title is **{upper(story.hero.known)}**."
+        helped = ("Then {help}", "One day {help}", "One night {help}", "But {help}")
+        if story.plot["turn"].startswith(helped) and story.plot.get("words") not in _NO_HELP:
+            answers["helper"] = f"{upper(story.fill('{help}'))} helped {story.hero.name}."
+    return answers
+
+
+def _followed(rng: random.Random, chat: Chat, story: Story, done: set[str]) -> Story:
+    """Ask for something more about the story."""
+    answers = _answers(story)
+    kinds = [*answers, "name", "another", "another", "other_hero", "rename"]
+    if story.other:
+        kinds = [one for one in kinds if one not in ("name", "other_hero", "rename")]
+    kind = rng.choice([one for one in kinds if one not in done])
+    done.add(kind)
+    if kind == "rename":
+        done.add("thanks")
+    said = rng.choice(WORDS["follow"][kind])
+    asked, word = story, ""
+    if kind == "another":
+        story = story_of(rng, rng.choice(CLOSED))
+    elif kind == "other_hero":
+        story = replace(story, hero=_other(rng, story))
+        word = story.hero.phrase
+    elif kind == "rename":
+        word = name_for(rng, story.hero.pronoun)
+        story = replace(story, hero=replace(story.hero, name=word))
+    answers |= dict.fromkeys(("another", "other_hero", "rename"), story.whole)
+    said = asked.fill(said.replace("{y}", word).replace("{noun}", asked.hero.noun))
+    chat += [user(typed(rng, said)), assistant(answers[kind])]
     return story
+
+
+def _other(rng: random.Random, story: Story) -> Hero:
+    """Choose another hero, of whom the story does not speak yet."""
+    while True:
+        hero = any_hero(rng, story.hero)
+        if hero.noun not in story.whole:
+            return hero
 
 
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Make chats about stories."""
     for _ in range(count):
-        if rng.random() < _LITTLE:
-            yield little_story(rng)
-            continue
         chat, story = _first(rng)
-        asked: set[str] = set()
-        for _ in range(rng.choice([0, 0, 0, 1, 1, 2, 3])):
-            if sum(len(message["content"]) for message in chat) < 1500:
-                story = _followed(rng, chat, story, asked)
+        done = {"shorter"} if chat[1]["content"] != story.whole else set[str]()
+        for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+            story = _followed(rng, chat, story, done)
         yield chat

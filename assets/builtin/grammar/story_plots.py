@@ -1,4 +1,4 @@
-"""The plots of stories: they tell one with the words that were chosen for it."""
+"""The schemes of stories, and a story told by one of them."""
 
 from __future__ import annotations
 
@@ -8,91 +8,134 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .story_heroes import PRONOUNS, Hero, an, any_hero, helper, two_heroes
+from .summaries import upper
+
 if TYPE_CHECKING:
     import random
 
-    from .story_words import Hero, Slots
-
-PLOTS: dict[str, dict[str, Any]] = tomllib.loads(
-    Path(__file__).with_name("story_plots.toml").read_text(encoding="utf-8")
+_DATA: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
-ENDS: dict[str, Any] = PLOTS.pop("ends")
+LISTS: dict[str, list[str]] = _DATA["lists"]
+PLOTS: list[dict[str, Any]] = _DATA["plots"]
+PAIRS: list[dict[str, Any]] = _DATA["pairs"]
+OPEN = [plot for plot in PLOTS if "words" in plot]
+"""The schemes that take the user's own words."""
+_AT_SEA = ("whale", "dolphin", "shark", "fish", "goldfish", "octopus", "crab", "seal", "mermaid")
+CLOSED = [plot for plot in PLOTS if "words" not in plot]
 
 
-def tell(rng: random.Random, line: str, words: Slots) -> str:
-    """Say a sentence, or several, in one of its variants."""
-    text = rng.choice(line.split(" / ")).format_map(words)
-    text = text[:1].upper() + text[1:]
-    return re.sub(r'([.!?] |: ")([a-z])', lambda found: found[1] + found[2].upper(), text)
-
-
-def _paragraphs(rng: random.Random, text: str, words: Slots) -> list[str]:
-    """Say every line, the sentences of a paragraph behind each other."""
-    blocks = text.strip().replace("\n/ ", " / ").replace("\n  ", " ").split("\n\n")
-    return [" ".join(tell(rng, line, words) for line in block.split("\n")) for block in blocks]
-
-
-@dataclass
+@dataclass(frozen=True)
 class Story:
-    """A plot with its hero and all its words."""
+    """A scheme with its hero and its helper, or with its two heroes."""
 
-    rng: random.Random
-    plot: str
+    plot: dict[str, Any]
     hero: Hero
-    words: Slots
-    subject: str
+    helper: str
+    x: str
+    other: Hero | None = None
+    twins: str = ""
+    """What the two heroes are if they are of one kind, as "brothers"."""
+
+    def fill(self, text: str) -> str:
+        """Put the words into a sentence."""
+        x, _, doing = self.x.partition("|")
+        hero, noun = self.hero, self.helper.split(" ")[-1]
+        words = {**PRONOUNS[hero.pronoun], "x": x, "a x": an(x or "x"), "doing": doing}
+        words |= {"noun": hero.described, "name": hero.name, "the": hero.known}
+        words |= {"help": an(self.helper or "x"), "helper": f"the {noun}"}
+        if self.other:
+            both = f"the two {self.twins}" if self.twins else f"{hero.known} and {self.other.known}"
+            words |= {"one": hero.name, "two": self.other.name, "both": both}
+        words |= {upper(key): upper(value) for key, value in words.items()}
+        return re.sub(r"\{([\w ]+)\}", lambda match: words[match[1]], text)
+
+    @property
+    def who(self) -> str:
+        """Who the story is about, with names."""
+        if self.twins and self.other:
+            return f"two {self.twins} called {self.hero.name} and {self.other.name}"
+        return f"{self.hero.called} and {self.other.called}" if self.other else self.hero.called
+
+    @property
+    def names(self) -> str:
+        """The names of those the story is about."""
+        return f"{self.hero.name} and {self.other.name}" if self.other else self.hero.name
+
+    @property
+    def opening(self) -> str:
+        """The first sentence."""
+        return f"Once upon a time there {'were' if self.other else 'was'} {self.who}."
+
+    @property
+    def end(self) -> str:
+        """The last sentence."""
+        return f"In the end {self.fill(self.plot['end'])}."
 
     @property
     def rest(self) -> str:
         """The story without its first sentence."""
-        if self.hero.thing:
-            home = "Its home was {home} {near}."
-        else:
-            home = "{name} lived in {home} {near}."
-        words = {**self.words, "home": f"{self.words['home']} {self.words['near']}".strip()}
-        home = home.replace(" {near}", "")
-        parts = _paragraphs(self.rng, PLOTS[self.plot]["story"], self.words)
-        parts[0] = f"{tell(self.rng, home, words)} {parts[0]}"
-        return "\n\n".join(parts)
+        state = f"{self.names} {self.fill(self.plot['state'])}."
+        return " ".join(
+            [state, self.fill(self.plot["trouble"]), self.fill(self.plot["turn"]), self.end]
+        )
 
     @property
     def whole(self) -> str:
         """The whole story."""
-        who = self.hero.phrase
-        if self.hero.noun == "friends" and " and " in self.hero.phrase:
-            # Each of two heroes of different kinds has a name at once.
-            kinds = re.sub(r" (named|called) \w+", "", self.hero.phrase).split(" and ")
-            pairs = zip(kinds, self.words["name"].split(" and "), strict=True)
-            who = " and ".join(f"{kind} named {name}" for kind, name in pairs)
-        elif not self.hero.thing:
-            who = f"{self.hero.phrase} named {self.words['name']}"
-        opening = f"Once upon a time there {{was}} {who}."
-        return f"{tell(self.rng, opening, self.words)} {self.rest}"
+        return f"{self.opening} {self.rest}"
 
     @property
-    def short(self) -> str:
+    def three(self) -> str:
         """The story in three sentences."""
-        return _paragraphs(self.rng, PLOTS[self.plot]["short"], self.words)[0]
+        return f"{self.opening} {self.names} {self.fill(self.plot['state'])}. {self.end}"
 
     @property
-    def title(self) -> str:
-        """A title, with capital letters."""
-        small = {"a", "an", "the", "and", "of", "in", "to", "that", "for"}
-        text = PLOTS[self.plot]["title"].format_map(self.words).split()
-        capital = [word if word in small else word[:1].upper() + word[1:] for word in text]
-        return tell(self.rng, " ".join(capital), self.words)
+    def two(self) -> str:
+        """The story in two sentences."""
+        return f"{upper(self.who)} {self.fill(self.plot['state'])}. {self.end}"
 
-    @property
-    def moral(self) -> str:
-        """What is learned."""
-        return str(PLOTS[self.plot]["moral"]).format_map(self.words)
 
-    @property
-    def later(self) -> str:
-        """What happened afterwards."""
-        return tell(self.rng, ENDS["later"], self.words)
+def deed(rng: random.Random) -> str:
+    """Choose what somebody does with something, now | in the past."""
+    now, past = rng.choice(LISTS["verb"]).split("|")
+    rest = f"{rng.choice(LISTS['many'])} {rng.choice(LISTS['tail'])}".strip()
+    return f"{now} {rest}|{past} {rest}"
 
-    @property
-    def happy(self) -> str:
-        """Another end, as happy as can be."""
-        return f"Here is a new end for the story:\n\n{tell(self.rng, ENDS['happy'], self.words)}"
+
+def word_for(rng: random.Random, plot: dict[str, Any]) -> str:
+    """Choose the words that the scheme takes."""
+    if "words" not in plot:
+        return ""
+    return deed(rng) if plot["words"] == "deed" else rng.choice(LISTS[plot["words"]])
+
+
+def story_of(rng: random.Random, plot: dict[str, Any], hero: Hero | None = None) -> Story:
+    """Tell by this scheme, of this hero or of any."""
+    while True:
+        one = hero or any_hero(rng)
+        x = word_for(rng, plot)
+        plain = x.partition("|")[0]
+        wet = plot["state"].endswith((" sea", " water", " storm")) and one.noun in _AT_SEA
+        if wet or one.noun in plain or one.noun in plot["state"]:
+            if hero is None or "words" in plot:
+                continue
+            plot = rng.choice(CLOSED)
+            continue
+        taken = set(f"{one.described} {plain} {plot['state']}".split())
+        return Story(plot, one, helper(rng, taken), x)
+
+
+def story_of_two(rng: random.Random, twins: str = "", names: tuple[str, str] = ("", "")) -> Story:
+    """Tell of two heroes, or of two of one kind with these names."""
+    while True:
+        plot = rng.choice(PAIRS)
+        x = word_for(rng, plot)
+        if twins:
+            one, two = (Hero(twins, twins, name, "it") for name in names)
+        else:
+            one, two = two_heroes(rng)
+        if one.noun in x or two.noun in x or (twins and twins in x):
+            continue
+        return Story(plot, one, "", x, two, twins)
