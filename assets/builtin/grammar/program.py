@@ -22,7 +22,11 @@ def _read(name: str) -> dict[str, Any]:
 
 
 _DATA = _read("program.toml")
-_TOPICS: list[dict[str, Any]] = _DATA["topic"] + _read("program_more.toml")["topic"]
+_TOPICS: list[dict[str, Any]] = [
+    *_DATA["topic"],
+    *_read("program_more.toml")["topic"],
+    *_read("program_troubles.toml")["topic"],
+]
 _WEIGHTS = [one.get("weight", 1) for one in _TOPICS]
 _ANSWERS = [answer for one in _TOPICS for answer in one["turns"][0][0]["a"]]
 _SHORT = (
