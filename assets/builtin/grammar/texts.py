@@ -16,6 +16,7 @@ from .short_texts import short_change
 from .spelling import SENTENCES, everyday, spelled
 from .summaries import extract, instruct, passage, summary, upper
 from .tales import Person, Tale, tale
+from .wordgames import game
 from .words import CITIES, NAMES, NUMBERS, Chat, assistant, user
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         (_small_changes, 8),
         (tone, 7),
         (letter, 11),
+        (game, 20),
     ]
     makers, weights = zip(*kinds, strict=True)
     for _ in range(count):
