@@ -57,7 +57,7 @@ def _contrasts() -> dict[str, dict[str, str]]:
 
 _CONTRASTS = _contrasts()
 # "the closest planet to the sun": which one it is, of what, and where.
-_MOST = re.compile(r"the (second \w+est|most \w+|\w+est) (.+?)( (?:in|on|of|to|from) .+)?")
+_MOST = re.compile(r"the (second \w+est|most \w+|\w+est) (.+?)( (?:in|on|of|to|from|by) .+)?")
 
 
 def paired(rng: random.Random) -> Pair:

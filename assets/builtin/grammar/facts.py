@@ -380,6 +380,8 @@ def _chat(rng: random.Random) -> Chat:
             chat += _asked_on(rng, fact)
         elif fact.short and rng.random() < 0.12:
             chat += _said(rng, "shorter", fact.short)
+        elif chosen is pair and rng.random() < 0.04:
+            chat += _said(rng, "more", _SAID["nothing_more"])
         elif ". " in fact.answer and rng.random() < 0.06:
             chat += _said(rng, "repeat", fact.answer)
         elif chosen in _AGAIN and fact.about and rng.random() < 0.6:
