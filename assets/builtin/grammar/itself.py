@@ -17,6 +17,7 @@ _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
 _ABOUT: list[dict[str, Any]] = _DATA["about"]
+_NEGATIVE = ("No,", "I have no", "I do not", "I am not alive", "I am never")
 _LEADS = ("And ", "and ", "OK, and ", "I see. ", "Oh. And ", "Then ", "ok, ")
 
 
@@ -71,7 +72,7 @@ def _reaction(rng: random.Random, about: dict[str, Any]) -> Chat:
     """Say something to an answer: ask why or whether it is so, want it shorter, doubt it, nod."""
     kinds = ("why", "really", "shorter", "wrong", "nods", "pity")
     weights = [5, 4, 3, 2, 4, 2]
-    negative = about["a"].startswith(("No,", "I have no"))
+    negative = about["a"].startswith(_NEGATIVE)
     if not negative and "why" not in about:
         weights[0] = 0
     if not negative:
