@@ -25,6 +25,9 @@ _LISTS: dict[str, list[str]] = {
     "day": DAYS,
 }
 _GIRLS = _LISTS["girls"]
+_AROUND: dict[str, list[str]] = tomllib.loads(
+    _HERE.with_name("short_texts.toml").read_text(encoding="utf-8")
+)["around"]
 _ASKED: dict[str, list[str]] = tomllib.loads(
     _HERE.with_name("texts.toml").read_text(encoding="utf-8")
 )
@@ -121,12 +124,24 @@ def _letters(rng: random.Random) -> Chat:
         return [beside(rng, _ASKED[kind], text.upper()), assistant(text.lower())]
     changed = {"upper": text.upper(), "lower": text.lower(), "repeat": text, "quotes": f'"{text}"'}
     phrase = rng.choice(_ASKED[kind]).rstrip(".:?")
+    if rng.random() < 0.25:
+        return _around(rng)
     asked = f"{phrase}: {text}" if rng.random() < 0.9 else f"{text} - {phrase.lower()}"
     chat = [user(typed_start(rng, asked)), assistant(changed[kind])]
     if rng.random() < 0.2:
         more = rng.choice([one for one in changed if one != kind])
         chat += [user(rng.choice(_LISTS[f"{more}_too"])), assistant(changed[more])]
     return chat
+
+
+def _around(rng: random.Random) -> Chat:
+    """Say a few words again that stand amid what is asked."""
+    kind = rng.choice(("upper", "upper", "lower", "repeat", "repeat", "quotes"))
+    text = _drawn(rng, "sayings") if rng.random() < 0.6 else said(rng).rstrip(".")
+    shown = f'"{text}"' if kind != "quotes" and rng.random() < 0.75 else text
+    changed = {"upper": text.upper(), "lower": text.lower(), "repeat": text, "quotes": f'"{text}"'}
+    asked = rng.choice(_AROUND[kind]).format(x=shown)
+    return [user(typed_start(rng, asked)), assistant(changed[kind])]
 
 
 def typed_start(rng: random.Random, text: str) -> str:
