@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .story_heroes import PRONOUNS, WORDS, Hero, any_hero, name_for, plural
-from .story_plots import CLOSED, OPEN, PLOTS, Story, story_of, story_of_two
+from .story_plots import CLOSED, OPEN, PLOTS, Story, story_of, story_of_two, trait_plot
 from .summaries import upper
 from .words import Chat, assistant, typed, user
 
@@ -41,30 +41,37 @@ def _about_two(rng: random.Random, story: Story) -> str:
     return f"{both} {rng.choice(('who', 'that'))} {story.fill(rng.choice(story.plot['clauses']))}"
 
 
-def _clause(rng: random.Random, story: Story) -> str:
-    """Say what the hero does, now or in the past."""
-    return story.fill(rng.choice(story.plot["clauses"]))
+def _user_named(rng: random.Random, story: Story) -> Story:
+    """Let the user choose the name: often one that no other story has."""
+    if rng.random() < 0.4:
+        return story
+    return replace(story, hero=replace(story.hero, name=rng.choice(WORDS["names_given"])))
 
 
-def _about_one(rng: random.Random, story: Story) -> str:
+def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
     """Say what the story shall be about: the hero, perhaps with a trait, or a theme."""
-    plot, hero = story.plot, story.hero
+    plot = story.plot
     if plot.get("topics") and rng.random() < 0.35:
-        return story.fill(rng.choice(plot["topics"]))
+        return story.fill(rng.choice(plot["topics"])), story
     chance = rng.random()
-    who = hero.phrase
-    if chance < 0.1:
+    who = story.hero.phrase
+    if chance < 0.14:
+        story = _user_named(rng, story)
+        hero = story.hero
         who = f"{hero.phrase} {rng.choice(('called', 'named'))} {hero.name}"
-    elif chance < 0.13 and hero.pronoun == "it":
-        who = f"my {hero.noun} {hero.name}"
-    if "words" not in plot and rng.random() < 0.4:
-        return who
-    clause = _clause(rng, story)
+        if hero.described in ("boy", "girl"):
+            who = rng.choice((who, hero.name))
+        elif hero.pronoun == "it" and chance < 0.04:
+            story = replace(story, hero=replace(hero, described=hero.noun))
+            who = f"my {hero.noun} {hero.name}"
+    if "words" not in plot and rng.random() < 0.4 and trait_plot(story.hero) in (None, plot):
+        return who, story
+    clause = story.fill(rng.choice(plot["clauses"]))
     if clause.startswith(("is afraid", "was afraid", "is scared")) and rng.random() < 0.2:
-        return f"{who} {clause.split(' ', 1)[1]}"
+        return f"{who} {clause.split(' ', 1)[1]}", story
     if clause.startswith(("is ", "was ", "wants", "loves", "cannot", "can't")) and chance > 0.9:
-        return f"{who}, {rng.choice(('', 'and '))}{hero.pronoun} {clause}"
-    return f"{who} {rng.choice(('who', 'who', 'that'))} {clause}"
+        return f"{who}, {rng.choice(('', 'and '))}{story.hero.pronoun} {clause}", story
+    return f"{who} {rng.choice(('who', 'who', 'that'))} {clause}", story
 
 
 def _told_to(rng: random.Random) -> dict[str, str]:
@@ -96,12 +103,12 @@ def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
 def _first(rng: random.Random) -> tuple[Chat, Story]:
     """Ask for a story and tell it."""
     chance = rng.random()
-    story = story_of(rng, rng.choice(CLOSED if chance < 0.6 else OPEN))
+    story = story_of(rng, rng.choice(CLOSED if chance < 0.55 else OPEN))
     if rng.random() < 0.22:
         story = _two(rng)
         subject = _about_two(rng, story)
     else:
-        subject = _about_one(rng, story)
+        subject, story = _about_one(rng, story)
     kinds = ["asks"] * 11 + ["asks_three", "asks_two", "asks_any", "asks_bedtime", "asks_bedtime"]
     kinds += ["asks_for", "asks_loves", "asks_bedtime_loves", "asks_place", "continue"]
     kind = rng.choice(kinds)
@@ -159,8 +166,6 @@ def _followed(rng: random.Random, chat: Chat, story: Story, done: set[str]) -> S
         kinds = [one for one in kinds if one not in ("name", "other_hero", "rename")]
     kind = rng.choice([one for one in kinds if one not in done])
     done.add(kind)
-    if kind == "rename":
-        done.add("thanks")
     said = rng.choice(WORDS["follow"][kind])
     asked, word = story, ""
     if kind == "another":

@@ -97,9 +97,13 @@ class Story:
         return f"{upper(self.who)} {self.fill(self.plot['state'])}. {self.end}"
 
 
-def deed(rng: random.Random) -> str:
-    """Choose what somebody does with something, now | in the past."""
+def deed(rng: random.Random, two: bool = False) -> str:
+    """Choose what somebody does, or what two do, with something: now | in the past."""
     now, past = rng.choice(LISTS["verb"]).split("|")
+    if two:
+        verb, _, particle = now.partition(" ")
+        verb = f"{verb[:-3]}y" if verb.endswith("ies") else re.sub(r"(?<=ch)es$|s$", "", verb)
+        now = f"{verb} {particle}".strip()
     rest = f"{rng.choice(LISTS['many'])} {rng.choice(LISTS['tail'])}".strip()
     return f"{now} {rest}|{past} {rest}"
 
@@ -108,13 +112,23 @@ def word_for(rng: random.Random, plot: dict[str, Any]) -> str:
     """Choose the words that the scheme takes."""
     if "words" not in plot:
         return ""
-    return deed(rng) if plot["words"] == "deed" else rng.choice(LISTS[plot["words"]])
+    if plot["words"] in ("deed", "deed of two"):
+        return deed(rng, plot["words"] != "deed")
+    return rng.choice(LISTS[plot["words"]])
+
+
+def trait_plot(hero: Hero) -> dict[str, Any] | None:
+    """Give the scheme that an adjective of the hero calls for, as one of a "lonely robot"."""
+    state = _DATA["traits"].get(hero.described.split(" ")[0])
+    return next((plot for plot in CLOSED if plot["state"] == state), None)
 
 
 def story_of(rng: random.Random, plot: dict[str, Any], hero: Hero | None = None) -> Story:
     """Tell by this scheme, of this hero or of any."""
     while True:
         one = hero or any_hero(rng)
+        if "words" not in plot and rng.random() < 0.6:
+            plot = trait_plot(one) or plot
         x = word_for(rng, plot)
         plain = x.partition("|")[0]
         wet = plot["state"].endswith((" sea", " water", " storm")) and one.noun in _AT_SEA
