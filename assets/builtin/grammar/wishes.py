@@ -45,13 +45,14 @@ def _place(rng: random.Random) -> str:
 
 def _day(rng: random.Random) -> str:
     chance = rng.random()
-    if chance < 0.5:
+    if chance < 0.42:
         return "on " + rng.choice(DAYS)
-    if chance < 0.6:
+    if chance < 0.5:
         return "on " + rng.choice(DAYS) + rng.choice([" morning", " evening", " afternoon"])
     if chance < 0.75:
         return rng.choice(
-            ["tomorrow", "today", "tonight", "this weekend", "next week", "the day after tomorrow"]
+            ["tomorrow"] * 8
+            + ["today", "tonight", "this weekend", "next week", "the day after tomorrow"]
             + ["tomorrow morning", "tomorrow evening", "this evening", "tomorrow afternoon"]
             + [f"next {day}" for day in DAYS]
         )
