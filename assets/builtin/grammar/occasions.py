@@ -81,7 +81,8 @@ def _mail(rng: random.Random) -> Chat:
         parts.append((short, upper(full)))
     to = rng.choice(_DATA["to"])
     answer = f"Dear {to},\n\n{parts[0][1]}. {parts[1][1]}.\n\nKind regards"
-    return _said(rng, _DATA["mail"], answer, to=to, a=parts[0][0], b=parts[1][0])
+    chat = _said(rng, _DATA["mail"], answer, to=to, a=parts[0][0], b=parts[1][0])
+    return _changed(rng, chat, to)
 
 
 def _mail_of_one(rng: random.Random) -> Chat:
@@ -92,7 +93,21 @@ def _mail_of_one(rng: random.Random) -> Chat:
     short, full = said.format(**slots).split("|")
     to = rng.choice(_DATA["to"])
     answer = f"Dear {to},\n\n{full}{'' if asking else '.'}\n\nKind regards"
-    return _said(rng, _DATA["mail_ask" if asking else "mail_one"], answer, to=to, a=short)
+    asks = _DATA["mail_ask" if asking else "mail_one"]
+    return _changed(rng, _said(rng, asks, answer, to=to, a=short), to)
+
+
+def _changed(rng: random.Random, chat: Chat, to: str) -> Chat:
+    """Have an e-mail signed, or written to somebody else, as some users want it then."""
+    answer, chance = chat[-1]["content"], rng.random()
+    if chance < 0.12:
+        name = rng.choice(NAMES)
+        chat += _said(rng, _DATA["sign"], f"{answer},\n{name}", name=name)
+    elif chance < 0.2:
+        other = rng.choice([one for one in _DATA["to"] if one != to])
+        answer = answer.replace(f"Dear {to},", f"Dear {other},", 1)
+        chat += _said(rng, _DATA["same_for"], answer, to=other)
+    return chat
 
 
 def _follows(first: str, second: str) -> bool:

@@ -36,12 +36,12 @@ _ASKED: dict[str, list[str]] = tomllib.loads(
 def short_change(rng: random.Random) -> Chat:
     """Ask for a short text in another form."""
     kinds: list[tuple[Callable[[random.Random], Chat], int]] = [
-        (_polite, 16),
+        (_polite, 20),
         (_brief, 12),
         (_turned, 6),
         (_items, 18),
         (_letters, 44),
-        (_renamed, 16),
+        (_renamed, 10),
         (_tense, 12),
     ]
     makers, weights = zip(*kinds, strict=True)

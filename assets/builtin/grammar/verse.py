@@ -39,7 +39,10 @@ def _written(rng: random.Random, asks: list[str]) -> Chat:
         f"{openings[at % len(openings)]}\n{closings[at % len(closings)]}"
         for at in (place, place + 1)
     ]
-    turns = [[{"u": asks, "a": [verses[0]]}], [{"u": _DATA["again"], "a": [verses[1]]}]]
+    # The other one, or half of this one.
+    more = [{"u": _DATA["again"], "a": [verses[1]]}] * 3
+    more.append({"u": _DATA["shorter"], "a": ["\n".join(verses[0].split("\n")[:2])]})
+    turns = [[{"u": asks, "a": [verses[0]]}], more]
     chat = play(rng, turns, {slot: [known[place]]}, most=rng.choice((1, 1, 1, 2)))
     for message in chat[1::2]:
         text = message["content"]
