@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,15 @@ def _two(rng: random.Random) -> Story:
     return story_of_two(rng)
 
 
+def _both(story: Story) -> str:
+    """Say which two a story is about, without names."""
+    other = story.other or story.hero
+    return f"two {story.twins}" if story.twins else f"{story.hero.phrase} and {other.phrase}"
+
+
 def _about_two(rng: random.Random, story: Story) -> str:
     """Say which two the story shall be about."""
-    chance, other = rng.random(), story.other or story.hero
-    both = f"two {story.twins}" if story.twins else f"{story.hero.phrase} and {other.phrase}"
+    chance, both = rng.random(), _both(story)
     if not story.plot.get("words") and chance < 0.6:
         return both
     if chance > 0.9:
@@ -85,10 +91,9 @@ def _told_to(rng: random.Random) -> dict[str, str]:
 
 def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
     """Ask for a story for somebody who loves what shall be the hero."""
-    hero = any_hero(rng)
+    hero = _plain_hero(rng)
     while hero.pronoun != "it":
-        hero = any_hero(rng)
-    hero = replace(hero, described=hero.noun)
+        hero = _plain_hero(rng)
     words = _told_to(rng)
     ask = rng.choice(WORDS[asks])
     if words["he"] == "they":
@@ -98,6 +103,20 @@ def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
     return ask.format(many=plural(hero.noun), l=length, **words), story_of(
         rng, rng.choice(CLOSED), hero
     )
+
+
+def _of_genre(rng: random.Random) -> tuple[str, Story]:
+    """Ask for a story of a certain kind."""
+    genre, state = rng.choice(list(WORDS["genres"].items()))
+    plot = next(plot for plot in CLOSED if plot["state"] == state)
+    ask = rng.choice(WORDS["asks_any"]).format(l=f"{genre} ")
+    return re.sub(r"\ba (?=adv|exc)", "an ", ask), story_of(rng, plot, _plain_hero(rng))
+
+
+def _plain_hero(rng: random.Random) -> Hero:
+    """Choose a hero of whom nothing is said but what it is."""
+    hero = any_hero(rng)
+    return replace(hero, described=hero.noun)
 
 
 def _first(rng: random.Random) -> tuple[Chat, Story]:
@@ -111,6 +130,7 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
         subject, story = _about_one(rng, story)
     kinds = ["asks"] * 11 + ["asks_three", "asks_two", "asks_any", "asks_bedtime", "asks_bedtime"]
     kinds += ["asks_for", "asks_loves", "asks_bedtime_loves", "asks_place", "continue"]
+    kinds += ["asks_where", "asks_where", "genre"]
     kind = rng.choice(kinds)
     if kind in ("asks_loves", "asks_bedtime_loves"):
         ask, story = _loved(rng, kind)
@@ -118,6 +138,15 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
         story = story_of(rng, next(plot for plot in PLOTS if plot.get("words") == "place"))
         form = rng.choice(WORDS[rng.choice(("asks_place", "asks_place_hero"))])
         ask = form.format(l=rng.choice(WORDS["lengths"]), x=story.x, s=story.hero.phrase)
+    elif kind == "genre":
+        ask, story = _of_genre(rng)
+    elif kind == "asks_any":
+        story = story_of(rng, rng.choice(CLOSED), _plain_hero(rng))
+        ask = rng.choice(WORDS[kind]).format(l=rng.choice(WORDS["lengths"]))
+    elif kind == "asks_where":
+        who = story.hero.phrase if story.other is None else _both(story)
+        subject = f"{who} {story.fill(rng.choice(story.plot['clauses']))}"
+        ask = rng.choice(WORDS[kind]).format(s=subject, l=rng.choice(WORDS["lengths"]))
     elif kind == "continue":
         go_on = rng.choice(("Continue this story: {}", "go on: {}", "{} What happens next?"))
         return [user(go_on.format(story.opening)), assistant(story.rest)], story
@@ -135,10 +164,15 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
 def _answers(story: Story) -> dict[str, str]:
     """Answer what may be asked about a story."""
     friend = story.fill("{two}" if story.other else "{helper}")
+    later = (
+        f"The next day {story.hero.name} and {friend} had a big breakfast together, "
+        "and then they set off for a new adventure."
+    )
     answers = {
         "who": f"It was about {story.who}.",
-        "next": f"The next day {story.hero.name} and {friend} had a big breakfast together, "
-        "and then they set off for a new adventure.",
+        "next": later,
+        "longer": f"{story.whole} {later}",
+        "end": story.end,
         "happy": f"Here is a happy ending: {story.end} "
         "They celebrated with a big cake, and they all lived happily ever after.",
         "sad": f"Here is a sad ending: One day {friend} had to go far away. "

@@ -97,7 +97,7 @@ def any_hero(rng: random.Random, other: Hero | None = None) -> Hero:
         chance = rng.random()
         if chance < 0.6:
             noun, pronoun = rng.choice(WORDS["animals"]), "it"
-        elif chance < 0.72:
+        elif chance < 0.73:
             noun, pronoun = rng.choice(WORDS["things"]), "it"
         elif chance < 0.88:
             pronoun = rng.choice(("he", "she"))
