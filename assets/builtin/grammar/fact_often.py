@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _OFTEN: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
-_TIMES_AS_OFTEN = 5
+_TIMES_AS_OFTEN = 8
 
 
 def drawn(rng: random.Random, table: str, rows: Iterable[str]) -> str:

@@ -305,21 +305,21 @@ def pair(rng: random.Random) -> Fact:
 _KINDS: dict[Callable[[random.Random], Fact], int] = {
     what: 60,
     animal: 2,
-    difference: 12,
+    difference: 9,
     why: 30,
     how: 10,
-    other: 26,
+    other: 30,
     capital: 30,
     place: 8,
-    animal_fact: 20,
+    animal_fact: 17,
     mixed: 4,
     coloured: 5,
-    opposite: 8,
+    opposite: 10,
     made: 5,
     used: 3,
-    kind: 30,
-    pair: 200,
-    unknown: 20,
+    kind: 22,
+    pair: 230,
+    unknown: 17,
 }
 # After these the user may name only another thing: "And Spain?"
 _AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
