@@ -26,14 +26,14 @@ _MOST_MISTAKES = 3
 
 def mistake(rng: random.Random) -> Chat:
     """Ask for a sentence without its mistakes, and perhaps what they were, or for another one."""
-    right, wrong, changes = _sentence(rng)
+    right, wrong, changes = sentence(rng)
     chat = [user(_asked(rng, wrong)), assistant(right)]
     chance = rng.random()
     if chance < 0.12:
         said = ", and ".join(f'"{good}", not "{bad}"' for good, bad in changes)
         chat += [user(rng.choice(_LISTS["why"])), assistant(f"It is {said}.")]
     elif chance < 0.22:
-        right, wrong, _ = _sentence(rng)
+        right, wrong, _ = sentence(rng)
         chat += [user(rng.choice(_LISTS["again"]).format(wrong)), assistant(right)]
     return chat
 
@@ -54,7 +54,7 @@ def _clauses(rng: random.Random) -> str:
     return f"{first}."
 
 
-def _sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
+def sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
     """Draw a sentence as it should be, as it was written, and what differs."""
     text = _clauses(rng)
     count = len(_PLACE.findall(text))

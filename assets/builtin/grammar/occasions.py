@@ -85,14 +85,19 @@ def _mail(rng: random.Random) -> Chat:
     return _changed(rng, chat, to)
 
 
-def _mail_of_one(rng: random.Random) -> Chat:
-    """Write an e-mail that says or asks one thing."""
-    asking = rng.random() < 0.35
+def told(rng: random.Random, asking: bool = False) -> tuple[str, str, str]:
+    """Draw who is written to, one thing to tell or ask for as it is typed, and the e-mail."""
     said = rng.choice(_DATA["asked" if asking else "told"])
     slots = {key: rng.choice(_DATA[key]) for key in ("when", "day_now")}
     short, full = said.format(**slots).split("|")
     to = rng.choice(_DATA["to"])
-    answer = f"Dear {to},\n\n{full}{'' if asking else '.'}\n\nKind regards"
+    return to, short, f"Dear {to},\n\n{full}{'' if asking else '.'}\n\nKind regards"
+
+
+def _mail_of_one(rng: random.Random) -> Chat:
+    """Write an e-mail that says or asks one thing."""
+    asking = rng.random() < 0.35
+    to, short, answer = told(rng, asking)
     asks = _DATA["mail_ask" if asking else "mail_one"]
     return _changed(rng, _said(rng, asks, answer, to=to, a=short), to)
 

@@ -11,6 +11,7 @@ from .everyday import sentence
 from .letters import letter, tone
 from .mistakes import mistake
 from .occasions import occasion
+from .offers import offer
 from .rewrites import rewrite
 from .short_texts import short_change
 from .spelling import SENTENCES, everyday, spelled
@@ -46,6 +47,7 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         (tone, 7),
         (letter, 11),
         (game, 20),
+        (offer, 5),
     ]
     makers, weights = zip(*kinds, strict=True)
     for _ in range(count):
