@@ -116,7 +116,7 @@ def _greeting(rng: random.Random) -> Chat:
         return _said(rng, _HELLO["timed"], _HELLO["timed_answers"])
     chat = _said(rng, _HELLO["how"], _HELLO["how_answers"])
     if rng.random() < 0.6:
-        mood = "fine" if rng.random() < 0.65 else "bad"
+        (mood,) = rng.choices(("fine", "bad", "tired"), (60, 25, 15))
         chat += _said(rng, _HELLO[mood], _HELLO[f"{mood}_answers"])
     return chat
 
