@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _GOOD_NIGHT = "Good night, and sleep well!"
 _ONE_HEARS = {"he": ("son", "boy", "nephew"), "she": ("daughter", "girl", "niece", "mum")}
 _MANY_HEAR = ("kids", "children", "class")
+_NOT_OF_BRIEF = ("shorter", "longer", "next", "sad", "helper")
+"""What is not asked about a story of two or three sentences: the helper is not in it."""
 _NO_HELP = ("love", "place", "things", "habit", "deed")
 
 
@@ -149,7 +151,11 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
         ask = rng.choice(WORDS[kind]).format(s=subject, l=rng.choice(WORDS["lengths"]))
     elif kind == "continue":
         go_on = rng.choice(("Continue this story: {}", "go on: {}", "{} What happens next?"))
-        return [user(go_on.format(story.opening)), assistant(story.rest)], story
+        if story.other or rng.random() < 0.5:
+            return [user(go_on.format(story.opening)), assistant(story.rest)], story
+        opening = f"Once upon a time there was {story.hero.phrase}."
+        text = f"The {story.hero.described} was called {story.hero.name}. {story.rest}"
+        return [user(go_on.format(opening)), assistant(text)], story
     else:
         length = rng.choice(WORDS["lengths"])
         single = ("hero is", "character") if story.other else ()
@@ -228,7 +234,8 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Make chats about stories."""
     for _ in range(count):
         chat, story = _first(rng)
-        done = {"shorter"} if chat[1]["content"] != story.whole else set[str]()
+        brief = story.rest not in chat[1]["content"]
+        done = set(_NOT_OF_BRIEF if brief else ())
         for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
             story = _followed(rng, chat, story, done)
         yield chat

@@ -27,6 +27,8 @@ _PLURALS = {
     "leaf": "leaves",
     "sheep": "sheep",
     "deer": "deer",
+    "reindeer": "reindeer",
+    "moose": "moose",
     "fish": "fish",
     "goldfish": "goldfish",
     "man": "men",
