@@ -51,7 +51,7 @@ def _about_two(rng: random.Random, story: Story) -> str:
 
 def _user_named(rng: random.Random, story: Story) -> Story:
     """Let the user choose the name: often one that no other story has."""
-    if rng.random() < 0.4:
+    if story.hero.pronoun != "it" or rng.random() < 0.4:
         return story
     return replace(story, hero=replace(story.hero, name=rng.choice(WORDS["names_given"])))
 
@@ -85,7 +85,7 @@ def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
 def _told_to(rng: random.Random) -> dict[str, str]:
     """Choose who shall hear the story: never the one that it is about."""
     listener = rng.choice(WORDS["listeners"])
-    who = next((one for one, all_ in _ONE_HEARS.items() if listener in all_), None)
+    who = next((one for one, all_ in _ONE_HEARS.items() if listener.split()[0] in all_), None)
     who = who or rng.choice(("he", "she"))
     he, her = ("they", "them") if listener in _MANY_HEAR else (who, PRONOUNS[who]["him"])
     return {"k": listener, "he": he, "He": upper(he), "her": her}
@@ -111,8 +111,11 @@ def _of_genre(rng: random.Random) -> tuple[str, Story]:
     """Ask for a story of a certain kind."""
     genre, state = rng.choice(list(WORDS["genres"].items()))
     plot = next(plot for plot in CLOSED if plot["state"] == state)
+    hero = _plain_hero(rng)
+    while hero.noun in state:
+        hero = _plain_hero(rng)
     ask = rng.choice(WORDS["asks_any"]).format(l=f"{genre} ")
-    return re.sub(r"\ba (?=adv|exc)", "an ", ask), story_of(rng, plot, _plain_hero(rng))
+    return re.sub(r"\ba (?=adv|exc)", "an ", ask), story_of(rng, plot, hero)
 
 
 def _plain_hero(rng: random.Random) -> Hero:
