@@ -101,10 +101,11 @@ def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
     if words["he"] == "they":
         ask = ask.replace(" loves", " love").replace("likes", "like").replace("He} is", "He} are")
         ask = ask.replace(" wants", " want")
-    length = rng.choice(WORDS["lengths"])
-    return ask.format(many=plural(hero.noun), l=length, **words), story_of(
-        rng, rng.choice(CLOSED), hero
-    )
+    many, story = plural(hero.noun), story_of(rng, rng.choice(CLOSED), hero)
+    if rng.random() < 0.15:
+        story = story_of(rng, next(plot for plot in PLOTS if plot.get("words") == "love"))
+        many = story.x
+    return ask.format(many=many, l=rng.choice(WORDS["lengths"]), **words), story
 
 
 def _of_genre(rng: random.Random) -> tuple[str, Story]:

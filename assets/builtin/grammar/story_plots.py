@@ -131,7 +131,9 @@ def story_of(rng: random.Random, plot: dict[str, Any], hero: Hero | None = None)
             plot = trait_plot(one) or plot
         x = word_for(rng, plot)
         plain = x.partition("|")[0]
-        wet = plot["state"].endswith((" sea", " water", " storm")) and one.noun in _AT_SEA
+        wet = (
+            plot["state"].endswith((" sea", " water", " storm", " forest")) and one.noun in _AT_SEA
+        )
         big = plot["state"] == "wanted to be big" and one.described.startswith(("big", "fat"))
         if big or wet or one.noun in plain or one.noun in plot["state"]:
             if hero is None or "words" in plot:
