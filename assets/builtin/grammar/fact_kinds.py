@@ -16,6 +16,23 @@ Asked = tuple[str, str]
 _DATA = tomllib.loads(Path(__file__).with_name("fact_kinds.toml").read_text(encoding="utf-8"))
 _KINDS: dict[str, list[str]] = _DATA["kinds"]
 _BARE: list[str] = _DATA["bare"]["bare"]
+# Words with these ends do not just take an s when there are several.
+_NO_PLAIN_S = (
+    "y",
+    "s",
+    "x",
+    "z",
+    "ch",
+    "sh",
+    "f",
+    "fe",
+    "o",
+    "man",
+    "mouse",
+    "fish",
+    "tooth",
+    "sheep",
+)
 _BEFORE = ["{}", "{}", "{}", "Tell me: {}", "Quick question: {}", "Do you know this? {}"]
 
 
@@ -36,6 +53,13 @@ def plural(noun: str) -> str:
     """Say what several of a thing are called."""
     many: str = _DATA["plurals"].get(noun, f"{noun}s")
     return many
+
+
+def several(thing: str) -> str:
+    """Say what several of "a thing" are called, where that is plain."""
+    article, _, bare = thing.partition(" ")
+    plain = article in ("a", "an") and not bare.endswith(_NO_PLAIN_S)
+    return plural(bare) if plain else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -28,23 +28,6 @@ _ANIMALS: dict[str, list[str]] = _TABLES["animals"]
 _CAPITALS: dict[str, list[str]] = _TABLES["capitals"]
 _OFFER: str = _SAID["offer"]
 _SEVERAL = {"the Netherlands", "the Philippines"}
-# Words with these ends do not just take an s when there are several.
-_NO_PLAIN_S = (
-    "y",
-    "s",
-    "x",
-    "z",
-    "ch",
-    "sh",
-    "f",
-    "fe",
-    "o",
-    "man",
-    "mouse",
-    "fish",
-    "tooth",
-    "sheep",
-)
 _PLURAL = {"pliers", "scissors", "the lungs", "scales"}
 
 
@@ -96,8 +79,8 @@ def what(rng: random.Random) -> Fact:
         chance = rng.random()
         if chance < 0.2:
             question = _ask(rng, "word", x=bare if article in ("a", "an", "the") else thing)
-        elif chance < 0.3 and article in ("a", "an") and not bare.endswith(_NO_PLAIN_S):
-            question = _ask(rng, "what_plural", x=fact_kinds.plural(bare))
+        elif chance < 0.3 and (many := fact_kinds.several(thing)):
+            question = _ask(rng, "what_plural", x=many)
     return _explained(question, sentences)
 
 
@@ -136,7 +119,8 @@ def why(rng: random.Random) -> Fact:
 def how(rng: random.Random) -> Fact:
     """Ask how a thing works."""
     thing, sentences = rng.choice(list(_FACTS["how"].items()))
-    question = _ask(rng, "how", x=thing)
+    many = fact_kinds.several(thing) if rng.random() < 0.3 else ""
+    question = _ask(rng, "how_plural", x=many) if many else _ask(rng, "how", x=thing)
     return _explained(question, sentences, f"Here is how {thing} {_works(thing)}.")
 
 
@@ -310,7 +294,7 @@ _KINDS: dict[Callable[[random.Random], Fact], int] = {
     how: 10,
     other: 30,
     capital: 30,
-    place: 8,
+    place: 14,
     animal_fact: 17,
     mixed: 4,
     coloured: 5,

@@ -45,6 +45,7 @@ _KINDS: dict[Callable[[random.Random], Turns], int] = {
     more.discount: 4,
     more.area: 3,
     more.fractions: 1,
+    more.mixed: 3,
     more.foreign: 4,
     time.units: 13,
     time.degrees: 2,

@@ -81,3 +81,10 @@ def foreign(rng: random.Random) -> Turns:
     total = f"{round(float(factor) * n, 2):g}"
     answer = f"1 {one} is about {factor} {many}, so {n} {several} are about {total} {many}."
     return [(ask(rng, "foreign", n=n, f=several, t=many), answer)]
+
+
+def mixed(rng: random.Random) -> Turns:
+    """Add a product, which comes first."""
+    a, b, c = (rng.randint(2, 10) for _ in range(3))
+    answer = f"{b} x {c} = {b * c} comes first. So {a} + {b} x {c} = {a + b * c}."
+    return [(ask(rng, "mixed", a=a, b=b, c=c), answer)]
