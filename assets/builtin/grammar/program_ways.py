@@ -65,15 +65,15 @@ _WORD = re.compile(r"(?<![\w/+@`.-])[a-z]{4,}(?![\w/+@`.-])")
 
 
 def casual(rng: random.Random, chat: Chat, *, remarks: bool) -> Chat:
-    """Type some of what the user says as one does in a hurry, some of it with ``remarks``."""
-    for message in chat[::2]:
+    """Type some of what the user says as one does in a hurry, the first with ``remarks``."""
+    for number, message in enumerate(chat[::2]):
         text = message["content"]
         if _QUESTION.match(text) and len(text) < 90:
             if rng.random() < 0.06:
                 text = rng.choice(_BEFORE) + _small(text)
             elif rng.random() < 0.03:
                 text = text.rstrip("?") + rng.choice(_BEHIND) + rng.choice(("", "?"))
-            elif remarks and rng.random() < 0.1:
+            elif remarks and number == 0 and rng.random() < 0.12:
                 text = _remarked(rng, text)
         if rng.random() < 0.07:
             text = _short(text)
@@ -86,7 +86,7 @@ def casual(rng: random.Random, chat: Chat, *, remarks: bool) -> Chat:
 def _remarked(rng: random.Random, text: str) -> str:
     """Say something beside the question, which changes nothing of what it asks."""
     if rng.random() < 0.5 or not _LOOKED_FOR.match(text):
-        return rng.choice(_REMARKS) + (_small(text) if rng.random() < 0.7 else text)
+        return rng.choice(_REMARKS) + _small(text)
     return text.rstrip("?") + rng.choice(_REMARKS_BEHIND) + rng.choice(("", "?"))
 
 
