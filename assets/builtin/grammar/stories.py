@@ -73,7 +73,8 @@ def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
             story = replace(story, hero=replace(hero, described=hero.noun))
             who = f"my {hero.noun} {hero.name}"
     if "words" not in plot and rng.random() < 0.4 and trait_plot(story.hero) in (None, plot):
-        return who, story
+        bare = story.hero.described == story.hero.noun and who == story.hero.phrase
+        return plural(story.hero.noun) if bare and rng.random() < 0.15 else who, story
     clause = story.fill(rng.choice(plot["clauses"]))
     if clause.startswith(("is afraid", "was afraid", "is scared")) and rng.random() < 0.2:
         return f"{who} {clause.split(' ', 1)[1]}", story
