@@ -56,6 +56,10 @@ def _drawn(rng: random.Random, kind: str) -> str:
 
 def _polite(rng: random.Random) -> Chat:
     """Turn an order into a polite request, or back."""
+    if rng.random() < 0.12:
+        thing = _drawn(rng, "wanted")
+        wanted = f"{rng.choice(_LISTS['wanting'])} {thing}{rng.choice(('.', '.', '!', ''))}"
+        return [beside(rng, _LISTS["polite"], wanted), assistant(f"Could I please have {thing}?")]
     order = _drawn(rng, "orders")
     request = f"Could you please {order}?"
     if rng.random() < 0.15:
