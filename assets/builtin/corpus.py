@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
-    "talk": (talk.chats, 15000),
-    "memory": (memory.chats, 9000),
-    "program": (program.chats, 19000),
-    "reckoning": (reckoning.chats, 40000),
-    "facts": (facts.chats, 26000),
-    "lists": (lists.chats, 12000),
-    "code": (code.chats, 11000),
-    "errands": (errands.chats, 8000),
-    "texts": (texts.chats, 26000),
-    "stories": (stories.chats, 9000),
+    "talk": (talk.chats, 32000),
+    "memory": (memory.chats, 15000),
+    "program": (program.chats, 42000),
+    "reckoning": (reckoning.chats, 54000),
+    "facts": (facts.chats, 62000),
+    "lists": (lists.chats, 27000),
+    "code": (code.chats, 24000),
+    "errands": (errands.chats, 17000),
+    "texts": (texts.chats, 60000),
+    "stories": (stories.chats, 28000),
 }
 """How many chats of each kind are drawn."""
 
@@ -214,7 +214,7 @@ def continued_stories(rng: random.Random, data: Path) -> Iterator[Chat]:
             yield [user(asked.format(begun)), assistant(rest)]
 
 
-def copied_sentences(rng: random.Random, data: Path, count: int = 6000) -> Iterator[Chat]:
+def copied_sentences(rng: random.Random, data: Path, count: int = 9000) -> Iterator[Chat]:
     """Take sentences out of the stories and of everyday life, to be said again or spelled right."""
     sentences = [
         one

@@ -24,17 +24,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attention
 import corpus as corpora
 import numpy as np
 import torch
+from muon import StackedMuon
 from rows import WIDTHS, endless, packed
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from corpus import Corpus
     from grammar.words import Chat
     from rows import Document
@@ -138,7 +138,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         pad_token_id=tokenizer.pad_token_id,
         rms_norm_eps=1e-5,
     )
-    return LlamaForCausalLM(config)
+    return LlamaForCausalLM._from_config(config, attn_implementation=attention.NAME)
 
 
 def weighted_loss(
@@ -171,13 +171,8 @@ def make_optimizers(
     vectors = [weight for weight in model.parameters() if weight.ndim == 1]
     embedding = [model.get_input_embeddings().weight]
     rest = [{"params": embedding, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
-    muon = torch.optim.Muon(
-        matrices, lr=args.lr, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = StackedMuon(matrices, lr=args.lr, weight_decay=0.1, momentum=0.95, compiled=args.compile)
     adamw = torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.95), fused=True)
-    for group in (*muon.param_groups, *adamw.param_groups):
-        # A tensor, so that a compiled step reads it instead of being compiled anew.
-        group["lr"] = torch.tensor(args.lr)
     return [muon, adamw]
 
 
@@ -230,10 +225,6 @@ def train(tokenizer: PreTrainedTokenizerFast, corpus: Corpus, args: argparse.Nam
         batches = itertools.islice(batches, step, None)
         print(f"resumed at step {step}", flush=True)
     step_loss = torch.compile(weighted_loss, dynamic=False) if args.compile else weighted_loss
-    updates: list[Callable[[], object]] = [one.step for one in optimizers]
-    if args.compile:
-        # Muon's many small products: a compiled step takes about half the time.
-        updates[0] = torch.compile(updates[0])
 
     def save() -> None:
         with torch.no_grad():
@@ -256,13 +247,13 @@ def train(tokenizer: PreTrainedTokenizerFast, corpus: Corpus, args: argparse.Nam
         share = learning_rate(step, args)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"].fill_(args.lr * share)
+                group["lr"] = args.lr * share
         batch = next(batches)
         loss, said = step_loss(model, batch.tokens, batch.weights)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, update in zip(optimizers, updates, strict=True):
-            update()
+        for optimizer in optimizers:
+            optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         mean += (said.item() - mean) / (total + 1)
         total += 1
