@@ -2,7 +2,7 @@
 
 - ``kept-hidden.json``: what they were made of;
 - ``kept-hidden.bin``: the hidden states [tokens, H] of all examples, one behind the other;
-- ``kept-hidden.done``: a byte an example, 1 once its own are there.
+- ``kept-hidden.sums``: of each example a checksum of its own, 0 until they are there.
 
 They are read and written as files, not mapped into memory: where the disk is full, a write to a
 mapped file ends the process. A disk that takes no more ends the keeping, not the training.
@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import weakref
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
@@ -31,7 +32,8 @@ from medusa_chat.training.batches import Batch
 
 _RECORD = "kept-hidden.json"
 _STATES = "kept-hidden.bin"
-_DONE = "kept-hidden.done"
+_SUMS = "kept-hidden.sums"
+_SUM_TYPE = np.dtype("<u4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class KeptHidden:
     def __init__(self, folder: Path, origin: HiddenOrigin, *, leads: bool = True) -> None:
         self._origin = origin
         self._starts = [0, *accumulate(origin.lengths)]
-        self._new: set[int] = set()
+        self._new: dict[int, int] = {}
+        """Checksums of what is written, and perhaps not on the disk yet."""
         self._folder = folder
         self._takes_more = True
         try:
@@ -78,7 +81,7 @@ class KeptHidden:
             if leads:
                 _lay_out(folder, origin)
             # Small, written whole from the first, and shared with the other processes.
-            self._done = np.memmap(folder / _DONE, np.uint8, "r+", shape=(len(origin.lengths),))
+            self._sums = np.memmap(folder / _SUMS, _SUM_TYPE, "r+", shape=(len(origin.lengths),))
             self._states = (folder / _STATES).open("r+b", buffering=0)
             weakref.finalize(self, self._states.close)
         except OSError as error:
@@ -99,15 +102,16 @@ class KeptHidden:
     @property
     def share(self) -> float:
         """The share of the examples whose hidden states are there."""
-        return float(self._done.mean())
+        return float((self._sums != 0).mean())
 
     def hidden(self, batch: Batch, make: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the hidden states [B, T, H] of ``batch``, in float32; rows of padding are zero.
 
-        What is not there ``make`` makes of the ids [B, T], and is kept.
+        What is not there, or not as it was written, ``make`` makes of the ids [B, T], and is kept.
         """
-        if all(self._has(index) for index in batch.indices):
-            return self._read(batch)
+        kept = self._read(batch)
+        if kept is not None:
+            return kept
         made = make(batch.ids)
         self._write(batch.indices, made)
         # What is used is what is kept, so that every epoch sees the same.
@@ -117,8 +121,9 @@ class KeptHidden:
         """Put on disk what was kept, and then that it is there."""
         try:
             os.fsync(self._states.fileno())
-            self._done[sorted(self._new)] = 1
-            self._done.flush()
+            for index, checksum in self._new.items():
+                self._sums[index] = checksum
+            self._sums.flush()
         except OSError as error:
             self._give_up(error)
         self._new.clear()
@@ -130,10 +135,13 @@ class KeptHidden:
             "training goes on, and makes them anew each time."
         )
 
-    def _has(self, index: int) -> bool:
-        return index in self._new or bool(self._done[index])
+    def _checksum(self, index: int) -> int:
+        return self._new.get(index) or int(self._sums[index])
 
-    def _read(self, batch: Batch) -> Tensor:
+    def _read(self, batch: Batch) -> Tensor | None:
+        """Return the hidden states as ``hidden`` does; None where any is not there, or damaged."""
+        if not all(self._checksum(index) for index in batch.indices):
+            return None
         rows, longest = batch.ids.shape
         kept = torch.zeros(rows, longest, self._origin.hidden, dtype=self._origin.dtype)
         for row, index in enumerate(batch.indices):
@@ -141,6 +149,9 @@ class KeptHidden:
             stored = bytearray((end - start) * self._token_bytes)
             self._states.seek(start * self._token_bytes)
             self._states.readinto(stored)
+            if _checksum(stored) != self._checksum(index):
+                tell(f"Hidden states in {self._folder} are damaged, and made anew.")
+                return None
             read = torch.frombuffer(stored, dtype=self._origin.dtype)
             kept[row, : end - start] = read.view(end - start, -1)
         return kept.to(batch.ids.device).float()
@@ -160,7 +171,12 @@ class KeptHidden:
             except OSError as error:
                 self._give_up(error)
                 return
-            self._new.add(index)
+            self._new[index] = _checksum(content)
+
+
+def _checksum(content: bytes | bytearray) -> int:
+    """Return a checksum that is never 0."""
+    return zlib.crc32(content) or 1
 
 
 def _check(folder: Path, origin: HiddenOrigin) -> None:
@@ -197,7 +213,7 @@ def _check(folder: Path, origin: HiddenOrigin) -> None:
 
 def _lay_out(folder: Path, origin: HiddenOrigin) -> None:
     """Make the files, empty, where they are not there, or not whole. ModelError without room."""
-    lengths = {_STATES: origin.stored_bytes, _DONE: len(origin.lengths)}
+    lengths = {_STATES: origin.stored_bytes, _SUMS: len(origin.lengths) * _SUM_TYPE.itemsize}
     if (folder / _RECORD).is_file():
         sizes = {name: _length(folder / name) for name in lengths}
         if sizes == lengths:
@@ -209,8 +225,8 @@ def _lay_out(folder: Path, origin: HiddenOrigin) -> None:
             f"--keep-hidden {folder} needs {size(origin.stored_bytes)} of disk, and {size(free)} "
             "are free: make room, name another folder, or leave the option out."
         )
-    with (folder / _DONE).open("wb") as file:
-        file.write(bytes(lengths[_DONE]))
+    with (folder / _SUMS).open("wb") as file:
+        file.write(bytes(lengths[_SUMS]))
     with (folder / _STATES).open("wb") as file:
         file.truncate(lengths[_STATES])
     part = folder / f"{_RECORD}.part"

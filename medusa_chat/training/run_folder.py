@@ -156,13 +156,16 @@ class RunFolder:
         """Save what has learnt, as the best so far. Raises ModelError as ``save`` does."""
         self._write(_BEST_FILE, optimizer.learnt(), {})
 
-    def load_best(self, optimizer: Optimizer) -> None:
-        """Set what learns to the best there was. Raises ModelError where that cannot be read."""
+    def load_best(self, optimizer: Optimizer) -> bool:
+        """Set what learns to the best there was; return False, and leave it, if that is damaged."""
         file = self._folder / _BEST_FILE
         try:
-            optimizer.take(read_state(file)[0])
-        except (DamagedStateError, KeyError, RuntimeError) as error:
-            raise ModelError(f"{file} is damaged: begin anew in another --output.") from error
+            tensors, _ = read_state(file)
+        except DamagedStateError as error:
+            tell(f"{file} is damaged ({error}).")
+            return False
+        optimizer.take(tensors)
+        return True
 
     def base_folder(self) -> Path:
         """Return where a base that has learnt goes: a folder named like the one it was made of.

@@ -182,8 +182,11 @@ class Trainer:
             self._judge(last)
         self._team.wait()
         if self.marks.best_step != last:
-            self._folder.load_best(self._optimizer)
-            tell(f"What had learnt by step {self.marks.best_step} is kept: it did best.")
+            best = f"What had learnt by step {self.marks.best_step}"
+            if self._folder.load_best(self._optimizer):
+                tell(f"{best} is kept: it did best.")
+            else:
+                tell(f"{best} did best, and is lost: what learnt to the end is kept.")
 
     def _save(self) -> None:
         self._learner.flush()

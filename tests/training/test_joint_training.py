@@ -141,8 +141,13 @@ def test_stopped_and_killed_it_ends_bit_by_bit_as_if_never_stopped(
 
 
 @pytest.mark.parametrize("stage", ["medusa-1", "medusa-2"])
+@pytest.mark.parametrize("is_damaged", [False, True])
 def test_it_stops_early_and_keeps_the_best(
-    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stage: str,
+    is_damaged: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     losses = iter((3.0, 2.0, 2.5, 2.25, 9.0, 9.0))
     kept: list[dict[str, torch.Tensor]] = []
@@ -151,6 +156,8 @@ def test_it_stops_early_and_keeps_the_best(
     def noted(folder: RunFolder, optimizer: Optimizer) -> None:
         kept.append({name: one.clone() for name, one in optimizer.learnt().items()})
         save_best(folder, optimizer)
+        if is_damaged:
+            (chosen.output / "training-best.safetensors").write_bytes(b"?")
 
     monkeypatch.setattr(RunFolder, "save_best", noted)
     monkeypatch.setattr(HeadScores, "total", lambda *_: next(losses))
@@ -162,12 +169,13 @@ def test_it_stops_early_and_keeps_the_best(
     said = capsys.readouterr().out
     assert "step 8: held-out loss 2.2500, best 2.0000 at 4" in said
     assert "Stopped early: no gain in 2 evaluations." in said
-    assert "by step 4 is kept" in said
+    assert ("by step 4 is kept" in said) is not is_damaged
+    assert ("by step 4 did best, and is lost" in said) is is_damaged
     heads = read_heads(chosen.output)
     assert heads is not None
     assert len(kept) == 2
     assert heads.output_weight is not None
-    assert heads.output_weight.equal(kept[-1]["heads.output_weight"])
+    assert heads.output_weight.equal(kept[-1]["heads.output_weight"]) is not is_damaged
     assert not (chosen.output / "training-best.safetensors").exists()
 
 

@@ -89,7 +89,7 @@ def test_other_files_and_damage_are_told(tmp_path: Path) -> None:
         KeptHidden(folder, ORIGIN)
 
 
-@pytest.mark.parametrize("name", ["kept-hidden.bin", "kept-hidden.done"])
+@pytest.mark.parametrize("name", ["kept-hidden.bin", "kept-hidden.sums"])
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_what_was_cut_short_is_made_anew(
     name: str, is_gone: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -109,6 +109,26 @@ def test_what_was_cut_short_is_made_anew(
     whole = KeptHidden(tmp_path, ORIGIN)
     assert whole.share == 1
     assert whole.hidden(batch(1), never)[0, :5].equal(first[1, :5])
+
+
+def test_what_is_not_as_it_was_written_is_made_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = KeptHidden(tmp_path, ORIGIN)
+    first = kept.hidden(batch(0, 1, 2), made)
+    kept.flush()
+    file = tmp_path / "kept-hidden.bin"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    again = KeptHidden(tmp_path, ORIGIN)
+    assert again.hidden(batch(1), never)[0, :5].equal(first[1, :5])
+    assert not capsys.readouterr().err
+    anew = again.hidden(batch(1, 2), made)
+    assert "are damaged, and made anew" in capsys.readouterr().err
+    again.flush()
+    mended = KeptHidden(tmp_path, ORIGIN).hidden(batch(2), never)
+    assert mended[0, :2].equal(anew[1, :2])
 
 
 def test_a_disk_that_is_full_ends_the_keeping_alone(

@@ -151,16 +151,22 @@ def test_a_damaged_state_does_not_take_the_place_of_the_good_one(
     assert run.load(small_optimizer()) == Marks(stale=1)
 
 
-def test_a_best_that_is_damaged_is_told(tmp_path: Path) -> None:
+def test_a_best_that_is_damaged_is_told_and_not_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = begun(tmp_path)
     run.save_best(small_optimizer())
-    run.load_best(small_optimizer())
+    optimizer = small_optimizer()
+    assert run.load_best(optimizer)
     file = tmp_path / "heads/training-best.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(ModelError, match=r"training-best\.safetensors is damaged"):
-        run.load_best(small_optimizer())
+    for learnt in optimizer.learnt().values():
+        learnt.fill_(7)
+    assert not run.load_best(optimizer)
+    assert f"{file} is damaged" in capsys.readouterr().err
+    assert all((learnt == 7).all() for learnt in optimizer.learnt().values())
 
 
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
