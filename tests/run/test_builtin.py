@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import torch
 from command_line import REPOSITORY, Call
+from safetensors.torch import load_file
 
 FOLDER = REPOSITORY / "assets/builtin"
 
@@ -31,9 +35,29 @@ def test_a_turn_ends_and_nothing_else_is_said(call: Call) -> None:
     assert outcome.err.rstrip().endswith("eos")
 
 
-def test_what_ships_is_small_and_described() -> None:
-    files = [file for file in FOLDER.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 20_000_000
+def test_what_ships_is_small() -> None:
+    files = [file for part in ("base", "medusa") for file in (FOLDER / part).iterdir()]
+    assert sum(file.stat().st_size for file in files) < 25_000_000
+
+
+@pytest.mark.parametrize(
+    ("row", "file"),
+    [("architecture", "base/model.safetensors"), ("heads", "medusa/medusa_lm_head.safetensors")],
+)
+def test_weights_are_as_many_as_the_card_tells(row: str, file: str) -> None:
+    weights = [one for one in load_file(FOLDER / file).values() if one.is_floating_point()]
+    assert {one.dtype for one in weights} == {torch.bfloat16}
     card = (FOLDER / "README.md").read_text("utf-8")
-    assert "licence" in card
+    told = re.search(rf"^\| {row} \|.*\b(\d\.\d+)M parameters", card, re.MULTILINE)
+    assert told, "the card tells how many there are"
+    assert sum(one.numel() for one in weights) == pytest.approx(float(told[1]) * 1e6, rel=0.01)
+
+
+def test_the_card_names_each_source_with_its_licence() -> None:
+    card = (FOLDER / "README.md").read_text("utf-8")
     assert "small demonstration model" in card
+    _, table = card.split("| source | licence | what |\n|---|---|---|\n")
+    sources = table.partition("\n\n")[0].splitlines()
+    licences = [row.split("|")[2].strip() for row in sources]
+    assert len(licences) >= 3
+    assert all(re.fullmatch(r"Apache 2\.0|CDLA-Sharing 1\.0|MIT", one) for one in licences)
