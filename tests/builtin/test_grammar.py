@@ -12,12 +12,20 @@ import pytest
 
 from medusa_chat.paths import shipped
 
-KINDS = ("talk", "program", "reckoning", "facts", "lists", "code", "errands", "texts", "stories")
+KINDS = (
+    *("talk", "memory", "program", "reckoning", "facts", "lists", "code", "errands", "texts"),
+    "stories",
+)
 
 
 def drawn(kind: str, seed: int = 0, count: int = 150) -> list[list[dict[str, str]]]:
     module: Any = importlib.import_module(f"grammar.{kind}")
     return list(module.chats(random.Random(seed), count))
+
+
+def test_every_kind_of_the_mix_is_tested_here() -> None:
+    corpus: Any = importlib.import_module("corpus")
+    assert set(KINDS) == set(corpus.KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
