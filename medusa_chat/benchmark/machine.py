@@ -9,11 +9,11 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from medusa_chat import __version__
+from medusa_chat.processor import processor_name
 
 _PACKAGES = ("torch", "transformers", "bitsandbytes", "accelerate")
 
@@ -43,7 +43,7 @@ def describe(device: torch.device) -> Machine:
         except importlib.metadata.PackageNotFoundError:
             continue
     return Machine(
-        processor=_processor(),
+        processor=processor_name(),
         cores=_cores(),
         threads=torch.get_num_threads(),
         device=name,
@@ -57,16 +57,6 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
     """Return the command that was given, as a shell would take it again."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     return shlex.join(["medusa-chat", *given])
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:  # another system than Linux
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _cores() -> int:
