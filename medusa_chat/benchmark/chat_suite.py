@@ -11,7 +11,7 @@ from medusa_chat.benchmark.bandwidth import copy_bandwidth
 from medusa_chat.benchmark.cases import Case
 from medusa_chat.benchmark.contestant import Contestant
 from medusa_chat.benchmark.machine import Machine, describe
-from medusa_chat.benchmark.modes import Mode, ModeContestant
+from medusa_chat.benchmark.modes import Mode, contestants_of
 from medusa_chat.benchmark.peers import PeerContestant
 from medusa_chat.benchmark.run import Measurement, measure
 from medusa_chat.benchmark.settings import Peer
@@ -20,7 +20,6 @@ from medusa_chat.benchmark.stock_model import stock_model
 from medusa_chat.benchmark.summary import Summary, categories, summarise
 from medusa_chat.benchmark.traffic import step_bytes
 from medusa_chat.engine.local import Engine
-from medusa_chat.errors import UsageError
 from medusa_chat.models.loader import LoadedModel
 from medusa_chat.models.stages import Report
 from medusa_chat.settings import DecodeSettings
@@ -92,7 +91,7 @@ def run_chat(
     """
     # Once for all peers, and not before one runs: it may have to be loaded.
     stock = cache(partial(stock_model, engine.model))
-    own = [_mode(engine, mode) for mode in modes]
+    own = contestants_of(engine, modes)
     contestants: list[Contestant] = [
         *own,
         *(
@@ -147,13 +146,6 @@ def run_chat(
         },
         peers=frozenset(one.name for one in left if one.is_peer),
     )
-
-
-def _mode(engine: Engine, mode: Mode) -> ModeContestant:
-    try:
-        return ModeContestant(engine, mode)
-    except UsageError as error:
-        raise UsageError(f"--modes {mode.name}: {error}") from error
 
 
 def _traffic(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import cast, get_args
 
 from medusa_chat.benchmark.contestant import Messages, Sample
 from medusa_chat.benchmark.peak_memory import PeakMemory
+from medusa_chat.decoding.presets import named_paths
 from medusa_chat.decoding.tree_choice import ChosenTree, check_tree
 from medusa_chat.engine.local import Engine
 from medusa_chat.errors import UsageError
@@ -24,7 +26,10 @@ class Mode:
     name: str
     decode: DecodeSettings
     takes_the_size_of_dynamic: bool = False
-    """Without a size of its own, a preset is as large as a dynamic tree without one."""
+    """Without a size of its own, a preset is cut to as many nodes as a dynamic tree has.
+
+    So it is too where its next path is deeper than the model's heads go.
+    """
 
     @property
     def is_exact(self) -> bool:
@@ -58,7 +63,7 @@ def parse_mode(name: str, decode: DecodeSettings) -> Mode:
         decode, medusa=True, tree=_STATIC_PRESET if is_static else tree, tree_size=size
     )
     check_tree(settings)
-    return Mode(name, settings, takes_the_size_of_dynamic=is_static and size is None)
+    return Mode(name, settings, takes_the_size_of_dynamic=is_static and not separator)
 
 
 class ModeContestant:
@@ -71,7 +76,10 @@ class ModeContestant:
         self._decode = mode.decode
         if mode.takes_the_size_of_dynamic:
             dynamic = engine.choose_tree(replace(mode.decode, tree="dynamic"))
-            self._decode = replace(mode.decode, tree_size=dynamic.shape.size)
+            heads = engine.model.heads
+            within = takewhile(lambda path: len(path) <= heads, named_paths(mode.decode.tree))
+            size = min(dynamic.shape.size, 1 + len(list(within)))
+            self._decode = replace(mode.decode, tree_size=size)
         tree: ChosenTree = engine.choose_tree(self._decode)
         self.name = mode.name
         self.is_exact = mode.is_exact
@@ -96,3 +104,17 @@ class ModeContestant:
             stop_reason=output.stop_reason,
             peak_bytes=peak.bytes,
         )
+
+
+def contestants_of(engine: Engine, modes: Sequence[Mode]) -> list[ModeContestant]:
+    """Return ``modes`` on the model that ``engine`` holds.
+
+    Raises UsageError, which names the mode, when a tree does not fit the model.
+    """
+    made = []
+    for mode in modes:
+        try:
+            made.append(ModeContestant(engine, mode))
+        except UsageError as error:
+            raise UsageError(f"--modes {mode.name}: {error}") from error
+    return made

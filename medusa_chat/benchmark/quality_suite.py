@@ -21,13 +21,13 @@ from medusa_chat.benchmark.answer_file import (
 from medusa_chat.benchmark.cases import Case
 from medusa_chat.benchmark.contestant import Contestant
 from medusa_chat.benchmark.machine import Machine, describe
-from medusa_chat.benchmark.modes import Mode, ModeContestant
+from medusa_chat.benchmark.modes import Mode, contestants_of
 from medusa_chat.benchmark.perplexity import Perplexity, perplexity
 from medusa_chat.benchmark.run import Skipped, rotated
 from medusa_chat.benchmark.table import DASH, Table, number
 from medusa_chat.engine.local import Engine
 from medusa_chat.engine.protocol import ChatMessage
-from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.errors import MedusaChatError
 from medusa_chat.models.stages import Report
 from medusa_chat.settings import DecodeSettings
 
@@ -103,7 +103,7 @@ def measure_quality(
     The modes answer each question in turn, each going on with its own answers. Raises UsageError
     for a text that holds nothing, or a mode's tree that does not fit the model.
     """
-    contestants = [_contestant(engine, mode) for mode in modes]
+    contestants = contestants_of(engine, modes)
     machine = describe(engine.model.decoder.forward.device)
     report("Measuring the perplexity", None)
     engine.forget()
@@ -234,13 +234,6 @@ def perplexity_ratio(result: ModelQuality, against: ModelQuality) -> float | Non
 
 class _CancelledError(Exception):
     """Ctrl+C came while a question was answered: it counts for no mode."""
-
-
-def _contestant(engine: Engine, mode: Mode) -> Contestant:
-    try:
-        return ModeContestant(engine, mode)
-    except UsageError as error:
-        raise UsageError(f"--modes {mode.name}: {error}") from error
 
 
 def _answered(contestant: Contestant, case: Case, cancelled: Callable[[], bool]) -> QuestionAnswer:

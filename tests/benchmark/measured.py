@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from command_line import HEADS
@@ -21,6 +22,13 @@ def engine() -> Engine:
     loaded = Engine()
     loaded.load(ModelSettings(HEADS), lambda _stage, _fraction: None)
     return loaded
+
+
+def engine_with_heads(count: int) -> Engine:
+    """Return an engine with the golden model, of whose heads the first ``count`` guess."""
+    fewer = Engine()
+    fewer.adopt(replace(engine().model, heads=count))
+    return fewer
 
 
 def sample(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from medusa_chat.benchmark.modes import ModeContestant, parse_mode
+from medusa_chat.benchmark.modes import ModeContestant, contestants_of, parse_mode
+from medusa_chat.benchmark.settings import DEFAULT_MODES
 from medusa_chat.decoding.stats import Figures
 from medusa_chat.engine.protocol import ChatMessage
 from medusa_chat.errors import UsageError
 
-from .measured import GREEDY, engine
+from .measured import GREEDY, engine, engine_with_heads
 
 PROMPT = [ChatMessage("user", "def close(self):")]
 
@@ -68,6 +69,34 @@ def test_a_preset_is_as_large_as_a_dynamic_tree() -> None:
     assert auto.drafts
     assert static.drafts
     assert not ModeContestant(engine(), parse_mode("plain", GREEDY)).drafts
+
+
+@pytest.mark.parametrize(
+    ("heads", "nodes", "expected"),
+    # The first path that is 2, 3 and 4 deep stands at 1, 5 and 36.
+    [(1, 8, 2), (2, 8, 6), (2, 64, 6), (3, 8, 8), (3, 64, 37), (4, 64, 64)],
+)
+def test_a_preset_is_cut_to_what_the_heads_reach(heads: int, nodes: int, expected: int) -> None:
+    few = engine_with_heads(heads)
+    decode = replace(GREEDY, tree_size=nodes)
+    static = ModeContestant(few, parse_mode("static", decode))
+    assert static.words == f"mc_sim_7b_63, {expected} nodes"
+    sample = static.answer(PROMPT, lambda: False)
+    plain = ModeContestant(few, parse_mode("plain", decode)).answer(PROMPT, lambda: False)
+    assert sample.tokens == plain.tokens
+    assert sample.forward_steps < plain.forward_steps
+
+
+@pytest.mark.parametrize("heads", [2, 3])
+def test_every_default_mode_fits_few_heads(heads: int) -> None:
+    modes = [parse_mode(name, GREEDY) for name in DEFAULT_MODES]
+    made = contestants_of(engine_with_heads(heads), modes)
+    assert [one.name for one in made] == list(DEFAULT_MODES)
+
+
+def test_a_size_that_is_asked_for_is_not_cut() -> None:
+    with pytest.raises(UsageError, match=r"--modes static:8: .* 3 deep, but the model has 2 heads"):
+        contestants_of(engine_with_heads(2), [parse_mode("static:8", GREEDY)])
 
 
 def test_a_tree_that_is_too_deep_for_the_model_is_refused(tmp_path: Path) -> None:
