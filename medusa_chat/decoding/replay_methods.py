@@ -9,21 +9,18 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from medusa_chat.decoding.drafting import TreeShape
+from medusa_chat.decoding.adaptive_tree import StepShape
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
-from medusa_chat.decoding.mixed_drafting import depth_for
-from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import best_first, presets
 from medusa_chat.decoding.replay import ReplyLog, head_accuracies, replay
 from medusa_chat.decoding.tree import Tree
+from medusa_chat.decoding.tree_choice import DYNAMIC_GUESSES, MOST_HEADS, grown_tree
 from medusa_chat.decoding.tree_search import search
+from medusa_chat.settings import DraftSources
 
 SIZES = (8, 16, 32, 64, 128)
 
-_DEPTH = 4
-_GUESSES = 32
-
-ShapeOf = Callable[[int], TreeShape | MixedTree]
+ShapeOf = Callable[[int], StepShape]
 """The tree of a method by its number of nodes, the root included."""
 
 
@@ -53,11 +50,11 @@ class KeptOnlyTree(DynamicTree):
 def methods_for(logs: Sequence[ReplyLog]) -> dict[str, ShapeOf]:
     """Return the methods that the logged heads can be used by, by name.
 
-    The searched tree is fitted to the very replies that it is then scored on, which flatters it.
+    Those that are called as ``--draft`` has it are the engine's own dynamic trees. The searched
+    tree is fitted to the very replies that it is then scored on, which flatters it.
     """
     heads, vocabulary = logs[0].head_logits.shape[1:]
     device = logs[0].logits.device
-    depth, guesses = min(heads, _DEPTH), min(_GUESSES, vocabulary)
     methods: dict[str, ShapeOf] = {}
     if heads:
         for name, paths in presets().items():
@@ -67,19 +64,13 @@ def methods_for(logs: Sequence[ReplyLog]) -> dict[str, ShapeOf]:
                 )
         accuracies = head_accuracies(logs)
         methods["searched"] = lambda nodes: FixedTree.of(
-            Tree.from_paths(search(accuracies, nodes)), device
+            Tree.from_paths(search(accuracies, nodes, max_depth=MOST_HEADS)), device
         )
+        depth, guesses = min(heads, MOST_HEADS), min(DYNAMIC_GUESSES, vocabulary)
         methods["MEDUSA+"] = lambda nodes: KeptOnlyTree(nodes, depth, guesses, device)
-        methods["heads"] = lambda nodes: DynamicTree(nodes, depth, guesses, device)
-
-    def mixed(nodes: int, *, lookup: bool) -> TreeShape | MixedTree:
-        if nodes == 1:
-            return FixedTree.of(Tree.root(), device)
-        deepest = depth_for(nodes, heads)
-        return MixedTree(nodes, deepest, heads, vocabulary, device, lookup=lookup)
-
-    methods["bigram"] = partial(mixed, lookup=False)
-    methods["all"] = partial(mixed, lookup=True)
+    sources: tuple[DraftSources, ...] = ("heads", "bigram", "all") if heads else ("bigram", "all")
+    for source in sources:
+        methods[source] = partial(grown_tree, source, heads, vocabulary, device)
     return methods
 
 

@@ -23,9 +23,10 @@ from medusa_chat.settings import DecodeSettings, DraftSources
 # Where the size is not left to measurement: a CPU's step grows with every node, a GPU's hardly.
 _CPU_NODES, _GPU_NODES = 8, 64
 _MOST_CPU_NODES, _MOST_GPU_NODES = 16, 64
-# The published trees are at most this deep, whatever the number of heads.
-_DYNAMIC_DEPTH = 4
-_DYNAMIC_GUESSES = 32
+MOST_HEADS = 4
+"""Grown and searched trees use no more of a model's heads: the published ones are no deeper."""
+DYNAMIC_GUESSES = 32
+"""Of each head, in a tree that is grown from the heads alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def choose_tree(
     if not settings.medusa or (heads == 0 and not headless) or name == "root" or size == 1:
         return ChosenTree("root", FixedTree.of(Tree.root(), device))
     if grown:
-        heads = min(heads, _DYNAMIC_DEPTH)
-        shape_of = partial(_grown, settings.draft, heads, vocabulary, device)
+        heads = min(heads, MOST_HEADS)
+        shape_of = partial(grown_tree, settings.draft, heads, vocabulary, device)
         # A relaxed acceptance's text depends on the tree, which therefore stays the same.
         if name == AUTO and size is None and settings.acceptance == "exact":
             most, known = most_nodes(device), experience or Experience()
@@ -111,14 +112,18 @@ def choose_tree(
     return ChosenTree(name, fixed)
 
 
-def _grown(
+def grown_tree(
     draft: DraftSources, heads: int, vocabulary: int, device: torch.device, size: int
 ) -> StepShape:
-    """Return the tree of ``size`` nodes that is grown at each step from what ``draft`` names."""
+    """Return the tree of ``size`` nodes that is grown at each step from what ``draft`` names.
+
+    ``heads`` is how many the model has, 1 or more where ``draft`` is the heads alone.
+    """
     if size == 1:
         return FixedTree.of(Tree.root(), device)
+    heads = min(heads, MOST_HEADS)
     if draft == "heads":
-        guesses = min(_DYNAMIC_GUESSES, vocabulary)
+        guesses = min(DYNAMIC_GUESSES, vocabulary)
         return BestFirstTree(size, min(heads, size - 1), guesses, device)
     depth = depth_for(size, heads)
     return MixedTree(size, depth, heads, vocabulary, device, lookup=draft == "all")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
-from medusa_chat.decoding.adaptive_tree import AdaptiveTree, StepShape
+from medusa_chat.decoding.adaptive_tree import StepShape
 from medusa_chat.decoding.presets import PathList
 from medusa_chat.decoding.searched_trees import SearchedTrees
 from medusa_chat.decoding.step_times import SIZES
-from medusa_chat.decoding.tree_choice import choose_tree, most_nodes
+from medusa_chat.decoding.tree_choice import MOST_HEADS, grown_tree, most_nodes
 from medusa_chat.decoding.tree_search import search
 from medusa_chat.models.loader import LoadedModel
-from medusa_chat.settings import DecodeSettings, DraftSources
+from medusa_chat.settings import DecodeSettings
 
 SEARCHED = "searched"
 HEADS = "heads"
-_DEPTH = 4
-"""Published trees are at most this deep, whatever the number of heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +46,13 @@ def candidates_for(
     """
     forward = model.decoder.forward
     sizes = tuple(size for size in SIZES if 1 < size <= most_nodes(forward.device))
+    known = (model.heads, forward.vocabulary, forward.device)
     kinds: list[Kind] = []
     paths: PathList = []
     if model.heads:
-        paths = search(accuracies, sizes[-1], max_depth=min(model.heads, _DEPTH))
+        paths = search(accuracies, sizes[-1], max_depth=MOST_HEADS)
         kinds.append(Kind(SEARCHED, SearchedTrees(paths, forward.device).shape))
-        kinds.append(Kind(HEADS, _grown(model, decode, "heads")))
+        kinds.append(Kind(HEADS, partial(grown_tree, "heads", *known)))
     if decode.draft != "heads":
-        kinds.append(Kind(decode.draft, _grown(model, decode, decode.draft)))
+        kinds.append(Kind(decode.draft, partial(grown_tree, decode.draft, *known)))
     return Candidates(tuple(kinds), sizes, paths)
-
-
-def _grown(
-    model: LoadedModel, decode: DecodeSettings, draft: DraftSources
-) -> Callable[[int], StepShape]:
-    forward = model.decoder.forward
-
-    def shape_of(size: int) -> StepShape:
-        chosen = choose_tree(
-            replace(decode, tree="dynamic", tree_size=size, draft=draft),
-            heads=model.heads,
-            vocabulary=forward.vocabulary,
-            device=forward.device,
-            checks_trees=True,
-        )
-        assert not isinstance(chosen.shape, AdaptiveTree), "a tree of one size"
-        return chosen.shape
-
-    return shape_of

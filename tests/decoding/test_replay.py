@@ -7,16 +7,19 @@ from functools import cache
 import pytest
 import torch
 from golden_data import head_logits, read, tiny_llama, tiny_llama_heads
+from torch import Tensor
 
 from medusa_chat.decoding.decoder import Decoder
 from medusa_chat.decoding.drafting import TreeShape
-from medusa_chat.decoding.dynamic_tree import FixedTree
+from medusa_chat.decoding.dynamic_tree import BestFirstTree, FixedTree
 from medusa_chat.decoding.mixed_drafting import depth_for
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.replay import ReplyLog, head_accuracies, log_reply, replay
 from medusa_chat.decoding.replay_methods import methods_for, score
 from medusa_chat.decoding.sampling import Sampling
 from medusa_chat.decoding.tree import Tree
+from medusa_chat.decoding.tree_choice import choose_tree
+from medusa_chat.settings import DecodeSettings, DraftSources
 
 from .driving import CPU, GREEDY, SHAPES, decoder_for, reply
 
@@ -69,6 +72,33 @@ def test_the_live_engine_reaches_what_its_replay_does(shape: str, sampling: Samp
         lived = reply(live, log.prompt, tree, sampling=sampling, tokens=TOKENS, seed=7).figures
         assert replayed.tokens == lived.tokens == TOKENS
         assert replayed.accepted_per_step == pytest.approx(lived.accepted_per_step, rel=0.02)
+
+
+def five_heads(hidden: Tensor, depth: int, root: Tensor) -> Tensor:
+    """Return the golden heads' logits and, behind them, those of a fifth: the first one again."""
+    of_four = head_logits(tiny_llama_heads(), tiny_llama())(hidden, 4, root)
+    return torch.cat([of_four, of_four[:1]])[:depth]
+
+
+@pytest.mark.parametrize("nodes", [8, 64])
+@pytest.mark.parametrize("draft", ["heads", "bigram", "all"])
+def test_of_five_heads_a_replay_takes_as_many_as_the_engine(
+    draft: DraftSources, nodes: int
+) -> None:
+    live = decoder_for(tiny_llama(), five_heads)
+    log = log_reply(live, PROMPTS[0], heads=5, tokens=TOKENS, sampling=GREEDY)
+    settings = DecodeSettings(tree="dynamic", tree_size=nodes, draft=draft)
+    tree = choose_tree(settings, heads=5, vocabulary=512, device=CPU).shape
+    assert isinstance(tree, BestFirstTree | MixedTree)
+    lived = reply(live, log.prompt, tree, tokens=TOKENS).figures
+    methods = methods_for([log])
+    replayed = methods[draft](nodes)
+    assert (replayed.size, replayed.depth) == (tree.size, tree.depth)
+    if isinstance(tree, MixedTree):
+        assert isinstance(replayed, MixedTree)
+        assert replayed.heads == tree.heads == 4
+    assert replay(log, replayed).accepted_counts == lived.accepted_counts
+    assert methods["searched"](nodes).depth <= 4
 
 
 def test_a_replay_begins_from_nothing() -> None:
