@@ -140,6 +140,7 @@ def _items(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield what a JSON array holds, each item with the line that it begins in.
 
     Found by brackets and quotes alone, so that an item that is no JSON does not end the reading.
+    Raises _BrokenArrayError where these do not match.
     """
     at, line = content.index(b"[") + 1, 1 + content.count(b"\n", 0, content.index(b"["))
     while True:
@@ -147,16 +148,20 @@ def _items(content: bytes) -> Iterator[tuple[int, bytes]]:
         assert begin is not None, "no space at all matches too"
         line += content.count(b"\n", at, begin.end())
         at = begin.end()
-        if content[at : at + 1] == b"]":
+        if content.startswith(b"]", at):
+            if content[at + 1 :].strip():
+                raise _BrokenArrayError(line, "something follows the array's end")
             return
         end = _end_of_item(content, at, line)
         yield line, content[at:end]
         line += content.count(b"\n", at, end)
-        at = end + (content[end : end + 1] == b",")
+        if content.startswith(b"}", end):
+            raise _BrokenArrayError(line, "a } closes what was not opened")
+        at = end + content.startswith(b",", end)
 
 
 def _end_of_item(content: bytes, at: int, line: int) -> int:
-    """Return where the item that begins at ``at`` ends: at a comma, or at the array's end."""
+    """Return where the item that begins at ``at`` ends: at a comma, or at what closes no more."""
     depth = 0
     for found in _MARKS.finditer(content, at):
         mark = found[0]
@@ -182,7 +187,9 @@ def _parse(line: int, raw: bytes) -> Record:
             return Record(line, None, encodable(content["text"]))
         if isinstance(content.get("conversations"), list):
             return Record(line, conversation_of(content["conversations"]), truncated=truncated)
-    raise BadRecordError('neither {"messages": [...]} nor {"text": "..."}')
+    raise BadRecordError(
+        'neither {"messages": [...]}, {"conversations": [...]} nor {"text": "..."}'
+    )
 
 
 def json_of(line: int, raw: bytes) -> object:

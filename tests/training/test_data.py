@@ -41,7 +41,8 @@ def test_says_what_was_skipped_and_cut(tmp_path: Path) -> None:
     short = encoder(max_length=len(alone(file)[0].ids) - 1)
     notices = read_dataset((file,), short, lambda _text: None).notices
     assert notices[:3] == (
-        f'{file}:9: neither {{"messages": [...]}} nor {{"text": "..."}}',
+        f'{file}:9: neither {{"messages": [...]}}, {{"conversations": [...]}} '
+        'nor {"text": "..."}',
         f"{file}:10: an empty text",
         f"{file}:11: no answer of the assistant",
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import lzma
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from medusa_chat.errors import MedusaChatError, UsageError
-from medusa_chat.training.records import Problems, check_files, read_records
+from medusa_chat.training.records import Problems, check_files, raw_records, read_records
 from training.runs import dialogue, write_lines
 
 
@@ -105,13 +109,34 @@ def test_lines_of_sharegpt_are_read_whatever_the_name(tmp_path: Path) -> None:
         assert problems.first[1].endswith('3: a turn is not {"from": "...", "value": "..."}')
 
 
-@pytest.mark.parametrize("content", ['[{"text": "one"}, {"text": "tw', '[{"text": "one"},', "["])
-def test_an_array_without_an_end_is_told(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"text": "one"}, {"text": "tw',
+        '[{"text": "one"},',
+        "[",
+        '[{"text": "one"}}, {"text": "two"}]',
+        '[{"text": "one"} }]',
+        "[}",
+        '[{"text": "one"}], {"text": "two"}]',
+    ],
+)
+def test_an_array_that_is_broken_is_told(content: str, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text(content)
     with pytest.raises(MedusaChatError, match="no whole JSON array: after line 1") as caught:
         list(read_records(file, Problems()))
     assert len(str(caught.value).splitlines()) == 1
+
+
+@given(st.lists(st.sampled_from([*b'[]{},"\\ \n1', *b"\xef\xff"])).map(bytes) | st.binary())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_an_array_holds_reading_it_ends(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "a.json"
+    file.write_bytes(b"[" + content)
+    with contextlib.suppress(MedusaChatError):
+        # No more items than there can be commas between them.
+        assert sum(1 for _ in islice(raw_records(file), 2 + len(content))) < 2 + len(content)
 
 
 def test_only_the_first_problems_are_kept() -> None:
