@@ -69,7 +69,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
-    "models.step_time_store": (("json_file", "paths", "decoding.experience"), ()),
+    "models.step_time_store": (
+        ("json_file", "paths", "decoding.experience", "decoding.step_times"),
+        (),
+    ),
     "models.base_choices": (("json_file", "paths"), ()),
     "models.hub": (
         ("errors", "paths", "printable", "quantities", "models.base_choices"),

@@ -12,9 +12,12 @@ from typing import Any, TypeGuard
 
 from medusa_chat import json_file, paths
 from medusa_chat.decoding.experience import Acceptance, Experience, KindExperience
+from medusa_chat.decoding.step_times import SIZES
 
 _FILE = "step_times.json"
 _MOST_ENTRIES = 100
+_SIZES = {str(size): size for size in SIZES}
+"""As they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +80,26 @@ def _read() -> dict[str, Any]:
 def _kind(found: object) -> KindExperience:
     if not isinstance(found, dict):
         return KindExperience()
-    accepted = found.get("accepted")
+    seconds, accepted = _by_size(found.get("seconds")), _by_size(found.get("accepted"))
     return KindExperience(
-        _seconds(found.get("seconds")),
+        {size: one for size, one in seconds.items() if type(one) is float and 0 < one < math.inf},
         {
-            int(size): Acceptance(float(pair[0]), pair[1])
-            for size, pair in (accepted if isinstance(accepted, dict) else {}).items()
-            if size.isdecimal() and _is_acceptance(pair)
+            size: Acceptance(float(pair[0]), pair[1])
+            for size, pair in accepted.items()
+            if _is_acceptance(pair)
         },
     )
 
 
-def _seconds(found: object) -> dict[int, float]:
-    return {
-        int(size): seconds
-        for size, seconds in (found if isinstance(found, dict) else {}).items()
-        if size.isdecimal() and type(seconds) is float and 0 < seconds < math.inf
-    }
+def _by_size(found: object) -> dict[int, Any]:
+    written = found if isinstance(found, dict) else {}
+    return {_SIZES[size]: one for size, one in written.items() if size in _SIZES}
 
 
 def _is_acceptance(pair: object) -> bool:
     match pair:
         case [int() | float() as tokens, int() as steps]:
-            return 1 <= tokens < math.inf and steps >= 1
+            return 1 <= tokens <= SIZES[-1] and steps >= 1
         case _:
             return False
 

@@ -47,6 +47,8 @@ def test_what_is_unreadable_was_not_measured(home: Path, content: str) -> None:
     [
         {"grown": {"seconds": {"1": -1.0, "x": 1.0, "2": 1}, "accepted": {"2": 3, "4": [0.5, 1]}}},
         {"grown": {"seconds": [], "accepted": {"2": [float("nan"), 3]}}},
+        {"grown": {"seconds": {"9" * 5000: 0.5, "3": 0.5, "²": 0.5}}},
+        {"grown": {"accepted": {"9" * 5000: [1.5, 3], "8": [10**400, 3]}}},
         {"grown": {}, "searched": 3, "paths": [[0, -1]]},
         {"grown": None, "paths": "no"},
         "text",
