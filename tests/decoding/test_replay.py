@@ -25,9 +25,10 @@ from .driving import CPU, GREEDY, SHAPES, decoder_for, reply
 
 TOKENS = 60
 WARM = Sampling(0.8)
-PROMPTS: list[list[int]] = [
-    item["prompt_ids"] for item in read("medusa/gen/tiny-llama.json")["items"][:3]
+ALL_PROMPTS: list[list[int]] = [
+    item["prompt_ids"] for item in read("medusa/gen/tiny-llama.json")["items"]
 ]
+PROMPTS = ALL_PROMPTS[:3]
 
 
 def tiny_decoder() -> Decoder:
@@ -40,6 +41,14 @@ def logs(sampling: Sampling) -> list[ReplyLog]:
     return [
         log_reply(decoder, prompt, heads=4, tokens=TOKENS, sampling=sampling, seed=7)
         for prompt in PROMPTS
+    ]
+
+
+@cache
+def whole_logs() -> list[ReplyLog]:
+    decoder = tiny_decoder()
+    return [
+        log_reply(decoder, prompt, heads=4, tokens=150, sampling=GREEDY) for prompt in ALL_PROMPTS
     ]
 
 
@@ -157,3 +166,14 @@ def test_more_sources_are_accepted_from_more_often() -> None:
         for one in score(logs(GREEDY), {name: methods[name]}, sizes=(16,))
     }
     assert of_method["MEDUSA+"] < of_method["bigram"] < of_method["all"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked"), [(8, 2.43), (16, 3.09), (32, 3.39), (64, 3.66)], ids=str
+)
+def test_trees_from_all_sources_reach_what_is_asked_of_them(nodes: int, asked: float) -> None:
+    """On the twelve golden prompts, 150 tokens each. Counts of tokens: no timing."""
+    whole = whole_logs()
+    assert sum(len(log.reply) for log in whole) == 12 * 150
+    (reached,) = score(whole, {"all": methods_for(whole)["all"]}, (nodes,))
+    assert reached.accepted_per_step >= asked
