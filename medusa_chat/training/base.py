@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,16 +31,6 @@ class FrozenBase:
         Not in inference mode: the heads' backward pass needs them.
         """
         return final_hidden(self._model, self.output, ids).float()
-
-    def new_heads(
-        self, heads: int, layers: int, layout: Layout, kind: HeadsKind = "medusa"
-    ) -> MedusaHeads:
-        """Return heads that begin as the base's own next-token guess."""
-        return new_heads(self.output, heads, layers, layout, kind)
-
-    def digest(self) -> str:
-        """Return a hash by which another base, or this one after more training, is known."""
-        return digest(self.output)
 
 
 def output_of(model: Any) -> Any:
@@ -86,7 +76,11 @@ def new_heads(output: Any, heads: int, layers: int, layout: Layout, kind: HeadsK
     return fresh.to(weight.device)
 
 
-def digest(output: Any) -> str:
-    """Return a hash of a base's output matrix, by which the base is known from others."""
-    weight: Tensor = output.weight.detach().cpu().contiguous()
-    return hashlib.sha256(weight.view(torch.uint8).numpy().tobytes()).hexdigest()
+def base_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files by whose contents the base in ``folder`` is known from others.
+
+    Its config and its weights, of which transformers reads the safetensors where there are any. By
+    files, and not by what is loaded, it is the same base on any device and in any precision.
+    """
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    return folder / "config.json", *weights

@@ -54,6 +54,7 @@ class RunInputs:
 
     data_sha256: str
     base_sha256: str
+    """Of its config and all its weights."""
     mixed_precision: bool
     batches_a_step: int = 1
     """Of all processes together."""

@@ -23,7 +23,7 @@ from medusa_chat.models.shape import shape_of
 from medusa_chat.quantities import size
 from medusa_chat.settings import ModelSettings
 from medusa_chat.status_line import tell
-from medusa_chat.training.base import digest, output_of
+from medusa_chat.training.base import base_files
 from medusa_chat.training.base_writing import write_base
 from medusa_chat.training.batches import Plan, plan_training
 from medusa_chat.training.data import Dataset, read_dataset
@@ -68,7 +68,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     data = _read(settings, path, max_length)
     inputs = RunInputs(
         digest_files(settings.data),
-        digest(output_of(model)),
+        digest_files(base_files(path)),
         precision.mixed,
         team.size * settings.accumulation,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from golden_data import TINY_LLAMA, tiny_llama_tokenizer
+from safetensors.torch import load_file, save_file
 
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.training.examples import Encoder
@@ -63,6 +64,13 @@ def settings(folder: Path, **options: Any) -> TrainSettings:
         "dtype": "float32",
     }
     return TrainSettings(**(defaults | options))
+
+
+def enlarge(base: Path, tensor: str) -> None:
+    """Make one tensor of the model in ``base`` a little larger, as if it had learnt since."""
+    weights = load_file(base / "model.safetensors")
+    weights[tensor] *= 1.01
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
 
 
 @cache

@@ -28,7 +28,7 @@ from medusa_chat.training import learner, trainer
 from medusa_chat.training.command import run
 from medusa_chat.training.head_pass import HeadScores, head_pass
 from medusa_chat.training.precision import Precision
-from training.runs import functions, settings, write_lines
+from training.runs import enlarge, functions, settings, write_lines
 
 
 def at_pass(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[], None]) -> None:
@@ -125,6 +125,19 @@ def test_stopped_twice_it_ends_bit_by_bit_as_if_never_stopped(
     assert run(stopped) == 0
     assert "Going on from step 7 of" in capsys.readouterr().err
     assert heads_file(stopped.output) == heads_file(tmp_path / "whole")
+
+
+def test_it_does_not_go_on_with_a_base_that_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = shutil.copytree(TINY_LLAMA, tmp_path / "base")
+    chosen = settings(tmp_path, base_model=str(base))
+    with monkeypatch.context() as patch:
+        at_pass(patch, 2, lambda: signal.raise_signal(signal.SIGINT))
+        assert run(chosen) == 130
+    enlarge(base, "model.layers.1.mlp.down_proj.weight")
+    with pytest.raises(UsageError, match="whose --base-model had another content"):
+        run(chosen)
 
 
 def test_stopped_while_it_is_tested_it_only_tests_again(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from golden_data import TINY_LLAMA
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from medusa_chat.training import base as base_module
 from medusa_chat.training.batches import Batch
 from medusa_chat.training.command import run
 from medusa_chat.training.kept_hidden import HiddenOrigin, KeptHidden
-from training.runs import settings
+from training.runs import enlarge, settings
 
 ORIGIN = HiddenOrigin("data", "base", "none", "torch.float32", (3, 5, 2), 4, "float32")
 
@@ -76,6 +77,19 @@ def test_those_of_something_else_are_refused(
     KeptHidden(tmp_path, ORIGIN)
     with pytest.raises(UsageError, match=words):
         KeptHidden(tmp_path, replace(ORIGIN, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weight", ["lm_head", "model.layers.0.self_attn.q_proj"])
+def test_those_of_a_base_that_has_learnt_since_are_refused(weight: str, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    assert run(settings(tmp_path, max_steps=1, keep_hidden=kept)) == 0
+    base = shutil.copytree(TINY_LLAMA, tmp_path / TINY_LLAMA.name)
+    enlarge(base, f"{weight}.weight")
+    again = settings(
+        tmp_path, output=tmp_path / "again", max_steps=1, keep_hidden=kept, base_model=str(base)
+    )
+    with pytest.raises(UsageError, match="holds hidden states of another base: delete it, or"):
+        run(again)
 
 
 def test_other_files_and_damage_are_told(tmp_path: Path) -> None:
