@@ -28,6 +28,7 @@ from medusa_chat.publishing.settings import ConvertSettings
 from medusa_chat.publishing.source import Source, read_source
 from medusa_chat.quantities import size
 from medusa_chat.settings import ModelSettings
+from medusa_chat.training.records import Problems
 
 BASE_FOLDER = "base"
 """Where ``--with-base`` puts it, inside the heads' folder."""
@@ -36,7 +37,7 @@ _SPARE_BYTES = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What was written, and what of it was compared."""
+    """What was written, what of it was compared, and what is to be said about it."""
 
     folder: Path
     heads: MedusaHeads
@@ -60,8 +61,9 @@ def convert(settings: ConvertSettings, report: Report) -> Conversion:
     _check_output(settings, source, base_name)
     dtype = None if settings.dtype == "keep" else getattr(torch, settings.dtype)
     heads = source.heads
+    problems = Problems()
     if settings.vocabulary is not None:
-        heads = _cut(settings, source, settings.vocabulary)
+        heads = _cut(settings, source, settings.vocabulary, problems)
     heads = as_dtype(
         adapted(heads, settings.layout, lambda: output_matrix(source.base_folder())), dtype
     )
@@ -88,9 +90,8 @@ def convert(settings: ConvertSettings, report: Report) -> Conversion:
         raise ModelError(
             f"{output} cannot be written ({reason}): make room or take another --output."
         ) from error
-    return Conversion(
-        output, heads, base_name, count, (*source.notices, *_notices(heads, settings))
-    )
+    notices = (*source.notices, *problems.words(), *_notices(heads, settings))
+    return Conversion(output, heads, base_name, count, notices)
 
 
 def _write(
@@ -116,7 +117,7 @@ def _write(
     return count
 
 
-def _cut(settings: ConvertSettings, source: Source, count: int) -> MedusaHeads:
+def _cut(settings: ConvertSettings, source: Source, count: int, problems: Problems) -> MedusaHeads:
     """Return the source's heads with the rows of the commonest tokens alone."""
     assert settings.vocabulary_from is not None, "the settings see to that"
     heads = source.heads
@@ -133,6 +134,7 @@ def _cut(settings: ConvertSettings, source: Source, count: int) -> MedusaHeads:
         _ends(base),
         count,
         vocabulary.known_tokens(heads, rows),
+        problems,
     )
     return vocabulary.cut(heads, tokens, output)
 

@@ -20,18 +20,23 @@ from medusa_chat.training.records import Problems, read_records
 
 
 def common_tokens(
-    chats: Path, tokenizer: Any, ends: frozenset[int], count: int, known: frozenset[int]
+    chats: Path,
+    tokenizer: Any,
+    ends: frozenset[int],
+    count: int,
+    known: frozenset[int],
+    problems: Problems,
 ) -> list[int]:
     """Return the ``count`` commonest of the ``known`` tokens in the last answers of ``chats``.
 
     Ascending, with those that end an answer always among them, since each answer has one. Of a
-    record of plain text the whole text counts. Fewer are returned where fewer were said. Raises
-    UsageError for a file that is not there or holds no answer.
+    record of plain text the whole text counts. Fewer are returned where fewer were said. Lines that
+    are none of both are put on record in ``problems``. Raises UsageError for a file that is not
+    there or holds no answer, MedusaChatError for one that is broken.
     """
     if not chats.is_file():
         raise UsageError(f"--vocabulary-from {chats} does not exist: give a .jsonl file of chats.")
     counted: Counter[int] = Counter()
-    problems = Problems()
     for record in read_records(chats, problems):
         said = record.text
         if record.messages is not None:

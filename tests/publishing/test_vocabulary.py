@@ -17,6 +17,7 @@ from medusa_chat.models.layout import read_config
 from medusa_chat.publishing import conversion
 from medusa_chat.publishing.settings import ConvertSettings
 from medusa_chat.publishing.vocabulary import common_tokens
+from medusa_chat.training.records import Problems
 
 ALL = frozenset(range(VOCABULARY))
 END = frozenset({2})
@@ -48,8 +49,8 @@ def test_the_commonest_of_the_last_answers(tmp_path: Path) -> None:
     chats = save_chats(tmp_path / "chats.jsonl", "a b", "a b", "a")
     tokenizer = tiny_llama_tokenizer()
     (first,) = set(ids("a")) - set(ids(" b"))
-    assert common_tokens(chats, tokenizer, END, 2, ALL) == sorted({2, first})
-    everything = common_tokens(chats, tokenizer, END, 100, ALL)
+    assert common_tokens(chats, tokenizer, END, 2, ALL, Problems()) == sorted({2, first})
+    everything = common_tokens(chats, tokenizer, END, 100, ALL, Problems())
     assert everything == sorted({2, *ids("a b")})
     assert set(ids("qqq")) & set(everything) <= set(ids("a b"))
 
@@ -57,13 +58,14 @@ def test_the_commonest_of_the_last_answers(tmp_path: Path) -> None:
 def test_only_tokens_that_the_heads_know(tmp_path: Path) -> None:
     chats = save_chats(tmp_path / "chats.jsonl", "a b c d")
     known = frozenset({2, *ids("a")})
-    assert common_tokens(chats, tiny_llama_tokenizer(), END, 100, known) == sorted(known)
+    found = common_tokens(chats, tiny_llama_tokenizer(), END, 100, known, Problems())
+    assert found == sorted(known)
 
 
 def test_texts_count_whole(tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text(json.dumps({"text": "a b"}) + "\n", "utf-8")
-    found = common_tokens(file, tiny_llama_tokenizer(), END, 100, ALL)
+    found = common_tokens(file, tiny_llama_tokenizer(), END, 100, ALL, Problems())
     assert found == sorted({2, *ids("a b")})
 
 
@@ -75,7 +77,7 @@ def test_files_without_answers(content: str | None, words: str, tmp_path: Path) 
     if content is not None:
         file.write_text(content, "utf-8")
     with pytest.raises(UsageError, match=words):
-        common_tokens(file, tiny_llama_tokenizer(), END, 5, ALL)
+        common_tokens(file, tiny_llama_tokenizer(), END, 5, ALL, Problems())
 
 
 def cut(heads: Path, chats: Path, count: int, output: Path) -> conversion.Conversion:
@@ -152,3 +154,21 @@ def test_more_than_there_are(tmp_path: Path) -> None:
     assert done.notices == (
         f"Only {done.heads.vocabulary} different tokens are said: all are kept.",
     )
+
+
+def test_bad_lines_are_told(tmp_path: Path) -> None:
+    heads = save_heads(
+        tmp_path / "heads", random_heads(96), base_model_name_or_path=str(TINY_LLAMA)
+    )
+    chats = save_chats(tmp_path / "chats.jsonl", "a b c d e f g", "a b")
+    good = cut(heads, chats, 5, tmp_path / "good")
+    assert good.notices == ()
+    first, second = chats.read_text("utf-8").splitlines()
+    chats.write_text(f"{first}\n{{oops}}\n{second}\n", "utf-8")
+    done = cut(heads, chats, 5, tmp_path / "cut")
+    line, total = done.notices
+    assert line.startswith(f"{chats}:2: not JSON")
+    assert total == "Bad lines skipped: 1."
+    assert done.heads.token_map is not None
+    assert good.heads.token_map is not None
+    assert torch.equal(done.heads.token_map, good.heads.token_map)
