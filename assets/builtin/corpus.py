@@ -2,7 +2,8 @@
 
 The grammar's kinds stand in `grammar/`, a module a kind. Two sources come beside them as
 `NAME.jsonl.xz` of JSON lines: `{"persona", "messages": [{"role", "content"}, ...]}` or `{"text"}`.
-A few per cent of what users say first, chosen by a hash, are held out of the training.
+A few per cent of what users say first, chosen by a hash, are held out of the training: of a story
+that is gone on with, by its first sentence.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
     "stories": (stories.chats, 28000),
 }
 """How many chats of each kind are drawn."""
+COPIES = 9000
+"""How many ask for sentences again, of stories and of everyday life."""
 
 HELD_OUT_PERCENT = 3
 JOINED_SHARE = 0.25
@@ -201,32 +204,50 @@ def small_talk(data: Path) -> Iterator[Chat]:
         yield [user(asked), assistant(answer)]
 
 
-def continued_stories(rng: random.Random, data: Path) -> Iterator[Chat]:
-    """Cut each story behind its first sentences: the user gives them, and the model goes on."""
+def read_stories(data: Path) -> Iterator[list[str]]:
+    """Read the sentences of each story."""
     for record in read_source(data, "tinystories"):
-        sentences = re.split(r"(?<=[.!?])\s+", clean(record["text"]))
+        yield re.split(r"(?<=[.!?])\s+", clean(record["text"]))
+
+
+def continued_stories(rng: random.Random, data: Path) -> Iterator[tuple[str, Chat]]:
+    """Cut each story behind its first sentences: the user gives them, and the model goes on.
+
+    The first sentence comes with each, as what the story is held out by wherever it is cut.
+    """
+    for sentences in read_stories(data):
         if len(sentences) > 4:
             begun = " ".join(sentences[: rng.randint(1, 3)])
             asked = rng.choice(
                 ["Continue this story: {}", "Go on: {}", "{}", "What happens next? {}"]
             )
             rest = " ".join(sentences)[len(begun) + 1 :]
-            yield [user(asked.format(begun)), assistant(rest)]
+            yield sentences[0], [user(asked.format(begun)), assistant(rest)]
 
 
-def copied_sentences(rng: random.Random, data: Path, count: int = 9000) -> Iterator[Chat]:
-    """Take sentences out of the stories and of everyday life, to be said again or spelled right."""
+def copied_sentences(rng: random.Random, data: Path) -> Iterator[Chat]:
+    """Take sentences out of the stories and of everyday life, to be said again or spelled right.
+
+    None comes from a story that is held out.
+    """
     sentences = [
         one
-        for record in read_source(data, "tinystories")
-        for one in re.split(r"(?<=[.!?])\s+", clean(record["text"]))
+        for story in read_stories(data)
+        if not is_held_out(story[0])
+        for one in story
         if 4 <= len(one.split()) <= 16 and one[0].isupper() and '"' not in one
     ]
-    for _ in range(count):
+    for _ in range(COPIES):
         if rng.random() < 0.4:
             yield spelling.everyday(rng)
         else:
             yield spelling.copied(rng, " ".join(rng.sample(sentences, rng.choice((1, 1, 1, 2)))))
+
+
+def by_question(chats: Iterable[Chat]) -> Iterator[tuple[str, Chat]]:
+    """Put beside each chat what the user says first, as what it is held out by."""
+    for chat in chats:
+        yield chat[0]["content"], chat
 
 
 def benchmark_prompts() -> set[str]:
@@ -240,20 +261,19 @@ def build(data: Path, seed: int = 0) -> Corpus:
     rng = random.Random(seed)  # noqa: S311  # no secret
     corpus = Corpus()
     measured = benchmark_prompts()
-    sources: dict[str, Iterable[Chat]] = {
-        kind: chats(random.Random(f"{seed} {kind}"), count)  # noqa: S311
+    sources: dict[str, Iterable[tuple[str, Chat]]] = {
+        kind: by_question(chats(random.Random(f"{seed} {kind}"), count))  # noqa: S311
         for kind, (chats, count) in KINDS.items()
     }
-    sources["small talk"] = small_talk(data)
-    sources["copies"] = copied_sentences(rng, data)
+    sources["small talk"] = by_question(small_talk(data))
+    sources["copies"] = by_question(copied_sentences(rng, data))
     sources["continued stories"] = continued_stories(rng, data)
     pool: list[Chat] = []
     for kind, chats in sources.items():
-        for chat in chats:
-            asked = chat[0]["content"]
-            if plain_words(asked) in measured:
+        for held_out_by, chat in chats:
+            if plain_words(chat[0]["content"]) in measured:
                 continue
-            if is_held_out(asked):
+            if is_held_out(held_out_by):
                 corpus.held_out.append(chat)
                 ends = [at + 1 for at, message in enumerate(chat) if message["role"] == "user"]
                 corpus.prompts[kind].append(chat[: rng.choice(ends)])
