@@ -107,7 +107,7 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
         )
         return Outcome.INTERRUPTED
     optimizer.release()
-    _show_results(trainer, learner, data)
+    _show_results(trainer, learner, data, settings.held_out)
     if team.leads:
         if isinstance(learner, JointLearner):
             tell("Writing the base")
@@ -225,9 +225,10 @@ def _evaluation(settings: TrainSettings, data: Dataset, steps: int, room: int) -
     return Evaluation(data.held_out, room, every, settings.early_stop)
 
 
-def _show_results(trainer: Trainer, learner: Learner, data: Dataset) -> None:
+def _show_results(trainer: Trainer, learner: Learner, data: Dataset, share: float | None) -> None:
     if not data.held_out:
-        tell("There are too few lines to hold any out, so the heads are not tested.")
+        why = "--held-out 0" if share == 0 else "there are too few lines"
+        tell(f"Nothing is held out ({why}), so the heads are not tested.")
         return
     scores = trainer.evaluate()
     joint = isinstance(learner, JointLearner)

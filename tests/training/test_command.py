@@ -226,6 +226,15 @@ def test_few_lines_are_trained_on_untested(
     assert "too few lines" in capsys.readouterr().err
 
 
+def test_held_out_0_is_not_blamed_on_the_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(settings(tmp_path, held_out=0.0, max_steps=1)) == 0
+    said = capsys.readouterr().err
+    assert "Nothing is held out (--held-out 0), so the heads are not tested." in said
+    assert "too few" not in said
+
+
 def test_what_cannot_be_trained_is_refused_in_words(tmp_path: Path) -> None:
     def refusal(kind: type[MedusaChatError], **options: Any) -> str:
         with pytest.raises(kind) as caught:
