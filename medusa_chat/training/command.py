@@ -45,8 +45,12 @@ def run(settings: TrainSettings, team: Team | None = None) -> int:
         # torch's own OutOfMemoryError is a RuntimeError.
         if not is_out_of_memory(error):
             raise
+        if not folder.saved:
+            raise ModelError(
+                "Out of memory, and nothing is saved yet: free some, or take less with "
+                f"{remedies(settings)}."
+            ) from error
         raise ModelError(
-            f"Out of memory; what was learnt until then is kept in {settings.output}. Free some "
-            "and give the same command again, or begin anew in another --output with "
-            f"{remedies(settings)}."
+            "Out of memory: free some, and the same command goes on from what was last saved in "
+            f"{settings.output}; or begin anew in another --output with {remedies(settings)}."
         ) from error

@@ -83,7 +83,7 @@ class RunFolder:
                     f"--output {self._folder} is not empty, and holds no training to go on with: "
                     "name a new folder."
                 )
-        elif self.finished or self._saved:
+        elif self.finished or self.saved:
             self._check_settings(self._record.settings)
 
     @property
@@ -92,9 +92,14 @@ class RunFolder:
         return self._record is not None and self._record.finished
 
     @property
+    def saved(self) -> bool:
+        """Whether there is something to go on from."""
+        return any((self._folder / name).is_file() for name in _STATES)
+
+    @property
     def mixed_precision(self) -> bool | None:
         """Whether the run that is to go on was begun in mixed precision; None for a new run."""
-        if self._record is None or not self._saved:
+        if self._record is None or not self.saved:
             return None
         return self._record.inputs.mixed_precision
 
@@ -103,7 +108,7 @@ class RunFolder:
 
         Raises UsageError when the data or the base are others than when the run was begun.
         """
-        if self._record is None or not self._saved:
+        if self._record is None or not self.saved:
             self._write_record(inputs, finished=False)
             return
         begun = self._record.inputs
@@ -191,10 +196,6 @@ class RunFolder:
         for left in (*_STATES, _BEST_FILE):
             (self._folder / left).unlink(missing_ok=True)
 
-    @property
-    def _saved(self) -> bool:
-        return any((self._folder / name).is_file() for name in _STATES)
-
     def _write(
         self,
         name: str,
@@ -215,7 +216,7 @@ class RunFolder:
             raise self._cannot_write(error) from error
 
     def _cannot_write(self, error: Exception) -> ModelError:
-        if not self._saved:
+        if not self.saved:
             todo = "make room, or name another --output."
         else:
             todo = "make room, and the same command goes on from what was saved before."

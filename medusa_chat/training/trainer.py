@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -82,6 +83,7 @@ class Trainer:
         self._batches_a_step = batches_a_step
         self._device = device
         self._team = team
+        self._saved_step = optimizer.step_count
 
     def run(self, examples: Sequence[Example]) -> Outcome:
         """Train to the end, saving every few minutes, at evaluations, at the end, when interrupted.
@@ -99,12 +101,8 @@ class Trainer:
                 if self._evaluation.is_due(number, self.marks) and self._judge(number):
                     break
                 step = self._step(number, examples)
-                try:
+                with self._saving_out_of_memory():
                     scores, tokens = self._learn(step)
-                except (MemoryError, RuntimeError) as error:
-                    if number > begun and is_out_of_memory(error):
-                        self._save()
-                    raise
                 progress.advance(scores, tokens, self._learner.weights(step.progress))
                 if self._team.any(interruption.requested):
                     self._save()
@@ -157,7 +155,8 @@ class Trainer:
 
     def _judge(self, step: int) -> bool:
         """Evaluate before ``step``, keep the best, and return whether to stop."""
-        scores = self.evaluate()
+        with self._saving_out_of_memory():
+            scores = self.evaluate()
         loss = scores.total(self._learner.weights(1.0))
         self.marks = self.marks.after(loss, step)
         gained = self.marks.best_step == step
@@ -188,10 +187,21 @@ class Trainer:
             else:
                 tell(f"{best} did best, and is lost: what learnt to the end is kept.")
 
+    @contextmanager
+    def _saving_out_of_memory(self) -> Iterator[None]:
+        """Save the steps that are not saved yet before an error for want of memory goes on."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if self._optimizer.step_count > self._saved_step and is_out_of_memory(error):
+                self._save()
+            raise
+
     def _save(self) -> None:
         self._learner.flush()
         if self._team.leads:
             self._folder.save(self._optimizer, self.marks)
+        self._saved_step = self._optimizer.step_count
 
 
 def with_first_loss(marks: Marks, loss: float) -> Marks:

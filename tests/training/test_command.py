@@ -24,7 +24,7 @@ from medusa_chat.errors import MedusaChatError, ModelError, UsageError
 from medusa_chat.models.checkpoint import read_heads
 from medusa_chat.models.loader import load
 from medusa_chat.settings import ModelSettings
-from medusa_chat.training import learner, trainer
+from medusa_chat.training import learner, session, trainer
 from medusa_chat.training.command import run
 from medusa_chat.training.head_pass import HeadScores, head_pass
 from medusa_chat.training.precision import Precision
@@ -205,6 +205,48 @@ def test_out_of_memory_keeps_what_was_learnt(
     assert len(str(caught.value).splitlines()) <= 2
     monkeypatch.setattr(learner, "head_pass", head_pass)
     assert run(chosen) == 0
+
+
+@pytest.mark.parametrize(
+    ("tested", "options"),
+    [(5, {"evaluate_every": 4}), (3, {"max_steps": 2, "evaluate_every": 50, "early_stop": 1})],
+)
+def test_out_of_memory_while_it_is_tested_loses_no_step(
+    tested: int,
+    options: dict[str, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    chosen = settings(tmp_path, **options)
+    with monkeypatch.context() as patch:
+        at_pass(patch, tested, fail)
+        with pytest.raises(ModelError, match=r"Out of memory: .* goes on from what was last saved"):
+            run(chosen)
+    assert run(chosen) == 0
+    assert f"Going on from step {tested - 1} of" in capsys.readouterr().err
+
+
+def test_out_of_memory_before_anything_is_learnt_promises_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise MemoryError
+
+    nothing = "Out of memory, and nothing is saved yet: free some, or take less with --load-in-4bit"
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "load_base", fail)
+        with pytest.raises(ModelError, match=nothing):
+            run(settings(tmp_path))
+    assert not (tmp_path / "heads").exists()
+    at_pass(monkeypatch, 1, lambda: fail())
+    with pytest.raises(ModelError, match=nothing):
+        run(settings(tmp_path))
+    # So less can be asked for in the same folder.
+    assert run(settings(tmp_path, layout="shared", max_steps=1)) == 0
 
 
 def test_another_error_is_not_called_out_of_memory(
