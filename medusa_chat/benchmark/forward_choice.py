@@ -6,7 +6,7 @@ from typing import Any
 
 from medusa_chat.benchmark.settings import ForwardName
 from medusa_chat.benchmark.stock_model import stock_model
-from medusa_chat.decoding.launches import launches
+from medusa_chat.decoding.launches import launches, whole_step_obstacle
 from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.step import StockForward
 from medusa_chat.errors import UsageError
@@ -49,7 +49,7 @@ def model_words(loaded: LoadedModel) -> str:
     return f"{precision}, {loaded.device}, {forward_name(loaded)} forward{graphs}"
 
 
-def forward_notes(loaded: LoadedModel) -> list[str]:
+def forward_notes(loaded: LoadedModel, repetition_penalty: float = 1.0) -> list[str]:
     """Return in words why a slower way is taken than there is, a line each."""
     notes = []
     if loaded.stock_reason is not None:
@@ -58,22 +58,19 @@ def forward_notes(loaded: LoadedModel) -> list[str]:
     if isinstance(forward, LeanForward) and forward.device.type == "cuda":
         if forward.eager_reason is not None:
             notes.append(f"Steps are not CUDA graphs: {forward.eager_reason}.")
-        elif forward.whole_step_obstacle is not None:
-            notes.append(
-                f"Forward passes are CUDA graphs, whole steps are not: "
-                f"{forward.whole_step_obstacle}."
-            )
+        elif (obstacle := whole_step_obstacle(forward, repetition_penalty)) is not None:
+            notes.append(f"Forward passes are CUDA graphs, whole steps are not: {obstacle}.")
     return notes
 
 
-def forward_record(loaded: LoadedModel) -> dict[str, Any]:
+def forward_record(loaded: LoadedModel, repetition_penalty: float = 1.0) -> dict[str, Any]:
     """Return how the steps were run, for a JSON object."""
     return {
         "forward": forward_name(loaded),
         "stock_reason": loaded.stock_reason,
         "cuda_graphs": _graphs(loaded),
-        "launches": launches(loaded.decoder.forward),
-        "forward_notes": forward_notes(loaded),
+        "launches": launches(loaded.decoder.forward, repetition_penalty),
+        "forward_notes": forward_notes(loaded, repetition_penalty),
     }
 
 

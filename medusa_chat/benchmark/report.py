@@ -53,7 +53,7 @@ def notes(result: ChatResult) -> list[str]:
         tried = ", ".join(f"{words} {speed:.0f}" for words, speed in trials.items())
         said.append(f"{name} tried (tok/s): {tried}")
     said += [f"{variant} failed: {why}" for variant, why in result.failures.items()]
-    said += forward_notes(result.model)
+    said += forward_notes(result.model, result.decode.repetition_penalty)
     said.append(machine_words(result.machine, result.copy_bytes_per_second))
     if result.measurement.interrupted:
         said.append("Interrupted: these are the prompts that everybody had answered.")
@@ -100,7 +100,7 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
         "dtype": result.model.dtype,
         "quantization": result.model.settings.quantization,
         "device": result.model.device,
-        **forward_record(result.model),
+        **forward_record(result.model, result.decode.repetition_penalty),
         "heads": result.model.heads,
         "settings": dataclasses.asdict(result.decode),
         "repeats": result.repeats,

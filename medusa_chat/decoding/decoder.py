@@ -16,6 +16,7 @@ from medusa_chat.decoding.drafting import HeadLogits
 from medusa_chat.decoding.graphed_stepping import GraphedStepper, WholeSteps
 from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.history import History
+from medusa_chat.decoding.launches import launches, whole_step_obstacle
 from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.reply_output import Ending, ReplyOutput
@@ -98,10 +99,12 @@ class Decoder:
         """
         return Decoding(self, list(prompt), request, context=prompt[-8:] if raw else ())
 
-    def whole_steps(self) -> WholeSteps | None:
+    def whole_steps(self, repetition_penalty: float = 1.0) -> WholeSteps | None:
         """Return the graphs of whole steps; None where there can be none."""
         forward = self.forward
-        if not isinstance(forward, LeanForward) or forward.whole_step_obstacle is not None:
+        if not isinstance(forward, LeanForward):
+            return None
+        if whole_step_obstacle(forward, repetition_penalty) is not None:
             return None
         steps = self._whole_steps
         if steps is None or not steps.are_of(forward, self.head_logits, self.history):
@@ -201,6 +204,11 @@ class Decoding:
             ),
         )
 
+    @property
+    def launches(self) -> str | None:
+        """How its steps are run, as far as is known by now; see ``launches``."""
+        return launches(self._forward, self._request.sampling.repetition_penalty)
+
     def _made_stepper(self) -> Stepper:
         decoder, request, learns = self._decoder, self._request, self._learns
         choosing = Choosing(request.sampling, request.seed, request.typical)
@@ -211,8 +219,7 @@ class Decoding:
             choosing,
             decoder.history if learns else None,
         )
-        # The penalty knows the text so far, which lies on the host.
-        steps = decoder.whole_steps() if request.sampling.repetition_penalty == 1 else None
+        steps = decoder.whole_steps(request.sampling.repetition_penalty)
         return eager if steps is None else GraphedStepper(steps, eager, choosing, learns=learns)
 
     def _shape(self) -> StepShape:

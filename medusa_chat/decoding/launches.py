@@ -8,7 +8,18 @@ from medusa_chat.decoding.step import Forward
 GRAPHS = "CUDA graphs"
 
 
-def launches(forward: Forward) -> str | None:
+def whole_step_obstacle(forward: LeanForward, repetition_penalty: float) -> str | None:
+    """Return why whole steps, drafts and acceptance included, are not one CUDA graph each.
+
+    None where they are. A ``repetition_penalty`` of 1 is none.
+    """
+    # The penalty knows the text so far, which lies on the host.
+    if forward.whole_step_obstacle is None and repetition_penalty != 1:
+        return "a repetition penalty is worked out on the host"
+    return forward.whole_step_obstacle
+
+
+def launches(forward: Forward, repetition_penalty: float = 1.0) -> str | None:
     """Return in words how steps of ``forward`` are run, as ``eager: why``; None on a CPU.
 
     There nothing else is possible, and nothing to be said.
@@ -20,6 +31,7 @@ def launches(forward: Forward) -> str | None:
     reason = forward.eager_reason
     if reason is not None:
         return f"eager: {reason}"
-    if forward.whole_step_obstacle is not None:  # the forward pass is one, drafts are not
-        return f"{GRAPHS} in part: {forward.whole_step_obstacle}"
+    obstacle = whole_step_obstacle(forward, repetition_penalty)
+    if obstacle is not None:  # the forward pass is one, drafts are not
+        return f"{GRAPHS} in part: {obstacle}"
     return GRAPHS

@@ -130,7 +130,6 @@ def _quantise(
 
 def probe_builtin() -> BuiltinFacts:
     """Load the built-in model as a chat does, and have it say a few tokens."""
-    from medusa_chat.decoding.launches import launches
     from medusa_chat.engine.local import Engine
     from medusa_chat.engine.protocol import ChatMessage
     from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -151,7 +150,7 @@ def probe_builtin() -> BuiltinFacts:
         steps=figures.steps,
         decode_seconds=figures.decode_seconds,
         plain_reason=loaded.plain_reason,
-        launches=launches(engine.model.decoder.forward),
+        launches=answer.decoding.launches,
     )
 
 

@@ -178,7 +178,6 @@ class Server:
         return lambda: request.reply_id in self._cancelled
 
     def _reply(self, engine: Engine, request: Generate, beforehand: Prefill | None = None) -> None:
-        from medusa_chat.decoding.launches import launches
         from medusa_chat.models.memory_growth import bytes_in_use
 
         reply_id = request.reply_id
@@ -192,7 +191,7 @@ class Server:
                 tree=answer.tree.words,
                 prompt_tokens=decoding.figures.prompt_tokens,
                 reused_tokens=decoding.reused_tokens,
-                launches=launches(engine.model.decoder.forward),
+                launches=decoding.launches,
                 beforehand=beforehand,
             )
         )

@@ -59,7 +59,6 @@ def run(
     be loaded, and UsageError when the tree does not fit it.
     """
     thread_waiting.settle()
-    from medusa_chat.decoding.launches import launches
     from medusa_chat.decoding.tree_choice import check_tree
 
     check_tree(decode)
@@ -85,13 +84,11 @@ def run(
             engine.forget()
             answer = engine.answer(prompt.messages, decode)
             text = _stream(answer, interrupt, show=not as_json)
-            # Known at the end: a capture may fail at any step.
-            how = launches(engine.model.decoder.forward)
             if not as_json:
-                tell(_summary(answer, how))
+                tell(_summary(answer))
             engine.keep_times()
             if as_json:
-                print(json.dumps(_record(prompt, answer, text, decode, loaded, how)), flush=True)
+                print(json.dumps(_record(prompt, answer, text, decode, loaded)), flush=True)
         except MedusaChatError as error:
             if not many:
                 raise
@@ -120,12 +117,13 @@ def _stream(answer: Answer, interrupt: Interrupt, *, show: bool) -> str:
     return text
 
 
-def _summary(answer: Answer, how: str | None) -> str:
-    """Return the figures of an answer in one line; ``how`` its steps were run, where it matters."""
+def _summary(answer: Answer) -> str:
+    """Return the figures of an answer that is over in one line."""
     figures = answer.decoding.figures
     tree = figures.tree_words(answer.tree.words)
     words = f"Medusa on · {tree}" if answer.mode == "medusa" else "Medusa off"
-    parts = [figures.line(), words, how, answer.decoding.output.stop_reason]
+    # Known at the end: a capture may fail at any step.
+    parts = [figures.line(), words, answer.decoding.launches, answer.decoding.output.stop_reason]
     return " · ".join(part for part in parts if part)
 
 
@@ -135,7 +133,6 @@ def _record(
     text: str,
     decode: DecodeSettings,
     loaded: Loaded,
-    how: str | None,
 ) -> dict[str, object]:
     figures, output = answer.decoding.figures, answer.decoding.output
     return {
@@ -161,5 +158,5 @@ def _record(
         "model": loaded.model,
         "dtype": loaded.dtype,
         "device": loaded.device,
-        "steps_run": how,
+        "steps_run": answer.decoding.launches,
     }

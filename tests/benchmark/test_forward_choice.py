@@ -9,6 +9,7 @@ import pytest
 import torch
 from command_line import HEADS, Call
 
+from medusa_chat.benchmark import forward_choice
 from medusa_chat.benchmark.forward_choice import (
     forward_name,
     forward_notes,
@@ -93,3 +94,25 @@ def test_whether_steps_are_cuda_graphs_is_said(
     assert forward_record(loaded)["cuda_graphs"] is (reason is None)
     notes = forward_notes(loaded)
     assert notes == [] if note is None else note in notes[0]
+
+
+def test_a_penalty_is_said_where_whole_steps_would_be_graphs() -> None:
+    shared = measured_engine().model
+    decoder = copy.copy(shared.decoder)
+    decoder.forward = CapturedForward(None, None)
+    loaded = dataclasses.replace(shared, decoder=decoder)
+    obstacle = "a repetition penalty is worked out on the host"
+    record = forward_record(loaded, 1.3)
+    assert record["launches"] == f"CUDA graphs in part: {obstacle}"
+    assert record["forward_notes"] == forward_notes(loaded, 1.3)
+    assert record["forward_notes"] == [
+        f"Forward passes are CUDA graphs, whole steps are not: {obstacle}."
+    ]
+
+
+def test_the_penalty_of_the_command_line_counts(
+    bench: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward_choice, "launches", lambda _, penalty: f"penalty {penalty}")
+    options = ("--modes", "plain", "--per-category", "1", "--repetition-penalty", "1.3", "--json")
+    assert bench(*options).record["launches"] == "penalty 1.3"

@@ -15,6 +15,7 @@ from medusa_chat.decoding.decoder import Decoder, Request
 from medusa_chat.decoding.dynamic_tree import DynamicTree, FixedTree
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.lean import graph
+from medusa_chat.decoding.lean.forward import LeanForward
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.reply_output import Ending
 from medusa_chat.decoding.sampling import Sampling
@@ -189,6 +190,26 @@ def test_a_capture_that_fails_leaves_eager_steps(monkeypatch: pytest.MonkeyPatch
 def test_a_repetition_penalty_is_for_eager_steps(captures: Captures) -> None:
     same(decoders(), PROMPT, ALL["all"], sampling=Sampling(repetition_penalty=1.3))
     assert not captures.records
+
+
+@pytest.mark.parametrize(
+    ("penalty", "words"),
+    [
+        (1.0, "CUDA graphs"),
+        (1.3, "CUDA graphs in part: a repetition penalty is worked out on the host"),
+    ],
+)
+def test_what_is_said_of_a_reply_is_how_it_was_run(
+    penalty: float, words: str, captures: Captures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = decoders()[0]
+    sampling = Sampling(repetition_penalty=penalty)
+    decoding = reply(decoder, PROMPT, ALL["all"], sampling=sampling)
+    assert bool(captures.records) is (words == "CUDA graphs")
+    assert decoding.launches is None
+    monkeypatch.setattr(LeanForward, "eager_reason", None)
+    monkeypatch.setattr(decoder.forward, "device", torch.device("cuda"))
+    assert decoding.launches == words
 
 
 def linear_heads(matrix: torch.Tensor, hidden: torch.Tensor, depth: int) -> torch.Tensor:

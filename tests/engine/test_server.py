@@ -38,10 +38,13 @@ from medusa_chat.settings import DecodeSettings, ModelSettings
 
 HEADS = str(GOLDEN / "medusa/models/tiny-llama-heads-v01")
 SERVER = (sys.executable, "-m", "medusa_chat.engine")
-# A server whose libraries print to stdout in all ways there are while a model loads.
+# A server whose libraries print to stdout in all ways there are while a model loads; of how steps
+# are run, of which nothing is said on a CPU, it says the penalty.
 NOISY = """
 import os, subprocess, sys
+from medusa_chat.decoding import decoder
 from medusa_chat.engine import __main__, local
+decoder.launches = lambda _forward, penalty: f"penalty {penalty}"
 load = local.load
 def noisy_load(*arguments):
     print("noise", flush=True)
@@ -141,6 +144,14 @@ def test_reply(client: Client) -> None:
     assert isinstance(last, Bursts)
     assert last.figures == dataclasses.replace(finished.figures, memory_bytes=None)
     assert finished.figures.memory_bytes is None or finished.figures.memory_bytes > 10**7
+
+
+def test_how_steps_are_run_is_said_of_each_reply(client: Client) -> None:
+    for penalty in (1.0, 1.3):
+        client.ask(31, "Hello", DecodeSettings(max_new_tokens=2, repetition_penalty=penalty))
+        started, *_ = client.until_the_end()
+        assert isinstance(started, Started)
+        assert started.launches == f"penalty {penalty}"
 
 
 def test_bursts_come_at_most_sixty_times_a_second(client: Client) -> None:

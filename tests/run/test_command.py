@@ -15,6 +15,7 @@ import pytest
 from command_line import HEADS, Call
 from golden_data import END_OF_TEXT, TINY_LLAMA, read, tiny_llama_tokenizer
 
+from medusa_chat.decoding import decoder
 from medusa_chat.decoding.acceptance import Draft
 from medusa_chat.decoding.drafting import Drafter
 
@@ -77,6 +78,14 @@ def test_json(run: Call) -> None:
     assert (record["dtype"], record["device"]) == ("float32", "cpu")
     assert record["stop_reason"] == "length"
     assert len(record["token_ids"]) == 20
+
+
+def test_how_steps_were_run_is_said(run: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of it on a CPU."""
+    monkeypatch.setattr(decoder, "launches", lambda _forward, penalty: f"penalty {penalty}")
+    options = (LONG, "--raw", "--max-new-tokens", "2", "--repetition-penalty", "1.3")
+    assert " · penalty 1.3 · " in run(*options).err
+    assert check(run(*options, "--json").record)["steps_run"] == "penalty 1.3"
 
 
 @pytest.mark.parametrize("tree", ["mc_sim_7b_63", "zephyr_stage2", "vicuna_7b_stage2"])
