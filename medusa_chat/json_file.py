@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,3 +26,25 @@ def write(file: Path, content: object) -> None:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def change(file: Path, changed: Callable[[object], object]) -> None:
+    """Put what ``changed`` makes of the content in its place, while no other program does so.
+
+    It is given what ``read`` returns. Raises OSError.
+    """
+    with _locked(file):
+        write(file, changed(read(file)))
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    # Beside it: ``write`` puts another file in its place, and a lock would stay with the old one.
+    with file.with_name(f"{file.name}.lock").open("ab") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except (ImportError, OSError):  # Windows, a file system without locks
+            pass
+        yield
