@@ -67,7 +67,6 @@ def _tune(
     from medusa_chat.benchmark.machine import command_line
     from medusa_chat.tuning import report
     from medusa_chat.tuning.drawing import draw
-    from medusa_chat.tuning.measurement import Outcomes
     from medusa_chat.tuning.trial import run_trial
 
     def cancelled() -> bool:
@@ -84,10 +83,9 @@ def _tune(
         # At once: the trial may take minutes.
         show(report.tables(tuned), stream)
         if tuned.paths:
-            outcomes: Outcomes = tuned.outcomes
-            best = max(outcomes.kind("searched"), key=lambda one: one.tokens_per_second)
-            stream.write(f"The best searched tree, {best.nodes} nodes\n")
-            draw(tuned.paths[: best.nodes - 1], tuned.accuracies, stream)
+            title = report.drawing_title(tuned.outcomes, begins_searched=tuned.begins_searched)
+            stream.write(title + "\n")
+            draw(tuned.paths, tuned.accuracies, stream)
         trial = run_trial(
             engine,
             cases,
@@ -164,6 +162,7 @@ def _measured(
         outcomes=outcomes,
         paths=candidates.paths,
         auto=report.auto_words(tree, decode.draft, outcomes),
+        begins_searched=tree.next_is_searched and tree.next_shape().size > 1,
     )
 
 

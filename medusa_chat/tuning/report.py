@@ -15,12 +15,13 @@ from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.decoding.presets import PathList
 from medusa_chat.models.loader import LoadedModel
 from medusa_chat.settings import DecodeSettings
+from medusa_chat.tuning.candidates import SEARCHED
 from medusa_chat.tuning.measurement import Outcome, Outcomes
 from medusa_chat.tuning.trial import Trial, name_of
 
 _RANKS = 8
 _WORDS = {
-    "searched": "the searched tree",
+    SEARCHED: "the searched tree",
     "heads": "grown from the heads",
     "bigram": "grown from heads and bigram table",
     "all": "grown from all sources",
@@ -43,6 +44,8 @@ class Tuned:
     paths: PathList
     auto: str
     """What ``auto`` does with it, in words."""
+    begins_searched: bool
+    """Whether that begins with a searched tree."""
     trial: Trial | None = None
 
 
@@ -92,6 +95,13 @@ def tables(tuned: Tuned) -> list[Table]:
     return [*shown, Table(title, columns, tuple(rows), tuple(notes))]
 
 
+def drawing_title(outcomes: Outcomes, *, begins_searched: bool) -> str:
+    """Return what is said above the drawing of the searched trees."""
+    fastest = max(outcomes.kind(SEARCHED), key=lambda one: one.tokens_per_second).nodes
+    said = f"The best searched trees: that of n nodes ends at size n; the fastest has {fastest}."
+    return said if begins_searched else f"{said} --tree auto begins with none of them."
+
+
 def trial_table(tuned: Tuned) -> Table:
     """Return what was expected beside what was measured, and what ``auto`` will do."""
     trial, outcomes = tuned.trial, tuned.outcomes
@@ -115,7 +125,7 @@ def auto_words(tree: AutomaticTree, grown: str, outcomes: Outcomes) -> str:
     choice = f"{kinds} {_WORDS[grown]} of up to {tree.size} nodes"
     begins = "plainly"
     if size > 1:
-        kind = "searched" if tree.next_is_searched else grown
+        kind = SEARCHED if tree.next_is_searched else grown
         begins = f"with {size} nodes, {_WORDS[kind]}"
         expected = outcomes.of(kind, size)
         if expected is not None:
