@@ -3,9 +3,10 @@
     python make.py --data DIR --output DIR
 
 `--data` holds the sources that `corpus.py` reads. `--output` gets `base/` (the model in the Hugging
-Face layout, renewed at every checkpoint), `checkpoints/` (to resume from), `chats.jsonl` (what it
-was trained on) and `heldout.jsonl` (prompts that were not). Two processor cores take most of an
-hour. A run that was stopped goes on where it was; given fewer `--steps`, it begins to lower the
+Face layout, renewed at every checkpoint), `checkpoints/` (to resume from), `tokenizer/` (made once,
+and kept by all runs that go on), `settings.json` (the options), `chats.jsonl` (what it was trained
+on) and `heldout.jsonl` (prompts that were not). Two processor cores take about an hour and ten
+minutes. A run that was stopped goes on where it was; given fewer `--steps`, it begins to lower the
 learning rate earlier. The heads come after it, as the README beside this file says.
 """
 
@@ -289,11 +290,11 @@ def main() -> None:
         required=True,
         help="folder for the model, checkpoints and held-out prompts",
     )
-    parser.add_argument("--steps", type=int, default=2800)
+    parser.add_argument("--steps", type=int, default=8600)
     parser.add_argument(
         "--decay-steps",
         type=int,
-        default=2000,
+        default=6000,
         help="steps at the end over which the learning rate falls",
     )
     parser.add_argument("--warmup", type=int, default=60)
