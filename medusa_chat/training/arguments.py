@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from medusa_chat.errors import UsageError
 from medusa_chat.settings import DType
-from medusa_chat.training.recipe import read_recipe
+from medusa_chat.training.recipe import names, read_recipe
 from medusa_chat.training.settings import (
     DEFAULT_MAX_LENGTH,
+    SWITCHES,
     BaseLoss,
     HeadsKind,
     Layout,
@@ -40,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         default=argparse.SUPPRESS,
         metavar="FILE|NAME",
-        help="settings from a TOML file, or from one that comes along; options win over it",
+        help="settings from a TOML file, whose keys are these options without their dashes, or "
+        f"from one that comes along: {', '.join(names())}; options win over it",
     )
     what = parser.add_argument_group("what is trained, on what")
     _option(what, "base_model", "the model to train heads for", metavar="ID|PATH")
@@ -119,14 +121,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=get_args(DType),
     )
     bits = how.add_mutually_exclusive_group()
-    for name in ("8bit", "4bit"):
+    for switch, said in (
+        ("--load-in-8bit", "the frozen weights in 8 bits, by bitsandbytes"),
+        ("--load-in-4bit", "the frozen weights in 4 bits, by bitsandbytes"),
+        ("--no-quantization", "the frozen weights in --dtype, whatever the recipe says"),
+    ):
+        name, value = SWITCHES[switch]
         bits.add_argument(
-            f"--load-in-{name}",
-            dest="quantization",
+            switch,
+            dest=name,
             default=argparse.SUPPRESS,
             action="store_const",
-            const=name,
-            help=f"the frozen weights in {name[0]} bits, by bitsandbytes",
+            const=value,
+            help=said,
         )
     _option(
         how,
@@ -211,6 +218,11 @@ def _option(
 
 
 def _switch(group: Any, name: str, help: str) -> None:  # noqa: A002
+    """Add ``--name`` and ``--no-name``, which takes back what the recipe says."""
     group.add_argument(
-        flag(name), dest=name, default=argparse.SUPPRESS, action="store_true", help=help
+        flag(name),
+        dest=name,
+        default=argparse.SUPPRESS,
+        action=argparse.BooleanOptionalAction,
+        help=help,
     )

@@ -34,7 +34,7 @@ from medusa_chat.status_line import tell
 from medusa_chat.training.disk_failure import disk_failure
 from medusa_chat.training.marks import Marks
 from medusa_chat.training.optimizer import Optimizer
-from medusa_chat.training.settings import TrainSettings, flag
+from medusa_chat.training.settings import TrainSettings, typed
 from medusa_chat.training.state_file import DamagedStateError, read_state, write_state
 
 _RECORD_FILE = "training-state.json"
@@ -236,8 +236,8 @@ class RunFolder:
             # A run that began before there was a setting had what it is by default.
             if old.get(name, _DEFAULTS.get(name)) != value:
                 raise UsageError(
-                    f"{self._folder} holds a training with {flag(name)} {_said(old.get(name))}, "
-                    f"not {_said(value)}: give the same options to go on with it, or another "
+                    f"{self._folder} holds a training with {typed(name, old.get(name))}, not "
+                    f"{typed(name, value)}: give the same options to go on with it, or another "
                     "--output."
                 )
 
@@ -280,10 +280,6 @@ def _on_record(settings: TrainSettings) -> dict[str, object]:
     # As JSON has them, so that they can be compared.
     on_record: dict[str, object] = json.loads(json.dumps(values, default=str))
     return on_record
-
-
-def _said(value: object) -> str:
-    return "left out" if value is None else str(value)
 
 
 def _read_record(folder: Path) -> _Record | None:

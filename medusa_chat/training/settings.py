@@ -31,12 +31,31 @@ _HEADS_WEIGHT = {"labels": 0.2, "teacher": 0.01}
 cross entropy, and is outweighed as much sooner."""
 
 
-_FLAGS = {"decay": "--lambda", "quantization": "--load-in"}
+_FLAGS = {"decay": "--lambda"}
+SWITCHES: dict[str, tuple[str, object]] = {
+    "--load-in-8bit": ("quantization", "8bit"),
+    "--load-in-4bit": ("quantization", "4bit"),
+    "--no-quantization": ("quantization", "none"),
+    "--lora-output": ("lora_output", True),
+    "--no-lora-output": ("lora_output", False),
+    "--gradient-checkpointing": ("gradient_checkpointing", True),
+    "--no-gradient-checkpointing": ("gradient_checkpointing", False),
+}
+"""The options that take no value: the setting of each, and what they make it."""
 
 
 def flag(name: str) -> str:
-    """Return the option of the setting called ``name``."""
+    """Return the option that the value of the setting called ``name`` is written behind."""
     return _FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
+def typed(name: str, value: object) -> str:
+    """Return the option that makes the setting ``name`` the JSON ``value``, as it is typed."""
+    for switch, given in SWITCHES.items():
+        if given == (name, value):
+            return switch
+    words = " ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{flag(name)} {'left out' if words in (None, '') else words}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,58 @@ def test_options_win(tmp_path: Path) -> None:
     assert parsed("--recipe", str(recipe), *NEEDED).data == (Path("d.jsonl"),)
 
 
+def test_options_win_over_switches() -> None:
+    first = ("--recipe", "vicuna-medusa-1", *NEEDED)
+    assert parsed(*first, "--no-quantization").quantization == "none"
+    assert parsed(*first, "--load-in-8bit").quantization == "8bit"
+    second = ("--recipe", "vicuna-medusa-2", *NEEDED)
+    there = parsed(*second)
+    assert there.lora_output
+    assert there.gradient_checkpointing
+    assert not parsed(*second, "--no-lora-output").lora_output
+    assert not parsed(*second, "--no-gradient-checkpointing").gradient_checkpointing
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("lambda = 0.5", "decay", 0.5),
+        ("decay = 0.5", "decay", 0.5),
+        ("load-in-8bit = true", "quantization", "8bit"),
+        ("load_in_4bit = true", "quantization", "4bit"),
+        ('quantization = "4bit"', "quantization", "4bit"),
+        ("no-quantization = true", "quantization", "none"),
+        ("lora_output = true", "lora_output", True),
+        ("lora-output = false", "lora_output", False),
+        ("no-lora-output = true", "lora_output", False),
+        ("batch-size = 3", "batch_size", 3),
+        ("batch_size = 3", "batch_size", 3),
+    ],
+)
+def test_keys_are_the_options(text: str, name: str, value: object, tmp_path: Path) -> None:
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(text)
+    assert read_recipe(str(recipe)) == {name: value}
+
+
+def test_those_that_come_along_are_named_in_the_help() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    told = " ".join(parser.format_help().split())
+    assert names()
+    assert all(name in told.replace("- ", "-") for name in names())
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("heads =", "is not TOML"),
+        ("lamda = 0.8", "there is no setting lamda (is it lambda?). Keys are the options of"),
+        ("load-in = 4", "(is it load-in-"),
+        ("lora_out = true", "(is it lora-output?)"),
+        ("load-in-4bit = false", "load-in-4bit is False, and has to be true, or left out"),
+        ("lambda = 0.8\ndecay = 0.7", "lambda and decay are the same setting: leave one out"),
+        ("load-in-4bit = true\nload-in-8bit = true", "load-in-4bit and load-in-8bit are the same"),
         ("head = 3", "there is no setting head (is it heads?)"),
         ("heads = 2.5", "heads is 2.5, and has to be a whole number"),
         ("heads = true", "has to be a whole number"),

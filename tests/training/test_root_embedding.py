@@ -207,5 +207,5 @@ def test_a_run_from_before_there_were_kinds_goes_on(tmp_path: Path) -> None:
     del said["settings"]["heads_kind"]
     record.write_text(json.dumps(said), "utf-8")
     assert RunFolder(old).finished
-    with pytest.raises(UsageError, match="--heads-kind left out, not root"):
+    with pytest.raises(UsageError, match="--heads-kind left out, not --heads-kind root"):
         RunFolder(chosen(tmp_path))

@@ -53,8 +53,10 @@ def test_goes_on_with_its_own_settings_from_anywhere(
 
 def test_refuses_other_settings_other_data_and_another_base(tmp_path: Path) -> None:
     begun(tmp_path)
-    with pytest.raises(UsageError, match=r"--learning-rate left out, not 0\.5"):
+    with pytest.raises(UsageError, match=r"--learning-rate left out, not --learning-rate 0\.5"):
         RunFolder(settings(tmp_path, learning_rate=0.5))
+    with pytest.raises(UsageError, match="a training with --no-quantization, not --load-in-4bit:"):
+        RunFolder(settings(tmp_path, quantization="4bit"))
     again = RunFolder(settings(tmp_path))
     with pytest.raises(UsageError, match="--data had another content"):
         again.begin(replace(INPUTS, data_sha256="changed"))
@@ -201,7 +203,7 @@ def test_finishing_leaves_heads_and_names_the_base(tmp_path: Path) -> None:
             "training-state.json",
         ]
         assert RunFolder(settings(where, **options)).finished
-    with pytest.raises(UsageError, match="--heads 4, not 3"):
+    with pytest.raises(UsageError, match="--heads 4, not --heads 3"):
         RunFolder(settings(tmp_path, heads=3))
 
 

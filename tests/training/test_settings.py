@@ -13,7 +13,7 @@ import pytest
 
 from medusa_chat.errors import UsageError
 from medusa_chat.training.arguments import add_arguments, from_namespace
-from medusa_chat.training.settings import TrainSettings
+from medusa_chat.training.settings import SWITCHES, TrainSettings, typed
 
 REQUIRED: dict[str, Any] = {
     "base_model": "owner/name",
@@ -162,6 +162,21 @@ def test_every_option_reaches_its_setting() -> None:
     options = "--base-model b --data d --output o --keep-hidden k --load-in-8bit"
     kept = parsed(*options.split())
     assert (kept.keep_hidden, kept.quantization) == (Path("k"), "8bit")
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_every_switch_is_an_option_and_typed_as_such(switch: str) -> None:
+    options = "--base-model b --data d --output o --stage medusa-2 --lora-rank 8"
+    name, value = SWITCHES[switch]
+    assert getattr(parsed(*options.split(), switch), name) == value
+    assert typed(name, value) == switch
+
+
+def test_values_are_typed_behind_their_option() -> None:
+    assert typed("decay", 0.5) == "--lambda 0.5"
+    assert typed("max_steps", None) == "--max-steps left out"
+    assert typed("lora_targets", []) == "--lora-targets left out"
+    assert typed("lora_targets", ["q_proj", "v_proj"]) == "--lora-targets q_proj v_proj"
 
 
 def test_settings_and_arguments_import_nothing_heavy() -> None:
