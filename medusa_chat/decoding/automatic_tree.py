@@ -129,13 +129,18 @@ class AutomaticTree(AdaptiveTree):
         searched: TreeKind | None = None,
         paths: PathList | None = None,
         *,
+        tuning: str = "",
         learns: bool = True,
     ) -> None:
-        """Choose among ``grown`` trees, and the ``searched`` ones of ``paths`` where there are."""
+        """Choose among ``grown`` trees, and the ``searched`` ones of ``paths`` where there are.
+
+        ``tuning`` is the name of the one that what is known goes on from.
+        """
         self.grown = grown
         self.searched = searched
         """None where no search has shown them faster."""
         self.paths = paths or []
+        self.tuning = tuning
         self.kinds = (grown,) if searched is None else (grown, searched)
         self.size = grown.sizes[-1]
         self.depth = grown.depth
@@ -182,7 +187,7 @@ class AutomaticTree(AdaptiveTree):
         """Return what is known by now, for another time; it outlives ``forget``, too."""
         self._count()
         searched = KindExperience() if self.searched is None else self.searched.experience()
-        return Experience(self.grown.experience(), searched, self.paths)
+        return Experience(self.grown.experience(), searched, self.paths, self.tuning)
 
     def next_shape(self) -> StepShape:
         """Return the shape of the next step."""

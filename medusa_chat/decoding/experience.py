@@ -24,6 +24,14 @@ class KindExperience:
     """T(n), of a whole step."""
     accepted: Mapping[int, Acceptance] = field(default_factory=dict)
 
+    def over(self, kept: KindExperience) -> KindExperience:
+        """Return both: these times where ``kept`` has others, and what was seen over more steps."""
+        accepted = dict(kept.accepted)
+        for size, one in self.accepted.items():
+            if size not in accepted or one.steps >= accepted[size].steps:
+                accepted[size] = one
+        return KindExperience({**kept.seconds, **self.seconds}, accepted)
+
 
 @dataclass(frozen=True, slots=True)
 class Experience:
@@ -34,3 +42,18 @@ class Experience:
     paths: PathList = field(default_factory=list)
     """Of the largest searched tree, in the order of their finding; empty where none was searched
     or none would pay."""
+    tuning: str = ""
+    """The name of the tuning that it goes on from; empty before any."""
+
+    def over(self, kept: Experience) -> Experience:
+        """Return what is to be kept when replies of a process have shown this.
+
+        ``kept`` is what others have kept by now. If that is of a tuning which this process does not
+        know, it stays as it is; the searched trees stay where this process has none.
+        """
+        if kept.tuning not in ("", self.tuning):
+            return kept
+        grown = self.grown.over(kept.grown)
+        if not self.paths:
+            return Experience(grown, kept.searched, kept.paths, self.tuning)
+        return Experience(grown, self.searched.over(kept.searched), self.paths, self.tuning)

@@ -91,7 +91,8 @@ def choose_tree(
             kind = TreeKind(known.grown, most, depth, shape_of)
             searched = _searched(known, most, heads, vocabulary, device)
             paths = known.paths if searched else []
-            return ChosenTree(AUTO, AutomaticTree(kind, searched, paths, learns=learns))
+            shape = AutomaticTree(kind, searched, paths, tuning=known.tuning, learns=learns)
+            return ChosenTree(AUTO, shape)
         default = _GPU_NODES if device.type == "cuda" else _CPU_NODES
         return ChosenTree("dynamic", shape_of(size or default))
     if name == "chain":

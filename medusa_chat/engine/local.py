@@ -224,11 +224,13 @@ class Engine:
                     step_time_store.keep(setup, tree.shape.experience())
 
     def learn(self, settings: DecodeSettings, experience: Experience) -> None:
-        """Keep ``experience`` of replies with ``settings``, and begin with it from now on.
+        """Keep ``experience`` of tuning for ``settings``, and begin with it from now on.
 
         Raises OSError when it cannot be written.
         """
-        step_time_store.keep(setup_of(self.model, settings), experience)
+        # Named, so that a chat which was open meanwhile does not keep over it what it knew before.
+        tuned = replace(experience, tuning=secrets.token_hex(8))
+        step_time_store.replace(setup_of(self.model, settings), tuned)
         self._trees.pop(_of_the_tree(settings), None)
 
     def measure(self) -> Generator[None, None, None]:

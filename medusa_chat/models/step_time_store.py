@@ -6,6 +6,7 @@ One small file of the data folder. What is unreadable in it counts as not measur
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -42,27 +43,33 @@ class Setup:
 
 
 def keep(setup: Setup, experience: Experience) -> None:
-    """Keep ``experience`` of ``setup``, in place of what was kept. Raises OSError."""
-    kept = _read()
-    kept.pop(setup.key, None)
-    kept[setup.key] = {
-        "grown": _written(experience.grown),
-        "searched": _written(experience.searched),
-        "paths": experience.paths,
-    }
-    latest = dict(list(kept.items())[-_MOST_ENTRIES:])
-    json_file.write(_file(), latest)
+    """Keep ``experience`` of ``setup`` over what others have kept meanwhile. Raises OSError."""
+    _change(setup, experience.over)
+
+
+def replace(setup: Setup, experience: Experience) -> None:
+    """Keep ``experience`` of ``setup`` in place of all that was kept. Raises OSError."""
+    _change(setup, lambda _kept: experience)
 
 
 def recall(setup: Setup) -> Experience:
     """Return what was kept for ``setup``; nothing where there is none."""
-    found = _read().get(setup.key)
-    if not isinstance(found, dict):
-        return Experience()
-    grown, paths = _kind(found.get("grown")), found.get("paths")
-    if not _are_paths(paths):
-        return Experience(grown)
-    return Experience(grown, _kind(found.get("searched")), paths)
+    return _experience(_entries(json_file.read(_file())).get(setup.key))
+
+
+def _change(setup: Setup, changed: Callable[[Experience], Experience]) -> None:
+    def latest(content: object) -> dict[str, Any]:
+        entries = _entries(content)
+        experience = changed(_experience(entries.pop(setup.key, None)))
+        entries[setup.key] = {
+            "grown": _written(experience.grown),
+            "searched": _written(experience.searched),
+            "paths": experience.paths,
+            "tuning": experience.tuning,
+        }
+        return dict(list(entries.items())[-_MOST_ENTRIES:])
+
+    json_file.change(_file(), latest)
 
 
 def _written(kind: KindExperience) -> dict[str, Any]:
@@ -72,9 +79,18 @@ def _written(kind: KindExperience) -> dict[str, Any]:
     }
 
 
-def _read() -> dict[str, Any]:
-    loaded = json_file.read(_file())
-    return loaded if isinstance(loaded, dict) else {}
+def _entries(content: object) -> dict[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _experience(found: object) -> Experience:
+    if not isinstance(found, dict):
+        return Experience()
+    grown, paths, tuning = _kind(found.get("grown")), found.get("paths"), found.get("tuning")
+    name = tuning if isinstance(tuning, str) else ""
+    if not _are_paths(paths):
+        return Experience(grown, tuning=name)
+    return Experience(grown, _kind(found.get("searched")), paths, name)
 
 
 def _kind(found: object) -> KindExperience:
