@@ -129,7 +129,10 @@ class _Process:
                     yield said
                 else:
                     report(said.words, said.fraction)
-            self.problem = f"failed: nothing came of it for {now - heard:.0f} s"
+            if now >= end:
+                self.problem = "cut off: all time had run out before it was through"
+            else:
+                self.problem = f"failed: nothing came of it for {now - heard:.0f} s"
         finally:
             self._process.kill()
             self._process.join()
