@@ -49,7 +49,8 @@ class ChatResult:
     summaries: tuple[Summary, ...]
     by_category: dict[str, tuple[Summary, ...]]
     traffic: dict[str, Traffic]
-    shares: tuple[Shares, ...]
+    shares: tuple[Shares, ...] | None
+    """None where a step is one CUDA graph: run part by part it would be another step."""
     agreements: tuple[Agreement, ...]
     measurement: Measurement
     trials: dict[str, dict[str, float]]
@@ -115,8 +116,10 @@ def run_chat(
             break
     measurement = measure(cases, contestants, repeats=repeats, cancelled=cancelled, report=report)
     items = measurement.items
-    report("Looking where the time goes", None)
-    shares = measure_shares(engine.model.decoder, own, items, cancelled=cancelled)
+    shares = None
+    if engine.model.decoder.whole_steps(decode.repetition_penalty) is None:
+        report("Looking where the time goes", None)
+        shares = tuple(measure_shares(engine.model.decoder, own, items, cancelled=cancelled))
     left = [one for one in contestants if one.name not in measurement.dropped]
     summaries = tuple(summarise(items, left))
     return ChatResult(
@@ -132,7 +135,7 @@ def run_chat(
             one.name: _traffic(engine.model, contestant, one, bandwidth)
             for one, contestant in zip(summaries, left, strict=True)
         },
-        shares=tuple(shares),
+        shares=shares,
         agreements=tuple(compare(items, left, engine, decode)),
         measurement=measurement,
         trials={

@@ -17,6 +17,7 @@ _SPEED_COLUMNS = (
     *("mode", "tok/s", "speed-up", "accepted/step", "nodes", "ms/step", "T(n)/T(1)", "first ms"),
 )
 _COST_COLUMNS = ("mode", "forward", "heads", "rest", "bytes/step", "of copy", "peak memory")
+_NO_SHARES = "A step is one CUDA graph here: what its parts take cannot be told apart."
 
 
 def tables(result: ChatResult) -> list[Table]:
@@ -32,6 +33,7 @@ def tables(result: ChatResult) -> list[Table]:
             "Where a step's time goes, and what it reads",
             _COST_COLUMNS,
             tuple(_cost(result, one) for one in result.summaries),
+            (_NO_SHARES,) if result.shares is None else (),
         ),
     ]
     if len(result.by_category) > 1:
@@ -112,7 +114,9 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
             name: [_figures(one) for one in summaries]
             for name, summaries in result.by_category.items()
         },
-        "shares": [dataclasses.asdict(one) for one in result.shares],
+        "shares": None
+        if result.shares is None
+        else [dataclasses.asdict(one) for one in result.shares],
         "agreement": [dataclasses.asdict(one) for one in result.agreements],
         "tokens_must_agree": result.is_full_precision,
         "tokens_agree": not result.broken,
@@ -151,7 +155,7 @@ def _speed(one: Summary) -> tuple[str, ...]:
 
 def _cost(result: ChatResult, one: Summary) -> tuple[str, ...]:
     traffic = result.traffic[one.name]
-    shares = next((each for each in result.shares if each.name == one.name), None)
+    shares = next((each for each in result.shares or () if each.name == one.name), None)
     parts = (None,) * 3 if shares is None else (shares.forward, shares.heads, shares.rest)
     return (
         one.name,
