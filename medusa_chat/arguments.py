@@ -85,7 +85,12 @@ def parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     bench_arguments.add_arguments(bench)
-    _add_options(bench, stop="run_stop", defaults=bench_arguments.DECODE_DEFAULTS)
+    _add_options(
+        bench,
+        stop="run_stop",
+        defaults=bench_arguments.DECODE_DEFAULTS,
+        unfit=bench_arguments.UNFIT,
+    )
     from medusa_chat.tuning import arguments as tune_arguments
 
     tune = commands.add_parser(
@@ -95,7 +100,12 @@ def parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     tune_arguments.add_arguments(tune)
-    _add_options(tune, stop="run_stop", defaults=tune_arguments.DECODE_DEFAULTS)
+    _add_options(
+        tune,
+        stop="run_stop",
+        defaults=tune_arguments.DECODE_DEFAULTS,
+        unfit=tune_arguments.UNFIT,
+    )
     from medusa_chat.training import arguments as train_arguments
 
     train = commands.add_parser(
@@ -175,8 +185,6 @@ def _add_options(
     """
 
     def said(name: str, words: str = "", default: object = None) -> str | None:
-        if name in unfit:
-            return argparse.SUPPRESS
         default = defaults.get(name, default)
         parts = [words, "" if default is None else f"default: {default}"]
         return "; ".join(part for part in parts if part) or None
@@ -265,10 +273,9 @@ def _add_options(
     decoding.add_argument(
         "--stop", dest=stop, action="append", metavar="TEXT", help="ends a reply; repeatable"
     )
-    decoding.add_argument(
-        "--ignore-eos", action="store_true", help=said("ignore_eos", "go on after an end of text")
-    )
-    decoding.add_argument(
-        "--raw", action="store_true", help=said("raw", "continue the prompt, no template")
-    )
+    decoding.add_argument("--ignore-eos", action="store_true", help="go on after an end of text")
+    decoding.add_argument("--raw", action="store_true", help="continue the prompt, no template")
     decoding.add_argument("--system", metavar="TEXT", help="the system message")
+    for action in parser._actions:
+        if action.dest in unfit:
+            action.help = argparse.SUPPRESS

@@ -177,7 +177,11 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (),
     ),
     "benchmark.settings": (("errors",), ()),
-    "benchmark.arguments": (("errors", "benchmark.settings"), ()),
+    "benchmark.suite_options": (("errors", "benchmark.settings"), ()),
+    "benchmark.arguments": (
+        ("errors", "benchmark.settings", "benchmark.suite_options"),
+        (),
+    ),
     "benchmark": (
         (
             *FOUNDATION,

@@ -8,6 +8,8 @@ from typing import cast, get_args
 from medusa_chat.benchmark.settings import (
     DEFAULT_MODES,
     DEFAULT_NEW_TOKENS,
+    DEFAULT_PREFIX_TOKENS,
+    DEFAULT_REPEATS,
     QUALITY_MODES,
     SHAPES,
     BenchSettings,
@@ -15,6 +17,7 @@ from medusa_chat.benchmark.settings import (
     Peer,
     Suite,
 )
+from medusa_chat.benchmark.suite_options import check_options
 from medusa_chat.errors import UsageError
 
 DECODE_DEFAULTS = {"temperature": 0.0, "max_new_tokens": DEFAULT_NEW_TOKENS, "seed": 0}
@@ -24,6 +27,8 @@ DESCRIPTION = (
     "each time from the same state; figures are medians. Unless told otherwise greedy, at most "
     f"{DEFAULT_NEW_TOKENS} new tokens."
 )
+UNFIT = ("tree", "no_medusa")
+"""Options of decoding that the modes decide."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     bench.add_argument(
         "--peers",
-        default="",
         metavar="LIST",
-        help=f"decoders of transformers on the same model: {', '.join(get_args(Peer))}",
+        help=f"chat: decoders of transformers on the same model: {', '.join(get_args(Peer))}",
     )
     bench.add_argument(
-        "--repeat", type=int, default=3, metavar="N", help="runs of each prompt (%(default)s)"
+        "--repeat",
+        type=int,
+        metavar="N",
+        help=f"chat, steps: runs of each prompt or step ({DEFAULT_REPEATS})",
     )
     bench.add_argument(
         "--shape",
@@ -71,16 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bench.add_argument(
         "--forward",
         choices=get_args(ForwardName),
-        default="auto",
         help="what runs the steps: transformers' own forward, the lean one, or what fits best "
-        "(%(default)s)",
+        "(auto)",
     )
     bench.add_argument(
         "--prefix",
         type=int,
-        default=1024,
         metavar="N",
-        help="steps: tokens in the cache (%(default)s)",
+        help=f"steps: tokens in the cache ({DEFAULT_PREFIX_TOKENS})",
     )
     bench.add_argument(
         "--text", metavar="FILE", help="quality: whose perplexity is measured (default: own text)"
@@ -100,22 +105,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def from_namespace(arguments: argparse.Namespace) -> BenchSettings:
-    """Return the benchmark's own settings. Raises UsageError for what cannot be used."""
+    """Return the benchmark's own settings.
+
+    Raises UsageError for what cannot be used, and for options that the suite does not take.
+    """
     given = vars(arguments)
-    if "tree" in given or "no_medusa" in given:
-        option = "--tree" if "tree" in given else "--no-medusa"
-        raise UsageError(f"bench compares several modes: name them by --modes instead of {option}.")
+    for name in UNFIT:
+        if name in given:
+            raise UsageError(
+                "bench compares several modes: name them by --modes instead of "
+                f"--{name.replace('_', '-')}."
+            )
+    check_options(arguments.suite, given)
     usual = QUALITY_MODES if arguments.suite == "quality" else DEFAULT_MODES
     return BenchSettings(
         suite=arguments.suite,
         prompts=given.get("prompts"),
         modes=_names(given["modes"]) if "modes" in given else usual,
-        peers=cast("tuple[Peer, ...]", _names(arguments.peers)),
-        repeats=arguments.repeat,
+        peers=cast("tuple[Peer, ...]", _names(given.get("peers", ""))),
+        repeats=given.get("repeat", DEFAULT_REPEATS),
         prompts_per_category=given.get("per_category"),
         shape=given.get("shape"),
-        forward=arguments.forward,
-        prefix_tokens=arguments.prefix,
+        forward=given.get("forward", "auto"),
+        prefix_tokens=given.get("prefix", DEFAULT_PREFIX_TOKENS),
         text=given.get("text"),
         against=given.get("against"),
         output=given.get("output"),

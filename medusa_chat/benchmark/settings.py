@@ -14,6 +14,8 @@ Peer = Literal["transformers", "prompt-lookup"]
 DEFAULT_MODES = ("plain", "static", "dynamic", "auto")
 QUALITY_MODES = ("plain", "auto")
 DEFAULT_NEW_TOKENS = 128
+DEFAULT_REPEATS = 3
+DEFAULT_PREFIX_TOKENS = 1024
 SHAPES = ("builtin", "llama-60m", "llama-160m", "llama-1b", "zephyr-7b", "vicuna-7b", "llama-13b")
 
 
@@ -31,13 +33,13 @@ class BenchSettings:
     """A file of JSON lines; None takes those that ship with the program."""
     modes: tuple[str, ...] = DEFAULT_MODES
     peers: tuple[Peer, ...] = ()
-    repeats: int = 3
+    repeats: int = DEFAULT_REPEATS
     prompts_per_category: int | None = None
     """None takes all of them."""
     shape: str | None = None
     """A random model of this shape is measured; None takes the model that is named."""
     forward: ForwardName = "auto"
-    prefix_tokens: int = 1024
+    prefix_tokens: int = DEFAULT_PREFIX_TOKENS
     """In the cache while steps are timed."""
     text: str | None = None
     """A file whose perplexity is measured; None takes the text that ships with the program."""
@@ -62,16 +64,6 @@ class BenchSettings:
             twice = [name for name in names if names.count(name) > 1]
             if twice:
                 raise UsageError(f"{option} has {twice[0]!r} twice: remove one.")
-        if self.suite != "quality":
-            for option, value in (
-                ("--text", self.text),
-                ("--against", self.against),
-                ("--output", self.output),
-            ):
-                if value is not None:
-                    raise UsageError(f"{option} is for --suite quality: give both, or neither.")
-        elif self.shape is not None:
-            raise UsageError("--suite quality measures what a model says: leave out --shape.")
         for peer in self.peers:
             if peer not in get_args(Peer):
                 raise UsageError(

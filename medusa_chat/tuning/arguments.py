@@ -15,6 +15,8 @@ from medusa_chat.tuning.settings import (
 
 DECODE_DEFAULTS = {"max_new_tokens": DEFAULT_NEW_TOKENS, "seed": 0}
 """Of decoding, unless told otherwise."""
+UNFIT = ("tree", "tree_size", "no_medusa", "acceptance", "posterior_threshold", "posterior_alpha")
+"""Options of decoding that tuning decides itself."""
 DESCRIPTION = (
     "Find the trees that pay with a model on this machine: decode prompts, see which guesses are "
     "right, search the best tree of each size, time steps, and try the best one live. --tree auto "
@@ -60,7 +62,7 @@ def temperatures_of(arguments: argparse.Namespace) -> tuple[float, ...]:
 def from_namespace(arguments: argparse.Namespace) -> TuneSettings:
     """Return the settings of tuning itself. Raises UsageError for what cannot be used."""
     given = vars(arguments)
-    for name in ("tree", "tree_size", "no_medusa", "acceptance"):
+    for name in UNFIT:
         if name in given:
             option = "--" + name.replace("_", "-")
             raise UsageError(f"tune finds the trees of exact decoding itself: leave out {option}.")

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from command_line import HEADS, Call, Outcome, calling
 
+from medusa_chat.benchmark.suite_options import SUITES_OF
+
 
 @pytest.fixture
 def call(
@@ -23,10 +25,12 @@ def small_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bench(call: Call) -> Call:
-    """Run ``medusa-chat bench`` with the golden model, once each prompt, few tokens."""
+    """Run ``medusa-chat bench`` with the golden model, once, few tokens: what the suite takes."""
+    least = {"repeat": ("--repeat", "1"), "max_new_tokens": ("--max-new-tokens", "8")}
 
     def bench(*arguments: str) -> Outcome:
-        options = ("--repeat", "1", "--max-new-tokens", "8")
+        suite = arguments[arguments.index("--suite") + 1] if "--suite" in arguments else "chat"
+        options = [word for name in least if suite in SUITES_OF[name] for word in least[name]]
         return call("bench", "--model", HEADS, *options, *arguments)
 
     return bench

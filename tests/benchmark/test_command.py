@@ -86,9 +86,9 @@ def test_a_table_in_a_pipe(bench: Call, prompts: str) -> None:
     assert "dynamic cache, 1 thread" in outcome.out
 
 
-def test_a_mode_that_differs_is_caught(
-    bench: Call, prompts: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def wrong_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the mode ``chain`` say another second token."""
     answer = ModeContestant.answer
 
     def wrong_in_a_chain(
@@ -101,6 +101,10 @@ def test_a_mode_that_differs_is_caught(
         return replace(right, tokens=(first, (second + 1) % 512, *others))
 
     monkeypatch.setattr(ModeContestant, "answer", wrong_in_a_chain)
+
+
+@pytest.mark.usefixtures("wrong_chain")
+def test_a_mode_that_differs_is_caught(bench: Call, prompts: str) -> None:
     outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--json")
     assert outcome.status == 1
     (record,) = outcome.records
@@ -113,14 +117,20 @@ def test_a_mode_that_differs_is_caught(
     assert "first difference: prompt" in outcome.err
 
 
-def test_in_16_bits_a_difference_is_told_and_no_failure(
-    bench: Call, prompts: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("wrong_chain")
+def test_in_16_bits_a_difference_is_told_and_no_failure(bench: Call, prompts: str) -> None:
     outcome = bench("--prompts", prompts, "--modes", "plain,chain", "--dtype", "bfloat16", "--json")
     record = outcome.record
     assert record["dtype"] == "bfloat16"
     assert not record["tokens_must_agree"]
-    assert [one["replies"] for one in record["agreement"]] == [3, 3]
+    plain, chain = record["agreement"]
+    assert plain["identical"] == plain["replies"] == chain["replies"] == 3
+    assert chain["identical"] == 0
+    assert chain["first"]["position"] == 1
+    assert chain["first"]["gap"] >= 0
+    assert "chain: 0 of 3 replies are those of plain" in outcome.err
+    assert "first difference: prompt" in outcome.err
+    assert "must not in 32 bits" not in outcome.err
 
 
 def test_typical_acceptance_is_not_compared(bench: Call, prompts: str) -> None:
@@ -183,7 +193,6 @@ def test_interrupted_it_prints_what_it_has(
         (("--peers", "vllm"), "--peers 'vllm' is not known"),
         (("--repeat", "0"), "--repeat 0 is out of range"),
         (("--per-category", "0"), "--per-category 0 is out of range"),
-        (("--prefix", "0"), "--prefix 0 is out of range"),
         (("--shape", "llama-9t"), "--shape 'llama-9t' is not known"),
         (("--suite", "all"), "invalid choice"),
         (("--tree", "chain"), "--modes instead of --tree"),
@@ -202,6 +211,11 @@ def test_bad_lines_are_named_by_their_number(bench: Call, tmp_path: Path) -> Non
     file = tmp_path / "prompts.jsonl"
     file.write_text('{"prompt": "fine"}\nnot JSON\n', "utf-8")
     assert "line 2 is not a JSON object" in bench("--prompts", str(file)).said(2)
+
+
+def test_steps_need_a_token_in_the_cache(call: Call) -> None:
+    said = call("bench", "--suite", "steps", "--prefix", "0").said(2)
+    assert "--prefix 0 is out of range" in said
 
 
 def test_steps_of_a_random_shape(call: Call) -> None:

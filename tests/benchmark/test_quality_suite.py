@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import HEADS, Call
+from command_line import Call
 from golden_data import TINY_LLAMA, tiny_llama, tiny_llama_tokenizer
 from tiny_models import save_base
 
@@ -193,7 +193,3 @@ def test_what_cannot_be_measured(quality: Call, options: Sequence[str], said: st
     outcome = quality(*options)
     assert outcome.status in (1, 2)
     assert said in outcome.said(outcome.status)
-
-
-def test_its_options_are_for_it_alone(bench: Call) -> None:
-    assert "--against is for --suite quality" in bench("--against", HEADS).said(2)

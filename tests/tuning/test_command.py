@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from medusa_chat.engine.local import Engine
 from medusa_chat.run.command import Interrupt
 from medusa_chat.settings import DecodeSettings, ModelSettings
 from medusa_chat.tuning import command, trial
+from medusa_chat.tuning.arguments import UNFIT
 
 SIZES = [2, 4, 6, 8, 12, 16]
 
@@ -158,6 +160,7 @@ def test_interrupted_in_the_trial_it_keeps_what_was_found(
         (("--tree", "chain"), "leave out --tree"),
         (("--no-medusa",), "leave out --no-medusa"),
         (("--acceptance", "typical"), "leave out --acceptance"),
+        (("--posterior-alpha", "0.3"), "leave out --posterior-alpha"),
         (("--prompts", "nowhere.jsonl"), "nowhere.jsonl cannot be read"),
         (("--temperature", "-1"), "--temperature -1.0 is out of range"),
         (("--model", str(TINY_LLAMA), "--draft", "heads"), "--draft heads has nothing to guess"),
@@ -167,6 +170,13 @@ def test_what_cannot_be_tuned(tune: Call, options: Sequence[str], said: str) -> 
     outcome = tune(*options)
     assert outcome.status in (1, 2)
     assert said in outcome.said(outcome.status)
+
+
+def test_help_offers_what_it_takes(call: Call) -> None:
+    usage = call("tune", "--help").out.partition("\n\n")[0]
+    offered = set(re.findall(r"--[a-z0-9-]+", usage))
+    assert "--draft" in offered
+    assert not offered & {f"--{name.replace('_', '-')}" for name in UNFIT}
 
 
 def test_prompts_that_do_not_fit(tune: Call, tmp_path: Path) -> None:
