@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
@@ -18,6 +19,9 @@ from medusa_chat.models.out_of_memory import is_out_of_memory
 
 _REASON = re.compile(r"(?:\[[^]]*\] *)?(.*?)(?:\. .*)?")
 """Behind the place in gloo's source, and before its advice."""
+_PATIENCE = timedelta(days=1)
+"""The others wait in a sum while the first one fetches the base, and when it writes what learnt:
+libraries' own 10 to 30 minutes are too few. A process that ends is noticed without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def assemble(device: str = "auto") -> Team:
     """
     import accelerate
 
-    state = accelerate.PartialState(cpu=device == "cpu")
+    state = accelerate.PartialState(cpu=device == "cpu", timeout=_PATIENCE)
     if state.num_processes == 1:
         return Team()
     # Without the number that it gives a CPU.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate import PartialState
 from command_line import environment
 from golden_data import TINY_LLAMA
 from safetensors.torch import load_file
@@ -111,6 +113,36 @@ def test_a_process_that_is_gone_is_told_in_words(monkeypatch: pytest.MonkeyPatch
 
 def test_alone_a_process_is_a_team_of_one() -> None:
     assert assemble("cpu") == Team()
+
+
+def test_the_others_wait_for_hours_while_the_first_fetches_or_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[timedelta] = []
+
+    class Reached(Exception):  # noqa: N818  # no error
+        pass
+
+    def begin(*_arguments: object, timeout: timedelta, **_options: object) -> None:
+        asked.append(timeout)
+        raise Reached
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", begin)
+    launched = (
+        "RANK=0 LOCAL_RANK=0 WORLD_SIZE=2 LOCAL_WORLD_SIZE=2 "
+        "MASTER_ADDR=localhost MASTER_PORT=29500 OMP_NUM_THREADS=1"
+    )
+    for name, _, value in (word.partition("=") for word in launched.split()):
+        monkeypatch.setenv(name, value)
+    for device in ("auto", "cpu"):
+        PartialState._reset_state()
+        try:
+            with pytest.raises(Reached):
+                assemble(device)
+        finally:
+            PartialState._reset_state()
+    assert len(asked) == 2
+    assert min(asked) >= timedelta(hours=12)
 
 
 def test_what_is_wrong_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
