@@ -66,16 +66,6 @@ class KnownModel:
         return None if self.folder is None else paths.shipped(self.folder)
 
     @property
-    def reference(self) -> str:
-        """``owner/name``, with ``@commit`` where one is to be preferred."""
-        return f"{self.name}@{self.revision}" if self.revision else self.name
-
-    @property
-    def base_reference(self) -> str | None:
-        """The same of the base; None for a model that is its own."""
-        return f"{self.base}@{self.base_revision}" if self.base_revision else self.base
-
-    @property
     def head_shape(self) -> HeadShape | None:
         """What decides how many weights its heads have."""
         if self.heads is None:

@@ -128,7 +128,7 @@ def test_vllm_heads_in_a_pickle_are_told_by_their_config(tmp_path: Path) -> None
 def test_base_that_is_known_by_name() -> None:
     known = registry.find("abhigoyal/vllm-medusa-vicuna-7b-v1.3")
     assert known is not None
-    assert source(ModelSettings(known.name)).base == known.base_reference
+    assert source(ModelSettings(known.name)).base == f"{known.base}@{known.base_revision}"
     assert source(ModelSettings(known.name, "other/base")).base == "other/base"
 
 

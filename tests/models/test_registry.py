@@ -71,7 +71,7 @@ def test_facts_agree(model: KnownModel) -> None:
         assert max(map(len, presets()[model.tree])) <= model.heads
     if model.folder is not None:
         return
-    assert is_hub_id(model.reference)
+    assert is_hub_id(model.name)
     assert (model.base is None) == (model.layout == "merged")
     # Two bytes a weight; the Hub's own number may count a header, or miss biases.
     weights = (model.head_parameters or 0) + (0 if model.base else model.parameters or 0)
@@ -80,8 +80,8 @@ def test_facts_agree(model: KnownModel) -> None:
     for commit in (model.revision, model.base_revision):
         assert commit is None or re.fullmatch("[0-9a-f]{40}", commit)
     if model.base is not None:
-        assert is_hub_id(str(model.base_reference))
-        assert str(model.base_reference).partition("@")[0] == model.base
+        assert is_hub_id(model.base)
+        assert "@" not in model.base
         assert model.base_download_bytes == 2 * (model.parameters or 0)
 
 
@@ -136,7 +136,7 @@ def test_own_entries_are_merged(home: Path) -> None:
     )
     zephyr, mine = known.find(ZEPHYR), known.find("mine")
     assert zephyr is not None
-    assert (zephyr.title, zephyr.reference) == ("My Zephyr", f"{ZEPHYR}@abc")
+    assert (zephyr.title, zephyr.name, zephyr.revision) == ("My Zephyr", ZEPHYR, "abc")
     assert zephyr.template == "zephyr"
     assert known.models.index(zephyr) == 1
     assert mine is not None

@@ -62,11 +62,6 @@ class Fp8Linear(nn.Linear):
             product = self._product = Fp8Product([self])
         return product(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
 
-    def dequantized(self) -> Tensor:
-        """Return the weights [O, I] that the numbers stand for, in float32."""
-        whole = self.weight.float() * (self.scale.view(-1, 1) * LARGEST)
-        return whole[:, : self.in_features]
-
 
 class Fp8Product:
     """One product of ``Fp8Linear`` layers that read the same input, side by side.

@@ -63,7 +63,7 @@ class PackedProduct:
 
 
 class ModuleProduct:
-    """A layer as it is: one that is quantised, whose weights cannot be joined with others."""
+    """Quantised layers by their own code: one, which several may have been joined to, or more."""
 
     def __init__(self, *modules: nn.Module) -> None:
         self._modules = modules

@@ -39,6 +39,12 @@ def layer(width: int, height: int, *, bias: bool = False, seed: int = 0) -> Fp8L
     return made
 
 
+def dequantized(made: Fp8Linear) -> torch.Tensor:
+    """Return the weights [O, I] that the numbers stand for, in float32."""
+    whole = made.weight.float() * (made.scale.view(-1, 1) * fp8.LARGEST)
+    return whole[:, : made.in_features]
+
+
 def rows(count: int, width: int) -> torch.Tensor:
     return torch.randn(count, width, generator=torch.Generator().manual_seed(9)).bfloat16()
 
@@ -48,7 +54,7 @@ def test_weights_are_rounded_by_their_row() -> None:
     weight[3] *= 1e-4  # by one scale for all, this row would be zero
     made = Fp8Linear(64, 48, bias=False)
     fill(made, weight)
-    error = (made.dequantized() - weight.float()).abs() / weight.float().abs().amax(1, keepdim=True)
+    error = (dequantized(made) - weight.float()).abs() / weight.float().abs().amax(1, keepdim=True)
     assert error.max() < 2**-4  # half a step of three bits, at the largest
     assert made.weight.dtype == fp8.DTYPE
     assert made.weight.numel() == weight.numel()
@@ -60,12 +66,12 @@ def test_product_is_that_of_the_rounded_numbers(width: int, height: int) -> None
     whole = torch.cat([x, x.new_zeros(1, width)])
     numbers, largest = fp8.rounded_rows(whole, torch.zeros(()))
     rounded = numbers.float() * (largest / fp8.LARGEST)
-    expected = torch.nn.functional.linear(rounded, made.dequantized(), made.bias.float())
+    expected = torch.nn.functional.linear(rounded, dequantized(made), made.bias.float())
     got = made(whole)
     assert got.dtype == torch.bfloat16
     torch.testing.assert_close(got.float(), expected, rtol=0.01, atol=0.05)
     assert torch.equal(got[5], made.bias)  # a row of zeros is one of zeros
-    exact = torch.nn.functional.linear(x.float(), made.dequantized(), made.bias.float())
+    exact = torch.nn.functional.linear(x.float(), dequantized(made), made.bias.float())
     assert (got[:5].float() - exact).norm() < 0.04 * exact.norm()
 
 
