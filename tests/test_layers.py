@@ -126,7 +126,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "doctor.probe": (
         (
-            *("settings", "doctor.facts", "engine", "decoding.launches", "decoding.lean.fp8"),
+            *("settings", "doctor.facts", "engine", "decoding.lean.fp8"),
             "models.quantization",
         ),
         ("torch", "bitsandbytes"),

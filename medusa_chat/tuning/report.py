@@ -144,7 +144,7 @@ def record(tuned: Tuned, command: str) -> dict[str, Any]:
         "dtype": tuned.model.dtype,
         "quantization": tuned.model.settings.quantization,
         "device": tuned.model.device,
-        **forward_record(tuned.model),
+        **forward_record(tuned.model, tuned.decode.repetition_penalty),
         "heads": tuned.model.heads,
         "settings": asdict(tuned.decode),
         "machine": asdict(tuned.machine),

@@ -12,6 +12,7 @@ import pytest
 from command_line import HEADS, Call
 from golden_data import TINY_LLAMA
 
+from medusa_chat.benchmark import forward_choice
 from medusa_chat.benchmark.run import measure
 from medusa_chat.decoding.automatic_tree import AutomaticTree
 from medusa_chat.engine.local import Engine
@@ -96,6 +97,14 @@ def test_both_ways_of_choosing_tokens_unless_one_is_named(tune: Call, home: Path
     assert [one["settings"]["temperature"] for one in outcome.records] == [0.0, 0.7]
     assert [one["prompts"] for one in outcome.records] == [1, 1]
     assert len(kept(home)) == 2
+
+
+def test_how_steps_are_run_depends_on_the_penalty(
+    tune: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward_choice, "launches", lambda _, penalty: f"penalty {penalty}")
+    options = ("--json", "--most-prompts", "1", "--temperature", "0")
+    assert tune(*options, "--repetition-penalty", "1.3").record["launches"] == "penalty 1.3"
 
 
 def test_a_model_without_heads_grows_trees_from_its_text(tune: Call) -> None:
