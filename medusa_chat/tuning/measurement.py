@@ -126,7 +126,8 @@ def time_candidates(
     """Return T(n) by kind and size, that of the root alone under ``("", 1)``.
 
     Steps of the live loop behind the prompts of ``logs``, each tree having its turn; with
-    ``learns`` all of them teach drafts. None when that was ``cancelled``.
+    ``learns`` all of them teach drafts. Of a prompt that fills the context its beginning is taken.
+    None when that was ``cancelled``.
     """
     keys = [("", 1)]
     shapes: list[StepShape] = [FixedTree.of(Tree.root(), decoder.forward.device)]
@@ -143,12 +144,14 @@ def time_candidates(
     def enough() -> bool:
         return done() >= 1 or not timed.steps_left
 
+    # Where replies had little room, nearly all of the time would go into prompts.
+    longest = max(1, decoder.forward.context_tokens - _REPLY_TOKENS)
     decoder.forget()
     with interlude(decoder):
         for log in _again_and_again(logs):
             request = Request(timed, log.sampling, Ending(max_new_tokens=_REPLY_TOKENS), log.seed)
             report("Timing steps", min(1.0, done()))
-            decoding = decoder.start(log.prompt, request)
+            decoding = decoder.start(log.prompt[:longest], request)
             for _ in decoding.run(lambda: cancelled() or enough()):
                 pass
             if cancelled():

@@ -46,7 +46,10 @@ def log_replies(
     cancelled: Callable[[], bool],
     report: Report,
 ) -> Replies:
-    """Decode the first turns of ``cases`` as ``decode`` says, as many as there is memory for."""
+    """Decode the first turns of ``cases`` as ``decode`` says, as many as there is memory for.
+
+    A reply of one token is skipped: that one comes from the prompt, and no step was needed.
+    """
     logs: list[ReplyLog] = []
     skipped: list[Skipped] = []
     left = _room(engine.model.decoder.forward.device)
@@ -58,6 +61,13 @@ def log_replies(
             log = log_case(engine, case, decode)
         except MedusaChatError as error:
             skipped.append(Skipped(case.id, str(error)))
+            continue
+        if len(log.reply) < 2:
+            reason = (
+                f"The reply to the {len(log.prompt)} tokens of this prompt has one token, which no "
+                "tree could guess: take a shorter one, or allow more by --max-new-tokens or --context."
+            )
+            skipped.append(Skipped(case.id, reason))
             continue
         logs.append(log)
         left -= _bytes(log)

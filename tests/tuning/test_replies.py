@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -47,6 +48,18 @@ def test_prompts_that_cannot_be_answered_are_named() -> None:
     assert len(found.logs) == 1
     assert [one.id for one in found.skipped] == ["b1"]
     assert "512" in found.skipped[0].reason
+
+
+def test_replies_of_one_token_are_skipped() -> None:
+    """No step is decoded for them, so no tree can be tried on them, and none timed."""
+    short = replace(GREEDY, max_new_tokens=1)
+    found = log_replies(
+        engine(), CASES[:2], short, cancelled=lambda: False, report=lambda _words, _fraction: None
+    )
+    assert found.logs == ()
+    assert [one.id for one in found.skipped] == ["a1", "a2"]
+    assert "has one token" in found.skipped[0].reason
+    assert "--context" in found.skipped[0].reason
 
 
 def test_no_more_logs_than_there_is_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
