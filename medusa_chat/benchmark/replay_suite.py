@@ -96,18 +96,18 @@ def log_case(engine: Engine, case: Case, decode: DecodeSettings) -> ReplyLog:
 
     Raises UsageError or ContextFullError for a prompt that cannot be answered.
     """
-    model = engine.model
-    eos_ids = model.format.eos_ids if decode.raw else model.format.turn_ids
+    model, ending = engine.model, engine.ending(decode)
     return log_reply(
         model.decoder,
         engine.encode((*case.opening, case.turns[0]), decode),
         heads=model.heads,
-        tokens=decode.max_new_tokens,
+        tokens=ending.max_new_tokens,
         sampling=Sampling(
             decode.temperature, decode.top_k, decode.top_p, decode.repetition_penalty
         ),
         seed=decode.seed or 0,
-        eos_ids=frozenset() if decode.ignore_eos else eos_ids,
+        eos_ids=ending.eos_ids,
+        stop=ending.stop,
     )
 
 

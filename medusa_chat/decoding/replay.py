@@ -51,16 +51,18 @@ def log_reply(
     sampling: Sampling,
     seed: int = 0,
     eos_ids: frozenset[int] = frozenset(),
+    stop: tuple[str, ...] = (),
 ) -> ReplyLog:
     """Decode ``tokens`` tokens plainly from an empty cache, and log what the model answered.
 
-    ``heads`` heads are logged, K. Raises what ``Decoder.start`` raises.
+    One of ``eos_ids``, or a text of ``stop``, ends the reply before. ``heads`` heads are logged, K.
+    Raises what ``Decoder.start`` raises.
     """
     recording = _RecordingForward(decoder.forward)
     plain = Decoder(recording, decoder.head_logits, decoder.decode_text)
     root = FixedTree.of(Tree.root(), decoder.forward.device)
     decoder.forget()
-    request = Request(root, sampling, Ending(eos_ids, (), tokens), seed)
+    request = Request(root, sampling, Ending(eos_ids, stop, tokens), seed)
     decoding = plain.start(prompt, request)
     for _ in decoding.run():
         pass

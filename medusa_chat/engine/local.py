@@ -190,17 +190,12 @@ class Engine:
             typical = Typical(
                 settings.temperature, settings.posterior_threshold, settings.posterior_alpha
             )
-        eos_ids = model.format.eos_ids if settings.raw else model.format.turn_ids
         request = Request(
             shape=tree.shape,
             sampling=Sampling(
                 settings.temperature, settings.top_k, settings.top_p, settings.repetition_penalty
             ),
-            ending=Ending(
-                eos_ids=frozenset() if settings.ignore_eos else eos_ids,
-                stop=settings.stop if settings.raw else settings.stop + model.format.stop,
-                max_new_tokens=settings.max_new_tokens,
-            ),
+            ending=self.ending(settings),
             seed=seed,
             typical=typical,
         )
@@ -208,6 +203,16 @@ class Engine:
         self._said = said
         opening = "" if settings.raw or continues else model.format.reply_opening
         return Answer(decoding, seed, tree, said, opening)
+
+    def ending(self, settings: DecodeSettings) -> Ending:
+        """Return what ends a reply with ``settings``: the model's own words for it too."""
+        chat_format = self.model.format
+        eos_ids = chat_format.eos_ids if settings.raw else chat_format.turn_ids
+        return Ending(
+            eos_ids=frozenset() if settings.ignore_eos else eos_ids,
+            stop=settings.stop if settings.raw else settings.stop + chat_format.stop,
+            max_new_tokens=settings.max_new_tokens,
+        )
 
     def forget(self) -> None:
         """Empty the cache, so that the next prompt starts like the first."""
