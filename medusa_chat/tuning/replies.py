@@ -64,8 +64,9 @@ def log_replies(
             continue
         if len(log.reply) < 2:
             reason = (
-                f"The reply to the {len(log.prompt)} tokens of this prompt has one token, which no "
-                "tree could guess: take a shorter one, or allow more by --max-new-tokens or --context."
+                f"The reply to the {len(log.prompt)} tokens of this prompt has one token, which "
+                "no tree could guess: take a shorter one, or allow more by --max-new-tokens or "
+                "--context."
             )
             skipped.append(Skipped(case.id, reason))
             continue
