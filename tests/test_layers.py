@@ -176,10 +176,11 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (),
     ),
-    "benchmark.settings": (("errors",), ()),
+    "benchmark.named_shapes": ((), ("transformers",)),
+    "benchmark.settings": (("errors", "benchmark.named_shapes"), ()),
     "benchmark.suite_options": (("errors", "benchmark.settings"), ()),
     "benchmark.arguments": (
-        ("errors", "benchmark.settings", "benchmark.suite_options"),
+        ("errors", "benchmark.named_shapes", "benchmark.settings", "benchmark.suite_options"),
         (),
     ),
     "benchmark": (

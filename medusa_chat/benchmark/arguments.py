@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import cast, get_args
 
+from medusa_chat.benchmark.named_shapes import SHAPES
 from medusa_chat.benchmark.settings import (
     DEFAULT_MODES,
     DEFAULT_NEW_TOKENS,
     DEFAULT_PREFIX_TOKENS,
     DEFAULT_REPEATS,
     QUALITY_MODES,
-    SHAPES,
     BenchSettings,
     ForwardName,
     Peer,

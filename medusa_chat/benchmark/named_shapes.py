@@ -1,4 +1,4 @@
-"""Shapes of well-known models, by name: a step takes as long with random weights."""
+"""Shapes of well-known models, by name: a step takes as long with random weights. No torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LLAMA = {"model_type": "llama", "vocab_size": 32000, "max_position_embeddings": 4096}
-_SHAPES: Mapping[str, Mapping[str, Any]] = {
+SHAPES: Mapping[str, Mapping[str, Any]] = {
     "builtin": {
         **_LLAMA,
         "vocab_size": 4096,
@@ -69,16 +69,11 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def shape_names() -> tuple[str, ...]:
-    """Return the names of the shapes that there are."""
-    return tuple(_SHAPES)
-
-
 def config_of(shape: str) -> Any:
     """Return what transformers makes a model of ``shape`` from."""
     import transformers
 
-    fields = dict(_SHAPES[shape])
+    fields = dict(SHAPES[shape])
     return transformers.AutoConfig.for_model(
         fields.pop("model_type"),
         bos_token_id=1,

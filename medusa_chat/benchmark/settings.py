@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from medusa_chat.benchmark.named_shapes import SHAPES
 from medusa_chat.errors import UsageError
 
 Suite = Literal["chat", "steps", "replay", "quality", "gpu"]
@@ -16,7 +17,6 @@ QUALITY_MODES = ("plain", "auto")
 DEFAULT_NEW_TOKENS = 128
 DEFAULT_REPEATS = 3
 DEFAULT_PREFIX_TOKENS = 1024
-SHAPES = ("builtin", "llama-60m", "llama-160m", "llama-1b", "zephyr-7b", "vicuna-7b", "llama-13b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import torch
 
 from medusa_chat.benchmark import named_shapes
 from medusa_chat.benchmark.random_model import HEAD_COUNT, random_base, random_model
-from medusa_chat.benchmark.settings import SHAPES
 from medusa_chat.decoding.decoder import Request
 from medusa_chat.decoding.dynamic_tree import FixedTree
 from medusa_chat.decoding.lean.forward import LeanForward
@@ -67,12 +66,12 @@ def test_each_matrix_is_in_its_precision(a_tiny_shape: None) -> None:
 @pytest.fixture
 def a_tiny_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = {
-        **named_shapes._SHAPES["builtin"],
+        **named_shapes.SHAPES["builtin"],
         "hidden_size": 256,
         "intermediate_size": 512,
         "num_hidden_layers": 1,
     }
-    monkeypatch.setitem(named_shapes._SHAPES, "tiny", tiny)
+    monkeypatch.setitem(named_shapes.SHAPES, "tiny", tiny)
 
 
 def test_weights_come_in_float8_where_that_is_possible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,10 +81,6 @@ def test_weights_come_in_float8_where_that_is_possible(monkeypatch: pytest.Monke
     base = random_base("builtin", torch.bfloat16, "fp8", CPU)
     assert isinstance(base.model.layers[0].self_attn.q_proj, Fp8Linear)
     assert type(base.get_output_embeddings()) is torch.nn.Linear
-
-
-def test_shapes_can_be_named_on_the_command_line() -> None:
-    assert named_shapes.shape_names() == SHAPES
 
 
 def test_nothing_is_left_unmade(a_tiny_shape: None) -> None:
