@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medusa_chat.models.shape import ModelShape
+from medusa_chat.training.logit_pieces import ROWS_AT_ONCE
 from medusa_chat.training.settings import TrainSettings
 
 _MAPPED_BYTES = 2**25
 """Blocks from this size on glibc maps for themselves, and so they leave no gaps in its heap."""
-_PIECE_ROWS = {"cpu": 512, "cuda": 2048}
-"""Positions whose logits are made at once (``head_pass``)."""
 _COPIES_OF_LOGITS = 4.0
 """Logits, their logarithms of probabilities, and the gradients of both."""
 _MIXED_COPIES_OF_LOGITS = 3.5
@@ -92,7 +91,7 @@ class BatchMemory:
     @property
     def _piece(self) -> int:
         """The logits of so many positions as are made at once, in float32."""
-        return min(_PIECE_ROWS[self.kind], self.tokens) * self.shape.vocabulary * _WIDE
+        return min(ROWS_AT_ONCE[self.kind], self.tokens) * self.shape.vocabulary * _WIDE
 
     @property
     def _rounded_output(self) -> int:

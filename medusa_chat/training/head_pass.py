@@ -16,13 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from medusa_chat.models.heads import MedusaHeads
+from medusa_chat.training.logit_pieces import ROWS_AT_ONCE
 from medusa_chat.training.losses import IGNORED, TOP, head_targets, top_hits
 from medusa_chat.training.precision import Precision
 
-_ROWS_ON_CPU = 512
-"""Rows of a piece: with a vocabulary of 4,096 its logits stay in the cache; twice as fast as 4,096
-rows at once."""
-_ROWS_ON_GPU = 2048
 _STEP = 128
 """Pieces have a multiple of so many rows: memory of ever other sizes would be torn to shreds."""
 
@@ -126,7 +123,7 @@ def head_pass(
             read = heads.rooted(read, roots(wanted))
         inputs = heads.blocks(read, heads.count)
     scores = HeadScores.none(heads.count)
-    size = rows_at_once(hidden.device)
+    size = ROWS_AT_ONCE[hidden.device.type]
     ends: list[Tensor] = []
     gradients: list[Tensor] = []
     for head, own in enumerate(inputs.unbind()):
@@ -160,11 +157,6 @@ def head_pass(
     if learning and ends:
         torch.autograd.backward(ends, gradients)
     return scores
-
-
-def rows_at_once(device: torch.device) -> int:
-    """Return of how many positions logits are made at once."""
-    return _ROWS_ON_CPU if device.type == "cpu" else _ROWS_ON_GPU
 
 
 def _padded(rows: Tensor, filler: int) -> Tensor:

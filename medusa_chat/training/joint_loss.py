@@ -15,14 +15,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from medusa_chat.training.losses import DECAY, IGNORED, mean_cross_entropy, medusa_1
+from medusa_chat.training.settings import Rise
 
-Rise = Literal["constant", "linear", "sine"]
 Base = Literal["labels", "smoothed", "teacher", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class JointLoss:
     """How the base's loss and the heads' are combined. Raises ValueError for impossible values.
+
+    A training asks it what the heads count, and makes the loss in pieces (``joint_pass``). Called,
+    it is the loss of all logits at once, with all that the paper's code has: what is held against
+    that code's own figures, and the pieces against it.
 
     - ``coefficient``: lambda_0 at its height; ``rise``: how it gets there, over the first ``ramp``
       of the training (a sine rises a quarter of a wave), so that heads that know nothing yet do not

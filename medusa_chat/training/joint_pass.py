@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from medusa_chat.models.heads import MedusaHeads
 from medusa_chat.training.batches import Batch
-from medusa_chat.training.head_pass import HeadScores, head_pass, rows_at_once
+from medusa_chat.training.head_pass import HeadScores, head_pass
+from medusa_chat.training.logit_pieces import ROWS_AT_ONCE
 from medusa_chat.training.losses import IGNORED, top_hits
 from medusa_chat.training.precision import Precision
 from medusa_chat.training.root_embedding import RootEmbedding
@@ -98,7 +99,7 @@ def _base_scores(
     scores = HeadScores.none(1)
     scores.guesses[0] = rows.numel()
     scores.judged[0] = rows.numel() if judge else 0
-    for piece in torch.split(rows, rows_at_once(hidden.device)):
+    for piece in torch.split(rows, ROWS_AT_ONCE[hidden.device.type]):
         goal = targets[piece]
         end = flat[piece].requires_grad_(weights is not None)
         with torch.set_grad_enabled(weights is not None), precision.autocast(hidden.device):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from medusa_chat.models.checkpoint import read_heads
 from medusa_chat.models.heads import MedusaHeads
-from medusa_chat.training import head_pass as module
 from medusa_chat.training.base import FrozenBase
 from medusa_chat.training.head_pass import HeadScores, head_pass
+from medusa_chat.training.logit_pieces import ROWS_AT_ONCE
 from medusa_chat.training.losses import IGNORED, medusa_1
 from medusa_chat.training.precision import Precision
 
@@ -89,7 +89,7 @@ def test_a_batch_in_pieces_is_the_same_batch(
     weights = (0.8, 0.64, 0.512, 0.4096)
     expected = passed(whole, base, weights)
 
-    monkeypatch.setattr(module, "_ROWS_ON_CPU", 7)
+    monkeypatch.setitem(ROWS_AT_ONCE, "cpu", 7)
     found = passed(pieces, base, weights)
     assert found.mean_losses == pytest.approx(expected.mean_losses, rel=1e-6)
     assert found.hits.equal(expected.hits)

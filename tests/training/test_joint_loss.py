@@ -9,7 +9,8 @@ import torch
 from golden_data import read, tensors
 from torch import Tensor
 
-from medusa_chat.training.joint_loss import Base, JointLoss, Rise
+from medusa_chat.training.joint_loss import Base, JointLoss
+from medusa_chat.training.settings import Rise
 
 STORED = tensors("medusa/loss/tiny-llama-medusa2-logits.safetensors")
 LOGITS, TEACHER = STORED["logits_stack"], STORED["teacher_logits"]

@@ -10,10 +10,10 @@ from golden_data import tensors, tiny_llama, tiny_llama_heads
 from torch import Tensor, nn
 
 from medusa_chat.models.heads import MedusaHeads
-from medusa_chat.training import head_pass as pieces
 from medusa_chat.training.batches import Batch
 from medusa_chat.training.joint_loss import Base, JointLoss
 from medusa_chat.training.joint_pass import JointWeights, joint_pass
+from medusa_chat.training.logit_pieces import ROWS_AT_ONCE
 from medusa_chat.training.losses import IGNORED, head_targets, head_weights
 from medusa_chat.training.precision import Precision
 from medusa_chat.training.trained_base import AdapterShape, TrainedBase
@@ -74,7 +74,7 @@ def test_the_gradient_is_that_of_the_joint_loss(
     ours, plain = copy.deepcopy(tiny_llama_heads()), copy.deepcopy(tiny_llama_heads())
     base, other = base_of(adapters), base_of(adapters)
     zeroed(ours, plain, base, other)
-    monkeypatch.setattr(pieces, "_ROWS_ON_CPU", 7)
+    monkeypatch.setitem(ROWS_AT_ONCE, "cpu", 7)
     joint_pass(ours, base, BATCH, FLOAT32, weights=weights_of(loss, 4))
     torch.autograd.backward(expected(loss, plain, other))
     for (name, one), two in zip(
