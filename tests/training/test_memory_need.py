@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from medusa_chat.training.trained_base import AdapterShape, TrainedBase
 from training.runs import settings
 
 ZEPHYR = ModelShape(4096, 32, 32, 8, 14336, 32000)
+VICUNA = ModelShape(4096, 32, 32, 32, 11008, 32000)
+LLAMA_3 = ModelShape(4096, 32, 32, 8, 14336, 128256)
 
 
 def chosen(**options: Any) -> TrainSettings:
@@ -71,6 +74,31 @@ def test_heads_for_seven_billion_train_in_24_gigabytes() -> None:
         assert found.total < 24e9
     assert need(ZEPHYR, tokens=2048, heads=4).total > 24e9
     assert need(ZEPHYR, stage="medusa-2").total > 115e9
+
+
+def test_what_the_readme_says_of_seven_and_eight_billion_is_so() -> None:
+    four_bits: dict[str, Any] = {"quantization": "4bit"}
+    for found, gigabytes in (
+        (need(ZEPHYR, tokens=8 * 1024, **four_bits), 18.6),
+        (need(VICUNA, tokens=2 * 2048, heads=5, **four_bits), 19.8),
+        (need(LLAMA_3, tokens=8 * 1024, **four_bits), 50.6),
+        (need(LLAMA_3, tokens=8 * 1024, layout="shared", **four_bits), 13.8),
+        (need(LLAMA_3, tokens=2048, layout="shared", **four_bits), 12.0),
+    ):
+        assert found.total / 1e9 == pytest.approx(gigabytes, abs=0.05)
+
+
+def test_a_large_vocabulary_is_told_what_it_fits_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = shutil.copytree(TINY_LLAMA, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    large = {"vocab_size": LLAMA_3.vocabulary, "hidden_size": LLAMA_3.hidden}
+    (base / "config.json").write_text(json.dumps(config | large))
+    card = DeviceMemory("cpu", "CPU", 24_000_000_000, 24_000_000_000)
+    monkeypatch.setattr(session, "device_memory", lambda _device: card)
+    with pytest.raises(ModelError, match=r"takes about 4\d.\d GB, .* with .*--layout shared"):
+        run(settings(tmp_path, base_model=str(base)))
 
 
 def test_what_takes_less_is_less_and_is_named() -> None:
