@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from medusa_chat import log
 from medusa_chat.arguments import COMMANDS, NAME, Parser, add_chat_options, parser
-from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.errors import INTERRUPTED, MedusaChatError, UsageError
 from medusa_chat.printable import printable
 from medusa_chat.settings import DecodeSettings, ModelSettings
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"medusa-chat: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of stdout has gone. Python would say so once more at exit, in a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+INTERRUPTED = 130
+"""The exit status after Ctrl+C: 128 + SIGINT, as shells have it."""
+
 HubErrorKind = Literal[
     "not_found",  # no such repository, or a private one and no token
     "no_revision",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from medusa_chat import paths, thread_waiting
 from medusa_chat.benchmark.settings import BenchSettings
 from medusa_chat.benchmark.table import Table, show
-from medusa_chat.errors import UsageError
+from medusa_chat.errors import INTERRUPTED, UsageError
 from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.run.command import Interrupt
 from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from medusa_chat.engine.local import Engine
 
 _SHAPE_CONTEXT = 4096
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
@@ -32,9 +30,6 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     MedusaChatError for what cannot be measured at all.
     """
     thread_waiting.settle()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     if bench.suite == "gpu":
         return _gpu(bench)
     suites = {"chat": _chat, "steps": _steps, "replay": _replay, "quality": _quality}
@@ -77,7 +72,7 @@ def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) ->
             f"{report.agreement_words(agreement)}"
         )
     if interrupt.requested:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if result.broken or result.measurement.skipped else 0
 
 
@@ -99,7 +94,7 @@ def _steps(bench: BenchSettings, model: ModelSettings, _decode: DecodeSettings) 
         )
     record = steps_suite.record(result, command_line())
     publish(steps_suite.tables(result), record, as_json=bench.as_json)
-    return _INTERRUPTED if interrupt.requested else 0
+    return INTERRUPTED if interrupt.requested else 0
 
 
 def _replay(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
@@ -123,7 +118,7 @@ def _replay(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) 
     record = replay_suite.record(result, command_line())
     publish(replay_suite.tables(result), record, as_json=bench.as_json)
     if interrupt.requested:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if result.skipped else 0
 
 
@@ -177,7 +172,7 @@ def _quality(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings)
             f"at {mode.first_difference}."
         )
     if interrupt.requested:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if broken or any(one.skipped for one in results) else 0
 
 
@@ -209,7 +204,7 @@ def _gpu(bench: BenchSettings) -> int:
         as_json=bench.as_json,
     )
     if interrupt.requested:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if any(one.tokens_differ or one.problem for one in results) else 0
 
 

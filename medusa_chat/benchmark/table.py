@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -24,7 +25,12 @@ class Table:
 
 
 def show(tables: Sequence[Table], stream: IO[str]) -> None:
-    """Write ``tables`` to ``stream``, in colour where that is a terminal."""
+    """Write ``tables`` to ``stream``, in colour where that is a terminal.
+
+    What ``stream`` has no characters for, here and afterwards, it gets as question marks.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
     for table in tables:
         if stream.isatty():
             _draw(table, stream)

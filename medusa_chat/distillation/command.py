@@ -16,7 +16,7 @@ from medusa_chat.distillation.progress import NowAndThen, Progress
 from medusa_chat.distillation.record_file import RecordFile
 from medusa_chat.distillation.settings import DistillSettings, ServerSettings
 from medusa_chat.distillation.writer import InterruptedWritingError, Writer
-from medusa_chat.errors import MedusaChatError
+from medusa_chat.errors import INTERRUPTED, MedusaChatError
 from medusa_chat.run.command import Interrupt
 from medusa_chat.run.loading import engine_with
 from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from medusa_chat.distillation.session import Tally
     from medusa_chat.engine.local import Engine
 
-_INTERRUPTED = 130
 _REQUESTS = 8
 _FEW = 2
 """Answers at once that are no faster than one after the other by Medusa."""
@@ -100,7 +99,7 @@ def _write(
             f"Stopped: {len(file.written):,} dialogues are in {settings.output}. The same "
             "command goes on from there."
         )
-        return _INTERRUPTED
+        return INTERRUPTED
     line.clear()
     _tell_end(tally, file, settings)
     return 0 if file.written else 1

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from medusa_chat import paths
-from medusa_chat.errors import HubError, UsageError
+from medusa_chat.errors import INTERRUPTED, HubError, UsageError
 from medusa_chat.library import table
 from medusa_chat.library.catalog import Machine, entry_of
 from medusa_chat.library.fetching import describe, remember_base
@@ -31,7 +31,6 @@ from medusa_chat.printable import printable
 from medusa_chat.settings import ModelSettings
 from medusa_chat.status_line import StatusLine, tell
 
-_INTERRUPTED = 130
 _SHOW_SECONDS = 0.2
 _PAUSE_SECONDS = 5.0
 """How long a pause waits for what is being written."""
@@ -65,7 +64,7 @@ def pull(names: Sequence[str], base_model: str | None, machine: Machine, *, as_j
     except KeyboardInterrupt:
         _print_records(downloads, as_json=as_json)
         tell("Paused: what came is kept. The same command goes on from there.")
-        return _INTERRUPTED
+        return INTERRUPTED
     _print_records(downloads, as_json=as_json)
     for name, download in downloads.items():
         if download.progress.state == "done" and not as_json:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from medusa_chat import thread_waiting
-from medusa_chat.errors import MedusaChatError
+from medusa_chat.errors import INTERRUPTED, MedusaChatError
 from medusa_chat.printable import printable
 from medusa_chat.run.loading import engine_with
 from medusa_chat.run.prompts import Prompt
@@ -23,8 +23,6 @@ from medusa_chat.status_line import tell
 if TYPE_CHECKING:
     from medusa_chat.engine.local import Answer
     from medusa_chat.engine.protocol import Loaded
-
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 @dataclass
@@ -39,7 +37,7 @@ class Interrupt:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self.requested:
-            os._exit(_INTERRUPTED)
+            os._exit(INTERRUPTED)
         self.requested = True
 
 
@@ -97,7 +95,7 @@ def run(
                 print(json.dumps({"id": prompt.id, "error": str(error)}), flush=True)
             else:
                 tell(f"prompt {prompt.id}: {error}")
-    return _INTERRUPTED if interrupt.requested else status
+    return INTERRUPTED if interrupt.requested else status
 
 
 def _stream(answer: Answer, interrupt: Interrupt, *, show: bool) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medusa_chat import thread_waiting
-from medusa_chat.errors import ModelError
+from medusa_chat.errors import INTERRUPTED, ModelError
 from medusa_chat.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from medusa_chat.training.team import Team
-
-_INTERRUPTED = 130
 
 
 def run(settings: TrainSettings, team: Team | None = None) -> int:
@@ -37,10 +35,10 @@ def run(settings: TrainSettings, team: Team | None = None) -> int:
         tell(f"{settings.output} is finished: --model {settings.output} chats with it.")
         return 0
     try:
-        return 0 if train(settings, folder, team) is Outcome.DONE else _INTERRUPTED
+        return 0 if train(settings, folder, team) is Outcome.DONE else INTERRUPTED
     except KeyboardInterrupt:
         tell("Stopped. The same command goes on from what was last saved, if anything was.")
-        return _INTERRUPTED
+        return INTERRUPTED
     except (MemoryError, RuntimeError) as error:
         # torch's own OutOfMemoryError is a RuntimeError.
         if not is_out_of_memory(error):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from medusa_chat import thread_waiting
 from medusa_chat.benchmark.command import publish
 from medusa_chat.benchmark.table import show
-from medusa_chat.errors import MedusaChatError, UsageError
+from medusa_chat.errors import INTERRUPTED, MedusaChatError, UsageError
 from medusa_chat.run.command import Interrupt
 from medusa_chat.run.loading import engine_with
 from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from medusa_chat.engine.local import Engine
     from medusa_chat.tuning.report import Tuned
 
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _RANKS = 10
 """Guesses of a head that a search may use."""
 
@@ -40,9 +38,6 @@ def run(
     """
     # Spinning threads on a busy machine turn a step of 12 ms into half a second.
     thread_waiting.settle()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     from medusa_chat.benchmark.cases import read_cases
     from medusa_chat.tuning.replies import of_all_kinds
 
@@ -52,7 +47,7 @@ def run(
     interrupt.listen()
     for temperature in temperatures:
         if not _tune(engine, cases, tune, replace(decode, temperature=temperature), interrupt):
-            return _INTERRUPTED
+            return INTERRUPTED
     return 0
 
 

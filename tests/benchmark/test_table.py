@@ -58,3 +58,13 @@ def test_figures() -> None:
         *("1.23", "12.3", "123"),
         DASH,
     ]
+
+
+def test_what_a_stream_has_no_characters_for_is_a_question_mark() -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, "ascii")
+    show([Table("T", ("mode",), ((DASH,),))], stream)
+    assert written.getvalue() == b"T\nmode\n?\n\n"
+    stream.write("├── rank 1")  # a tree, which tune draws behind them
+    stream.flush()
+    assert written.getvalue().endswith(b"??? rank 1")
