@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from typing import Any
 
 from medusa_chat.errors import HubError
 from medusa_chat.models import base_choices
@@ -50,6 +51,21 @@ def fetch_missing(settings: ModelSettings) -> tuple[str, ...]:
             raise
     tell(f"Fetched {plan.model}.")
     return notices
+
+
+def missing_config(settings: ModelSettings) -> dict[str, Any] | None:
+    """Return the Hub's config of the base of ``settings.model``; None when all of it is here.
+
+    So it can be known what a base takes before its weights are fetched. Raises as ``fetch_missing``
+    does.
+    """
+    missing = missing_repository(settings)
+    if missing is None:
+        return None
+    from medusa_chat.models.hub.listing import list_repository, read_config
+
+    last = plan_missing(settings, missing).repositories[-1]
+    return read_config(list_repository(last.reference))
 
 
 def missing_repository(settings: ModelSettings) -> str | None:

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from medusa_chat.errors import ModelError, UsageError
-from medusa_chat.library.fetching import fetch_missing
+from medusa_chat.library.fetching import fetch_missing, missing_config
 from medusa_chat.models.base_model import load_base, load_tokenizer
 from medusa_chat.models.chat_format import ChatFormat
 from medusa_chat.models.checkpoint import stored_dtype
@@ -53,13 +53,18 @@ def train(settings: TrainSettings, folder: RunFolder, team: Team = _ALONE) -> Ou
     check_files(settings.data)
     device = team.device or resolve_device(settings.device)
     precision = _precision(settings, device, folder, team)
-    if team.leads:
-        fetch_missing(ModelSettings(settings.base_model))
-    team.wait()
-    path = find_files(ModelSettings(settings.base_model)).base
-    config = read_config(path)
+    named = ModelSettings(settings.base_model)
+    config = missing_config(named)
+    if config is None:
+        config = read_config(find_files(named).base)
     max_length = _max_length(settings, config)
     _tell_memory(settings, config, precision, device, settings.batch_size * max_length)
+    # All have looked for the config: nobody finds a base that is there by halves.
+    team.wait()
+    if team.leads:
+        fetch_missing(named)
+    team.wait()
+    path = find_files(named).base
     tell(f"Loading {settings.base_model}")
     model = load_base(path, precision.base, Placement(device), settings.quantization)
     width = unfit_width(model)

@@ -14,11 +14,12 @@ from tiny_models import random_heads, save_heads
 
 from medusa_chat.errors import HubError, UsageError
 from medusa_chat.library import fetching
-from medusa_chat.library.fetching import fetch_missing
+from medusa_chat.library.fetching import fetch_missing, missing_config
 from medusa_chat.models.files import find_files, source
 from medusa_chat.models.hub import fetch as hub_fetch
 from medusa_chat.models.hub.plan import Plan
 from medusa_chat.models.hub.progress import FileProgress, Progress
+from medusa_chat.models.layout import read_config
 from medusa_chat.settings import ModelSettings
 
 MODEL = "somebody/model"
@@ -104,6 +105,20 @@ def test_base_that_the_user_names(hub: Hub, tmp_path: Path) -> None:
     shutil.rmtree(constants.HF_HUB_CACHE)
     fetch_missing(ModelSettings(str(heads), base_model=BASE))
     assert find_files(ModelSettings(str(heads), base_model=BASE)).heads == heads
+
+
+def test_the_config_of_a_base_is_read_before_it_is_fetched(hub: Hub, tmp_path: Path) -> None:
+    hub.folders[MODEL] = save(tmp_path / "heads")
+    expected = read_config(TINY_LLAMA)
+    for name in (BASE, MODEL):
+        assert missing_config(ModelSettings(name)) == expected
+        assert not [one for one in hub.requests if one.endswith((".safetensors", ".pt"))]
+        with pytest.raises(HubError):
+            find_files(ModelSettings(name))
+    fetch_missing(ModelSettings(MODEL))
+    hub.requests.clear()
+    assert missing_config(ModelSettings(MODEL)) is None
+    assert hub.requests == []
 
 
 def test_model_that_the_hub_does_not_have(hub: Hub) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from golden_data import TINY_LLAMA, tiny_llama
+from loopback_hub import Hub
 
 from medusa_chat.errors import ModelError
 from medusa_chat.models.device_memory import DeviceMemory
@@ -134,6 +135,21 @@ def test_it_is_told_beforehand_and_refused_where_it_cannot_be(
     assert run(settings(tmp_path, max_steps=1)) == 0
     assert "It may not fit" in capsys.readouterr().err
     assert given_back == [True, True]
+
+
+def test_it_is_refused_before_the_base_is_fetched(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.folders["somebody/base"] = TINY_LLAMA
+    chosen = settings(tmp_path, base_model="somebody/base", max_steps=1)
+    with monkeypatch.context() as patch:
+        small = DeviceMemory("cpu", "CPU", 300_000_000, 200_000_000)
+        patch.setattr(session, "device_memory", lambda _device: small)
+        with pytest.raises(ModelError, match="and CPU has 300 MB: less would"):
+            run(chosen)
+    assert not [one for one in hub.requests if one.endswith(".safetensors")]
+    assert run(chosen) == 0
+    assert [one for one in hub.requests if one.endswith(".safetensors")]
 
 
 def test_freed_memory_is_kept_where_there_is_plenty(
