@@ -16,7 +16,8 @@ _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("classics.toml").read_text(encoding="utf-8")
 )
 _PYTHON, _JAVASCRIPT = "Python", "JavaScript"
-# Some are asked for much more often than others.
+# Some are asked for much more often than others, and mostly by the first of their wordings.
+_OFTEN, _FIRST = 5, 0.4
 _FAVOURITES = (
     "reverse_text",
     "fizzbuzz",
@@ -32,7 +33,7 @@ _FAVOURITES = (
 _ALL = [
     classic
     for classic in _DATA["classics"]
-    for _ in range(2 if classic["fn"] in _FAVOURITES else 1)
+    for _ in range(_OFTEN if classic["fn"] in _FAVOURITES else 1)
 ]
 
 
@@ -48,7 +49,8 @@ def _language(rng: random.Random, name: str) -> str:
 def _asked(rng: random.Random, classic: dict[str, Any], language: str, *, plain: bool) -> str:
     key = "name" if rng.random() < 0.4 else "order"
     template: str = rng.choice(_DATA[f"{key}_plain" if plain else key])
-    return _said(rng, template.format(x=rng.choice(classic[key]), l=language))
+    wording = classic[key][0] if rng.random() < _FIRST else rng.choice(classic[key])
+    return _said(rng, template.format(x=wording, l=language))
 
 
 def _both(rng: random.Random, classic: dict[str, Any]) -> str:
