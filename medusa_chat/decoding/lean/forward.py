@@ -36,6 +36,8 @@ from medusa_chat.decoding.tree import Tree
 from medusa_chat.decoding.tree_check import FLOAT8_TOLERANCE, RUN_ERRORS
 
 _CHECK_TOKENS = 6
+_LENGTHS = 16
+"""Longer stretches of a prompt are run on a CPU in multiples of so many rows."""
 _EVEN_ROWS = 8
 """A window of all the cache is a multiple of this: a GPU's attention would pad another mask."""
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.05}
@@ -151,15 +153,28 @@ class LeanForward:
     def extend(self, tokens: Tensor, rows: int = 1) -> StepOutput:
         """Run and accept ``tokens`` [n]; the output has a row for each of the last ``rows``."""
         count, start = tokens.shape[0], self.cache.length
-        positions = torch.arange(start, start + count, device=self.device)
-        causal = torch.ones(count, count, dtype=torch.bool, device=self.device).tril()
-        self._reserve(count)
+        extra = self._extra(count)
+        whole = count + extra
+        # What stands behind the tokens is seen by none of them, and is not accepted.
+        tokens = functional.pad(tokens, (0, extra))
+        positions = torch.arange(start, start + whole, device=self.device)
+        causal = torch.ones(whole, whole, dtype=torch.bool, device=self.device).tril()
+        self._reserve(whole)
         mask = None
-        if count > 1:
+        if whole > 1:
             mask = mask_of(causal, start, self._group, self._embeddings.dtype)
-        output = self._layered(tokens, positions, mask, self.cache.places(count), rows)
+        output = self._layered(tokens, positions, mask, self.cache.places(whole), rows + extra)
         self.cache.keep(range(count))
-        return output
+        return StepOutput(output.hidden[:rows], output.logits[:rows])
+
+    def _extra(self, count: int) -> int:
+        """Return how many rows more ``count`` tokens are run in, so that there are few lengths.
+
+        For every length that it meets oneDNN keeps a megabyte of code on a CPU.
+        """
+        extra = -count % _LENGTHS
+        fits = self.cache.length + count + extra <= self.context_tokens
+        return extra if self.device.type == "cpu" and count > _LENGTHS and fits else 0
 
     def compact(self, nodes: Sequence[int]) -> None:
         """Move the accepted nodes' keys and values next to the prefix."""

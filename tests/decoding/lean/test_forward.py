@@ -126,6 +126,32 @@ def test_chunks_of_a_prompt_are_one_prompt() -> None:
     torch.testing.assert_close(rest.logits, whole.logits, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 21])
+def test_a_prompt_is_run_in_few_lengths(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward, lengths = lean_forward("llama"), []
+    forward.truncate(0)
+    layered = forward._layered
+
+    def noted(tokens: Tensor, *others: Any) -> Any:
+        lengths.append(len(tokens))
+        return layered(tokens, *others)
+
+    monkeypatch.setattr(forward, "_layered", noted)
+    tokens = torch.arange(21) + 3
+    whole = forward.extend(tokens, rows)
+    assert forward.length == 21
+    after = forward.extend(torch.tensor([5]))
+    forward.truncate(0)
+    one_by_one = [forward.extend(tokens[at : at + 1]).logits[0] for at in range(21)]
+    assert whole.logits.shape[0] == whole.hidden.shape[0] == rows
+    expected = torch.stack(one_by_one[-rows:])
+    torch.testing.assert_close(whole.logits, expected, rtol=1e-4, atol=1e-3)
+    again = forward.extend(torch.tensor([5]))
+    torch.testing.assert_close(after.logits, again.logits, rtol=1e-4, atol=1e-3)
+    assert lengths[0] == 32
+    assert set(lengths[1:]) == {1}
+
+
 def test_a_step_accepts_nothing() -> None:
     forward = lean_forward("llama")
     forward.truncate(0)
