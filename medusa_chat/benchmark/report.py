@@ -119,7 +119,7 @@ def record(result: ChatResult, command: str) -> dict[str, Any]:
         else [dataclasses.asdict(one) for one in result.shares],
         "agreement": [dataclasses.asdict(one) for one in result.agreements],
         "tokens_must_agree": result.is_full_precision,
-        "tokens_agree": not result.broken,
+        "tokens_agree": all(one.holds for one in result.agreements if not one.is_peer),
         "skipped": [dataclasses.asdict(one) for one in measurement.skipped],
         "dropped": measurement.dropped,
         "trials": result.trials,

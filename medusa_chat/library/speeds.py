@@ -39,8 +39,12 @@ def record(speed: Speed) -> None:
 
     Raises OSError where nothing can be written.
     """
-    kept = [*(one for one in _read() if _key(one) != _key(speed)), speed]
-    json_file.write(_file(), [dataclasses.asdict(one) for one in kept])
+
+    def changed(loaded: object) -> object:
+        kept = (one for one in _speeds(loaded) if _key(one) != _key(speed))
+        return [dataclasses.asdict(one) for one in (*kept, speed)]
+
+    json_file.change(_file(), changed)
 
 
 def speed_of(model: str) -> Speed | None:
@@ -51,7 +55,7 @@ def speed_of(model: str) -> Speed | None:
 def speeds() -> dict[str, Speed]:
     """Return the latest measurement of each model by its name."""
     latest: dict[str, Speed] = {}
-    for speed in sorted(_read(), key=lambda one: one.measured_at):
+    for speed in sorted(_speeds(json_file.read(_file())), key=lambda one: one.measured_at):
         latest[speed.model] = speed
     return latest
 
@@ -60,8 +64,7 @@ def _key(speed: Speed) -> tuple[str, ...]:
     return speed.model, speed.quantization, speed.dtype, speed.device
 
 
-def _read() -> list[Speed]:
-    loaded = json_file.read(_file())
+def _speeds(loaded: object) -> list[Speed]:
     entries = loaded if isinstance(loaded, list) else []
     return [speed for entry in entries if (speed := _speed(entry)) is not None]
 

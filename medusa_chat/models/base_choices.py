@@ -18,9 +18,9 @@ def remember(heads: str, base: str) -> None:
 
     Raises OSError where nothing can be written; what was kept before is then left as it was.
     """
-    kept, named = _read(), _absolute(base)
-    if kept.get(_key(heads)) != named:
-        json_file.write(_file(), kept | {_key(heads): named})
+    key, named = _key(heads), _absolute(base)
+    if _read().get(key) != named:
+        json_file.change(_file(), lambda bases: _named(bases) | {key: named})
 
 
 def recall(heads: str) -> str | None:
@@ -41,7 +41,10 @@ def _absolute(name: str) -> str:
 
 
 def _read() -> dict[str, str]:
-    bases = json_file.read(_file())
+    return _named(json_file.read(_file()))
+
+
+def _named(bases: object) -> dict[str, str]:
     if not isinstance(bases, dict):
         return {}
     return {heads: base for heads, base in bases.items() if isinstance(base, str) and base}

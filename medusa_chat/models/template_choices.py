@@ -19,16 +19,15 @@ def remember(model: str, family: str) -> None:
 
     Raises OSError where nothing can be written; what was kept before is then left as it was.
     """
-    json_file.write(_file(), _read() | {model: family})
+    json_file.change(_file(), lambda choices: _chosen(choices) | {model: family})
 
 
 def recall(model: str) -> str | None:
     """Return the family chosen for ``model``; None if none was."""
-    return _read().get(model)
+    return _chosen(json_file.read(_file())).get(model)
 
 
-def _read() -> dict[str, str]:
-    choices = json_file.read(_file())
+def _chosen(choices: object) -> dict[str, str]:
     if not isinstance(choices, dict):
         return {}
     return {model: family for model, family in choices.items() if family in FAMILIES}

@@ -123,6 +123,7 @@ def test_in_16_bits_a_difference_is_told_and_no_failure(bench: Call, prompts: st
     record = outcome.record
     assert record["dtype"] == "bfloat16"
     assert not record["tokens_must_agree"]
+    assert not record["tokens_agree"]
     plain, chain = record["agreement"]
     assert plain["identical"] == plain["replies"] == chain["replies"] == 3
     assert chain["identical"] == 0

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ def test_what_was_recorded_is_read_back(home: Path) -> None:
     record(FIRST)
     assert speed_of("a/b") == FIRST
     assert FIRST.ratio == pytest.approx(2.1)
-    assert [file.name for file in home.iterdir()] == ["speeds.json"]
+    assert {file.name for file in home.iterdir()} == {"speeds.json", "speeds.json.lock"}
 
 
 def test_latest_of_a_model_counts() -> None:
@@ -37,6 +39,14 @@ def test_newer_measurement_replaces_the_one_of_the_same_kind(home: Path) -> None
     record(again)
     assert speed_of("a/b") == again
     assert len(json.loads((home / "speeds.json").read_text("utf-8"))) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_measurements_of_the_same_moment_are_all_kept() -> None:
+    measured = [dataclasses.replace(FIRST, model=f"a/{number}") for number in range(12)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(record, measured))
+    assert speeds() == {one.model: one for one in measured}
 
 
 @pytest.mark.parametrize(

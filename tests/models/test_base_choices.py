@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,14 @@ def test_folders_are_known_from_anywhere(tmp_path: Path, monkeypatch: pytest.Mon
     remember("heads", "base")
     monkeypatch.chdir("/")
     assert recall(str(tmp_path / "heads")) == str(tmp_path / "base")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_bases_named_at_the_same_moment_are_all_remembered() -> None:
+    heads = [f"a/heads-{number}" for number in range(12)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(remember, heads, ["a/base"] * 12))
+    assert [recall(one) for one in heads] == ["a/base"] * 12
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"a/heads": 1}', b'{"a/heads": ""}', b"\xff"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,15 @@ def test_a_choice_is_remembered_and_can_be_changed(home: Path) -> None:
     assert (recall("some/model"), recall("some/other")) == ("vicuna", "plain")
     remember("some/model", "llama-3")
     assert (recall("some/model"), recall("some/other")) == ("llama-3", "plain")
-    assert [file.name for file in home.iterdir()] == ["templates.json"]
+    assert {file.name for file in home.iterdir()} == {"templates.json", "templates.json.lock"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_choices_of_the_same_moment_are_all_remembered() -> None:
+    models = [f"some/{number}" for number in range(12)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(remember, models, ["vicuna"] * 12))
+    assert [recall(model) for model in models] == ["vicuna"] * 12
 
 
 @pytest.mark.parametrize(
@@ -46,4 +56,4 @@ def test_a_choice_that_cannot_be_written_leaves_the_others(
     with pytest.raises(OSError, match="no space"):
         remember("m", "vicuna")
     assert recall("m") == "gemma"
-    assert [file.name for file in home.iterdir()] == ["templates.json"]
+    assert {file.name for file in home.iterdir()} == {"templates.json", "templates.json.lock"}
