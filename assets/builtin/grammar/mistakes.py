@@ -20,13 +20,17 @@ _LISTS: dict[str, list[str]] = {
     "day": DAYS,
 }
 _PLACE = re.compile(r"\[([^]]+)\]")
-_QUESTION = re.compile(r"(how|where|what|why|is|does|do)\b")
+_QUESTION = re.compile(r"(how|where|what|why|is|does|do|can you)\b")
 _MOST_MISTAKES = 3
+_RIGHT = "That is right."
+_APOSTROPHE = re.compile(r"(?<=n)'(?=t\b)|(?<=\bI)'(?=m\b)")
 
 
 def mistake(rng: random.Random) -> Chat:
     """Ask for a sentence without its mistakes, and perhaps what they were, or for another one."""
     right, wrong, changes = sentence(rng)
+    if rng.random() < 0.07:
+        return [user(_joined(rng, rng.choice(_LISTS["right"]), right)), assistant(_RIGHT)]
     chat = [user(_asked(rng, wrong)), assistant(right)]
     chance = rng.random()
     if chance < 0.12:
@@ -58,7 +62,8 @@ def sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
     """Draw a sentence as it should be, as it was written, and what differs."""
     text = _clauses(rng)
     count = len(_PLACE.findall(text))
-    chosen = set(rng.sample(range(count), min(count, rng.choice((1, 2, 2, _MOST_MISTAKES)))))
+    most = count if rng.random() < 0.4 else rng.choice((1, 2, 2, _MOST_MISTAKES))
+    chosen = set(rng.sample(range(count), min(count, most)))
     changes: list[tuple[str, str]] = []
     places = iter(range(count))
 
@@ -76,15 +81,30 @@ def sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
         bad = upper(bad)
     elif chance < 0.65:
         bad = bad.lower()
+    if rng.random() < 0.12:
+        bad, changes = _hurried(bad), [(one, _hurried(other)) for one, other in changes]
     return good, bad[:-1] if rng.random() < 0.4 else bad, changes
+
+
+def _hurried(text: str) -> str:
+    """Leave out the apostrophes of "don't" and "I'm", as people do who type fast."""
+    return _APOSTROPHE.sub("", text)
 
 
 def _asked(rng: random.Random, text: str) -> str:
     """Put what is wanted before the sentence, or behind it."""
-    shown = f'"{text}"' if rng.random() < 0.15 else text
     if rng.random() < 0.1:
-        return f"{shown} - {rng.choice(_LISTS['behind'])}"
-    phrase = rng.choice(_LISTS["asked"])
+        return f"{_quoted(rng, text)} - {rng.choice(_LISTS['behind'])}"
+    return _joined(rng, rng.choice(_LISTS["asked"]), text)
+
+
+def _quoted(rng: random.Random, text: str) -> str:
+    return f'"{text}"' if rng.random() < 0.15 else text
+
+
+def _joined(rng: random.Random, phrase: str, text: str) -> str:
+    """Put what is wanted before the sentence."""
+    shown = _quoted(rng, text)
     if rng.random() < 0.4:
         phrase = phrase[:1].lower() + phrase[1:]
     if phrase.endswith("?"):
