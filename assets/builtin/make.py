@@ -30,7 +30,7 @@ import corpus as corpora
 import numpy as np
 import torch
 from muon import StackedMuon
-from rows import WIDTHS, endless, packed
+from rows import WIDTHS, endless
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -202,12 +202,12 @@ def train(tokenizer: PreTrainedTokenizerFast, corpus: Corpus, args: argparse.Nam
     """Train the model, from the newest checkpoint where there is one."""
     documents = encode(tokenizer, corpus.train, args.user_weight)
     batches = endless(documents, tokenizer.pad_token_id, args.batch_tokens, args.seed)
-    held_out = packed(
-        encode(tokenizer, corpus.held_out, args.user_weight),
-        tokenizer.pad_token_id,
-        args.batch_tokens,
-        np.random.default_rng(args.seed),
-    )[:HELD_OUT_BATCHES]
+    unseen = encode(tokenizer, corpus.held_out, args.user_weight)
+    held_out = list(
+        itertools.islice(
+            endless(unseen, tokenizer.pad_token_id, args.batch_tokens, args.seed), HELD_OUT_BATCHES
+        )
+    )
     tokens = sum(len(tokens) for tokens, _ in documents)
     print(f"{len(documents)} chats, {tokens} tokens a round", flush=True)
     torch.manual_seed(args.seed)

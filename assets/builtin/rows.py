@@ -73,7 +73,15 @@ def _rows(documents: list[Document], width: int) -> list[list[Document]]:
 
 
 def endless(documents: list[Document], pad: int, batch_tokens: int, seed: int) -> Iterator[Batch]:
-    """Yield batches round after round: the same seed gives the same ones."""
+    """Yield batches round after round: the same seed gives the same ones.
+
+    Raises ValueError when a round fills none.
+    """
     for number in itertools.count():
-        rng = np.random.default_rng([seed, number])
-        yield from packed(documents, pad, batch_tokens, rng)
+        batches = packed(documents, pad, batch_tokens, np.random.default_rng([seed, number]))
+        if not batches:
+            raise ValueError(
+                f"{len(documents)} chats do not fill a batch of {batch_tokens} tokens: "
+                "train on more of them, or in smaller batches"
+            )
+        yield from batches

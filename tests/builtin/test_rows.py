@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 import numpy as np
+import pytest
 
 
 def test_rows_hold_whole_chats_one_after_another() -> None:
@@ -44,3 +45,10 @@ def test_a_seed_lays_the_same_rows() -> None:
     )
     assert first.equal(again)
     assert not first.equal(other)
+
+
+def test_chats_that_fill_no_batch_end_the_training() -> None:
+    rows: Any = importlib.import_module("rows")
+    few = [(np.full(60, 1, dtype=np.uint16), np.ones(60, dtype=np.float32))] * 3
+    with pytest.raises(ValueError, match="3 chats do not fill a batch of 8192 tokens"):
+        next(rows.endless(few, 0, 8192, 1))
