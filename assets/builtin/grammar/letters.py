@@ -34,6 +34,11 @@ def _details(rng: random.Random, names: list[str]) -> dict[str, str]:
     """Draw every detail that a letter may need."""
     words: dict[str, list[str]] = _TOML["words"]
     drawn = {key: rng.choice(values) for key, values in words.items()}
+    drawn["cause"], drawn["cause_written"] = drawn["cause"].split("|")
+    her, drawn["their"] = rng.choice((("her", "her"), ("him", "his")))
+    # What is told of him or her is written to him or her.
+    drawn["told"] = re.sub(r"\byour\b", drawn["their"], drawn["mistake"])
+    drawn["told"] = re.sub(r"\byou\b", her, drawn["told"])
     drawn["item2"] = rng.choice([one for one in words["item"] if one != drawn["item"]])
     drawn["city"] = rng.choice(_CITIES)
     drawn["sickday"] = drawn["sickday"].format(day=rng.choice(DAYS))
@@ -70,21 +75,24 @@ def tone(rng: random.Random, names: list[str] = NAMES) -> Chat:
 
 def letter(rng: random.Random, names: list[str] = NAMES) -> Chat:
     """Write a letter from the details that the user gives."""
-    kind = rng.choice(list(_TOML["letters"].values()))
-    details = _details(rng, names)
-    ask, known = rng.choice(kind["ask"]), kind["text"]
-    if brief := rng.random() < 0.45:
+    kinds = list(_TOML["letters"].values())
+    kind = rng.choices(kinds, [one.get("weight", 1) for one in kinds])[0]
+    details, known = _details(rng, names), kind["text"]
+    if brief := not kind["ask"] or rng.random() < 0.6:
         # Many users give few details: the letter has no more of them.
         ask = rng.choice(kind["short"])
-        details["to"] = rng.choice(_TOML["words"]["work" if "{boss}" in known else "to"])
-        told = "{to}" if "{to}" in ask else "{name}" if "{name}" in ask else "friend"
-        if told == "friend" and "{boss}" in known:
-            told = "Sir or Madam"
-        known = re.sub(r"^Dear \{\w+\}", f"Dear {told}", known)
+        details["to"] = rng.choice(_TOML["words"][kind.get("who", "to")])
+        told = (
+            "{to}" if "{to}" in ask else "{name}" if "{name}" in ask else kind.get("to", "friend")
+        )
+        known = re.sub(r"\b([Dd]ear) \{(?:name|boss)\}", rf"\1 {told}", known)
+    else:
+        ask = rng.choice(kind["ask"])
     for extra in ("more", "plus"):
         if kind[extra] and rng.random() < (0.1 if brief else 0.5):
-            ask += rng.choice(kind[extra])
-    if rng.random() < (0.3 if brief else 0.8):
+            ask += ("" if ask[-1] in ".?" else ".") + rng.choice(kind[extra])
+    if "{sender}" in known and rng.random() < (0.15 if brief else 0.7):
+        ask += "" if ask[-1] in ".?" else "."
         ask += rng.choice(_TOML["from"]["say"])
     else:
         known = known.removesuffix(",\n{sender}")
@@ -101,4 +109,19 @@ def letter(rng: random.Random, names: list[str] = NAMES) -> Chat:
         phrase = rng.choice(_TOML["from"]["again"]).format(**details)
         changed = known.format(**details | {"name": details["new"]})
         chat += [user(phrase), assistant(changed)]
+    elif known.startswith("Dear") and rng.random() < 0.25:
+        chat += _changed(rng, chat[-1]["content"])
     return chat
+
+
+def _changed(rng: random.Random, text: str) -> Chat:
+    """Ask for a letter in fewer words, or for another greeting and farewell."""
+    hello, said, *_, farewell = text.split("\n\n")
+    ends = re.compile(r"(Kind regards|Best wishes)(?=,\n|$)")
+    kind = rng.choice(("shorter", "shorter", "friendly", "formal"))
+    answers = {
+        "shorter": f"{hello}\n\n{re.split(r'(?<=[.!?]) ', said)[0]}\n\n{farewell}",
+        "friendly": ends.sub("All the best", re.sub("^Dear( Sir or Madam)?", "Hi", text)),
+        "formal": ends.sub("Yours sincerely", text),
+    }
+    return [user(rng.choice(_TOML["then"][kind])), assistant(answers[kind])]
