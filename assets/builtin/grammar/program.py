@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .program_pairs import pair
+from .program_two import two_parts
 from .program_ways import casual
 from .scenes import play
 from .words import CITIES, DAYS, Chat
@@ -24,6 +25,7 @@ def _read(name: str) -> dict[str, Any]:
 _DATA = _read("program.toml")
 _TOPICS: list[dict[str, Any]] = [
     *_DATA["topic"],
+    *_read("program_asked.toml")["topic"],
     *_read("program_more.toml")["topic"],
     *_read("program_troubles.toml")["topic"],
 ]
@@ -48,10 +50,10 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         if rng.random() < 0.15:
             chat += _said(rng, _DATA["hello"])
         for _ in range(rng.choices((1, 2, 3, 4), (50, 28, 14, 8))[0]):
-            ways = (_key, _two_keys, _topic, _pair, _beyond)
-            way = rng.choices(ways, (24, 3, 48, 15, 10))[0]
+            ways = (_key, _two_keys, _topic, _pair, two_parts, _beyond)
+            way = rng.choices(ways, (22, 3, 46, 12, 8, 9))[0]
             some = way(rng)
-            if way is not _beyond and rng.random() < 0.1:
+            if way not in (_beyond, two_parts) and rng.random() < 0.1:
                 some += _about_it(rng, some[-1]["content"])
             chat += casual(rng, some, remarks=way is not _beyond)
         if rng.random() < 0.2:
@@ -194,6 +196,7 @@ def _words(rng: random.Random) -> dict[str, list[str]]:
         "city": CITIES,
         "day": DAYS,
         "big": [str(rng.randrange(1000, 10 ** rng.randint(4, 9))) for _ in range(4)],
+        "degree": ["0", "0.2", "0.3", "0.5", "0.7", "0.8", "1"],
         "small": [str(number) for number in range(3, 30)],
         "rate": [f"{rng.randrange(11, 36) / 10:.{rng.choice((1, 2))}f}"],
         "accepted": [f"{rng.randrange(130, 480) / 100:.{rng.choice((1, 2))}f}"],
