@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ _NO_PLAIN_S = (
     "tooth",
     "sheep",
 )
-_BEFORE = ["{}", "{}", "{}", "Tell me: {}", "Quick question: {}", "Do you know this? {}"]
+_BEFORE = [*["{}"] * 7, "Tell me: {}", "Quick question: {}", "Do you know this? {}"]
 
 
 def _ask(rng: random.Random, kind: str, **slots: str) -> str:
@@ -83,6 +84,9 @@ def belongs(rng: random.Random) -> Asked:
         answer = f"No, {named} is not {asked}. It is {with_article(kind)}."
     # Where there is more to say, it is always said.
     answer = _DATA["yes_no"].get(f"Is {named} {asked}?", answer)
+    many = thing if kind in _BARE else plural(thing)
+    if rng.random() < 0.4 and kind not in _BARE:
+        return _ask(rng, "are_kind", a=many, k=plural(asked.partition(" ")[2])), answer
     return _ask(rng, "is_kind", a=named, k=asked), answer
 
 
@@ -121,5 +125,9 @@ def size(rng: random.Random) -> Asked:
 
 def yes_no(rng: random.Random) -> Asked:
     """Ask something that is true or not."""
-    question, answer = rng.choice(list(_DATA["yes_no"].items()))
+    questions, answer = rng.choice(list(_DATA["yes_no"].items()))
+    question = rng.choice(questions.split(" | "))
+    found = re.fullmatch(r"Is an? ([a-z]+) an? ([a-z]+)\?", question)
+    if found and rng.random() < 0.5:
+        question = f"Are {plural(found[1])} {plural(found[2])}?"
     return rng.choice(_BEFORE).format(question), answer

@@ -21,3 +21,8 @@ def drawn(rng: random.Random, table: str, rows: Iterable[str]) -> str:
     names, often = list(rows), _OFTEN.get(table, [])
     weights = [_TIMES_AS_OFTEN if name.split(" | ")[0] in often else 1 for name in names]
     return rng.choices(names, weights)[0]
+
+
+def is_often(table: str, row: str) -> bool:
+    """Tell whether most people ask for a row."""
+    return row in _OFTEN.get(table, [])

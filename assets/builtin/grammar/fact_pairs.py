@@ -28,10 +28,14 @@ _CONTRAST = [
 
 
 class Pair(NamedTuple):
-    """A question with its answer, and a short question that may follow, with its answer."""
+    """A question with its answer, what else there is to say, and a short question that may follow.
+
+    This comes with its answer.
+    """
 
     question: str
     answer: str
+    more: str
     following: tuple[str, str]
 
 
@@ -71,12 +75,12 @@ def paired(rng: random.Random) -> Pair:
     if most and rng.random() < 0.6:
         slots = {"s": most[1], "k": most[2], "r": most[3] or ""}
         question: str = rng.choice(table["ask_which"]).format(**slots)
-        return Pair(_capital(question), _answer(table, row, name), ("", ""))
+        return Pair(_capital(question), *_told(table, row, name), ("", ""))
     phrase: str = rng.choice(table["ask"])
     if "{x}" not in phrase:
         name = names[0]
     question = phrase.format(x=name, n=noun)
-    return Pair(_capital(question), _answer(table, row, name), _following(rng, table, row))
+    return Pair(_capital(question), *_told(table, row, name), _following(rng, table, row))
 
 
 def contrasted(rng: random.Random) -> Pair:
@@ -90,15 +94,27 @@ def contrasted(rng: random.Random) -> Pair:
     question: str = rng.choice(table["ask"] + table["ask_which"])
     question = question.format(x=one, k=kind, s=first, r="")
     following = rng.choice(_CONTRAST).format(x=second)
-    answer = _answer(table, group[second], other)
-    return Pair(_capital(question), _answer(table, group[first], one), (following, answer))
+    answer = _told(table, group[second], other)[0]
+    return Pair(_capital(question), *_told(table, group[first], one), (following, answer))
 
 
 def _answer(table: dict[str, Any], row: str, name: str) -> str:
     noun, names = _split(row)
     said = names[0] if table.get("first_name") else name
-    answer: str = table["answer"].format(x=said, n=noun, y=table["rows"][row])
+    value = table["rows"][row]
+    if value == "one":
+        noun = noun.removesuffix("s")
+    answer: str = table["answer"].format(x=said, n=noun, y=value)
     return _capital(answer)
+
+
+def _told(table: dict[str, Any], row: str, name: str) -> tuple[str, str]:
+    """Answer in one sentence, and keep what else there is to say."""
+    answer = _answer(table, row, name)
+    if table.get("more"):
+        answer, _, more = answer.partition(". ")
+        return f"{answer.removesuffix('.')}.", more
+    return answer, ""
 
 
 def _following(rng: random.Random, table: dict[str, Any], row: str) -> tuple[str, str]:
@@ -109,4 +125,4 @@ def _following(rng: random.Random, table: dict[str, Any], row: str) -> tuple[str
         return "", ""
     other = rng.choice(same)
     name = rng.choice(_split(other)[1])
-    return rng.choice(_NEXT).format(x=name), _answer(table, other, name)
+    return rng.choice(_NEXT).format(x=name), _told(table, other, name)[0]

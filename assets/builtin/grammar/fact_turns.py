@@ -46,8 +46,8 @@ def joined(
 
 
 def doubted(rng: random.Random, answer: str) -> Chat:
-    """Doubt an answer, or ask for its reason."""
-    kind = rng.choice(["sure", "wrong", "why"])
+    """Doubt an answer, or ask for its reason or its source."""
+    kind = rng.choice(["sure", "wrong", "why", "know"])
     reply = _SAID[f"{kind}_answer"].format(answer=answer)
     return [user(typed(rng, rng.choice(_SAID[kind]))), assistant(reply)]
 

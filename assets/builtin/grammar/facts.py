@@ -6,10 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import fact_kinds, fact_turns
-from .fact_often import drawn
+from . import fact_kinds, fact_lands, fact_turns
+from .fact_often import drawn, is_often
 from .fact_pairs import contrasted, paired
 from .fact_unknown import not_learned
+from .fact_whys import asked_why
 from .words import CITIES, NAMES, assistant, typed, user, with_article
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def what(rng: random.Random) -> Fact:
             question = _ask(rng, "word", x=bare if article in ("a", "an", "the") else thing)
         elif chance < 0.3 and (many := fact_kinds.several(thing)):
             question = _ask(rng, "what_plural", x=many)
-    return _explained(question, sentences)
+    if is_often("what", thing):
+        return _explained(question, sentences)
+    # Of what few ask for it tells the first sentence, and the others for those who want them.
+    return _explained(question, [sentences[0], " ".join(sentences[1:])])
 
 
 def animal(rng: random.Random) -> Fact:
@@ -114,6 +118,13 @@ def why(rng: random.Random) -> Fact:
     if verb != "do":
         statement, *sentences = sentences
     return _explained(_ask(rng, "why", x=statement, asked=f"{verb} {bare}"), sentences)
+
+
+def reason(rng: random.Random) -> Fact:
+    """Ask for one of the reasons that children ask for."""
+    asked = asked_why(rng)
+    question = asked.question if rng.random() < 0.3 else _capital(asked.question)
+    return _explained(question, [asked.answer, asked.more])
 
 
 def how(rng: random.Random) -> Fact:
@@ -153,7 +164,7 @@ def _lie(country: str) -> str:
 def place(rng: random.Random) -> Fact:
     """Ask to which country a capital belongs, or on which continent a country is."""
     country = drawn(rng, "capitals", _CAPITALS)
-    city, continent = _CAPITALS[country]
+    city = _CAPITALS[country][0]
     if rng.random() < 0.5 or country == "Australia":
         if country == "the United Kingdom":
             country = "England"
@@ -161,14 +172,9 @@ def place(rng: random.Random) -> Fact:
         return Fact(_ask(rng, "country", x=city), answer)
     question = _ask(rng, "continent", x=country)
     if _lie(country) == "are":
-        question = question.replace("is the", "are the").replace("Is the", "Are the")
+        question = question.replace("is the", "are the")
         question = question.replace("does the", "do the")
-    answer = _where(country)
-    if question.lower().startswith(("is ", "are ")):
-        answer = f"{'Yes' if 'Europe' in continent else 'No'}, {answer[0].lower()}{answer[1:]}"
-        if not country.startswith("the "):
-            answer = answer.replace(country.lower()[0] + country[1:], country, 1)
-    return Fact(question, f"{answer} The capital of {country} is {city}.")
+    return Fact(question, f"{_where(country)} The capital of {country} is {city}.")
 
 
 def _animal_facts(animal: str) -> dict[str, str]:
@@ -269,49 +275,59 @@ def unknown(rng: random.Random) -> Fact:
     return Fact(question, _SAID["not_known"])
 
 
+_OF_KINDS: dict[Callable[[random.Random], tuple[str, str]], int] = {
+    fact_kinds.belongs: 4,
+    fact_kinds.odd_one: 1,
+    fact_kinds.size: 2,
+    fact_kinds.yes_no: 9,
+}
+
+
 def kind(rng: random.Random) -> Fact:
     """Ask about kinds of things, sizes, or for yes or no."""
-    asked = rng.choice(
-        [
-            *[fact_kinds.belongs, fact_kinds.odd_one],
-            *[fact_kinds.size, fact_kinds.yes_no, fact_kinds.yes_no],
-        ]
-    )
+    asked = rng.choices(list(_OF_KINDS), list(_OF_KINDS.values()))[0]
     return Fact(*asked(rng))
+
+
+def land(rng: random.Random) -> Fact:
+    """Ask for a yes or a no about a country, or for two things about it."""
+    chosen = fact_lands.capital_and if rng.random() < 0.15 else fact_lands.checked
+    return Fact(*chosen(rng))
 
 
 def pair(rng: random.Random) -> Fact:
     """Ask what stands in one of the tables of pairs."""
     chosen = contrasted(rng) if rng.random() < 0.16 else paired(rng)
-    return Fact(chosen.question, chosen.answer, following=chosen.following)
+    return Fact(chosen.question, chosen.answer, chosen.more, following=chosen.following)
 
 
 _KINDS: dict[Callable[[random.Random], Fact], int] = {
-    what: 60,
+    what: 55,
     animal: 2,
-    difference: 9,
-    why: 30,
-    how: 10,
+    difference: 7,
+    reason: 56,
+    why: 9,
+    how: 9,
     other: 30,
     capital: 30,
-    place: 14,
+    place: 12,
     animal_fact: 17,
     mixed: 4,
     coloured: 5,
     opposite: 10,
     made: 5,
-    used: 3,
-    kind: 22,
+    used: 2,
+    kind: 34,
+    land: 20,
     pair: 230,
     unknown: 17,
 }
 # After these the user may name only another thing: "And Spain?"
-_AGAIN: dict[Callable[[random.Random], Fact], None] = dict.fromkeys(
-    [capital, coloured, opposite, made, mixed]
-)
+_AGAIN = (capital, coloured, opposite, made, mixed)
 
 # Plain facts of one sentence, of which two can be asked for in one.
 _PLAIN = (capital, place, animal_fact, coloured, opposite, pair)
+_DOUBTED = (*_PLAIN, kind, land)
 
 
 def _two(rng: random.Random, fact: Fact) -> Fact:
@@ -358,13 +374,13 @@ def _chat(rng: random.Random) -> Chat:
         if fact.following[0] and rng.random() < 0.3:
             asked, answer = fact.following
             chat += [user(typed(rng, asked)), assistant(answer)]
-        elif chosen in _PLAIN and rng.random() < 0.06:
+        elif chosen in _DOUBTED and rng.random() < 0.07:
             chat += fact_turns.doubted(rng, fact.answer)
-        elif fact.more and rng.random() < 0.3:
+        elif fact.more and rng.random() < (0.12 if chosen is pair else 0.3):
             chat += _asked_on(rng, fact)
         elif fact.short and rng.random() < 0.12:
             chat += _said(rng, "shorter", fact.short)
-        elif chosen is pair and rng.random() < 0.04:
+        elif chosen is pair and not fact.more and rng.random() < 0.04:
             chat += _said(rng, "more", _SAID["nothing_more"])
         elif ". " in fact.answer and rng.random() < 0.06:
             chat += _said(rng, "repeat", fact.answer)

@@ -84,7 +84,10 @@ def foreign(rng: random.Random) -> Turns:
 
 
 def mixed(rng: random.Random) -> Turns:
-    """Add a product, which comes first."""
+    """Add a product, which comes first, or add to one."""
     a, b, c = (rng.randint(2, 10) for _ in range(3))
+    if rng.random() < 0.5:
+        answer = f"{a} x {b} = {a * b} comes first. So {a} x {b} + {c} = {a * b + c}."
+        return [(ask(rng, "mixed_plus", a=a, b=b, c=c), answer)]
     answer = f"{b} x {c} = {b * c} comes first. So {a} + {b} x {c} = {a + b * c}."
     return [(ask(rng, "mixed", a=a, b=b, c=c), answer)]

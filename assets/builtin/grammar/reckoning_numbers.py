@@ -246,9 +246,10 @@ def parity(rng: random.Random) -> Turns:
 def lists(rng: random.Random) -> Turns:
     """Sort numbers, add them up or find the largest or smallest."""
     numbers = rng.sample(range(1, rng.choice([20, 50, 100])), rng.randint(3, 7))
-    kind = rng.choice(["sort_up", "sort_up", "sort_down", "largest", "smallest", "sum_list"])
+    kind = rng.choice(["sort_up", "sort_down", "largest", "smallest", "sum_list", "sum_list"])
     if kind == "sum_list":
-        numbers = [rng.randint(1, 20) for _ in range(rng.randint(3, 4))]
+        high = rng.choice([10, 20, 60])
+        numbers = [rng.randint(1, high) for _ in range(rng.randint(3, 4))]
     comma = rng.choice([", ", ", ", " "]) if kind in ("sort_up", "sort_down") else ", "
     if kind == "sum_list" and rng.random() < 0.4:
         comma = " + "
@@ -259,9 +260,9 @@ def lists(rng: random.Random) -> Turns:
     if kind == "sum_list":
         total, way = numbers[0], []
         for number in numbers[1:]:
-            way.append(f"{total} + {number} = {total + number}")
+            way.append(worked(total, "+", number))
             total += number
-        return [(question, f"{', '.join(way)}. The sum is {total}.")]
+        return [(question, f"{' '.join(way)} The sum is {total}.")]
     if kind in ("largest", "smallest"):
         found = max(numbers) if kind == "largest" else min(numbers)
         return [(question, f"The {kind} number is {found}.")]
@@ -323,9 +324,12 @@ def rounded(rng: random.Random) -> Turns:
     ]
 
 
+_PRIMES = [n for n in range(2, 100) if all(n % k for k in range(2, n))]
+
+
 def prime(rng: random.Random) -> Turns:
-    """Ask whether a number below one hundred is prime."""
-    a = rng.randint(2, 99)
+    """Ask whether a number below one hundred is prime; mostly for a small one or a prime."""
+    a = rng.choice([rng.randint(2, 30), rng.randint(2, 99), rng.choice(_PRIMES)])
     divisor = next((k for k in range(2, a) if a % k == 0), 0)
     no = f"No, {a} is not a prime number, because {divisor} x {a // (divisor or 1)} = {a}."
     yes = f"Yes, {a} is a prime number: only 1 and {a} divide it."

@@ -75,8 +75,12 @@ def groups(rng: random.Random) -> Turns:
 
 
 def money(rng: random.Random) -> Turns:
-    """Ask for a price or for the change."""
+    """Ask for the price of several or of one, or for the change."""
     item, coin = rng.choice(SAID["items"]), rng.choice(SAID["money"])
+    if rng.random() < 0.3:
+        a, b = rng.randint(2, 12), rng.randint(2, 12)
+        question = ask(rng, "each", a=a * b, b=_shown(rng, b), i=item, c=coin)
+        return [(question, f"{a * b} / {b} = {a}. Each of them costs {a} {coin}.")]
     if rng.random() < 0.5:
         a, b = rng.randint(2, 12), rng.randint(2, 12)
         question = ask(rng, "price", a=a, b=_shown(rng, b), i=item, c=coin)

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     import random
 
 _UNITS = tomllib.loads(Path(__file__).with_name("reckoning_time.toml").read_text(encoding="utf-8"))
-_FEW = {"foot": "feet", "inch": "inches", "century": "centuries"}
+_FEW = {
+    "foot": "feet",
+    "inch": "inches",
+    "century": "centuries",
+    **{unit: unit for unit in ("km", "m", "cm", "mm", "kg", "g", "l", "ml")},
+}
 _ORDINALS = [
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
     "eleventh", "twelfth",
@@ -48,7 +53,22 @@ def units(rng: random.Random) -> Turns:
         question = ask(rng, "convert", n=n * factor, f=many_small, t=many_large)
         one, total = f"{factor:,} {many_small} are 1 {large}", f"{n * factor:,} {many_small}"
         answer = f"{one}, so {total} are {n} {many_large}."
+    if rng.random() < 0.2:
+        question = question.replace("metre", "meter").replace("litre", "liter")
     return [(question, answer)]
+
+
+def hours_later(rng: random.Random) -> Turns:
+    """Ask for the time so many hours after a full hour of the morning or the afternoon."""
+    start, n = rng.randint(1, 20), rng.randint(2, 8)
+    n = min(n, 23 - start)
+    question = ask(rng, "hours_later", t=_half_day(rng, start), n=n)
+    return [(question, f"{_half_day(None, start)} plus {n} hours is {_half_day(None, start + n)}.")]
+
+
+def _half_day(rng: random.Random | None, hour: int) -> str:
+    space = "" if rng and rng.random() < 0.4 else " "
+    return f"{(hour - 1) % 12 + 1}{space}{'am' if hour < 12 else 'pm'}"
 
 
 def degrees(rng: random.Random) -> Turns:
