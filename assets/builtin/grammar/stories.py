@@ -6,62 +6,117 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .story_heroes import PRONOUNS, WORDS, Hero, any_hero, name_for, plural
-from .story_plots import CLOSED, OPEN, PLOTS, Story, story_of, story_of_two, trait_plot
+from .story_finds import find_plot
+from .story_heroes import (
+    PRONOUNS,
+    WORDS,
+    Hero,
+    any_hero,
+    fixed_name,
+    hero_of,
+    name_for,
+    pair_names,
+    plural,
+)
+from .story_plots import (
+    CLOSED,
+    OPEN,
+    PLOTS,
+    Story,
+    next_plot,
+    pair_plot,
+    plot_for,
+    story_of,
+    story_of_two,
+    usual_story,
+)
 from .summaries import upper
 from .words import Chat, assistant, typed, user
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
+    from typing import Any
 
+_PET_NAMES = set(WORDS["pet_names"].values())
 _GOOD_NIGHT = "Good night, and sleep well!"
 _ONE_HEARS = {"he": ("son", "boy", "nephew"), "she": ("daughter", "girl", "niece", "mum")}
 _MANY_HEAR = ("kids", "children", "class")
 _NOT_OF_BRIEF = ("shorter", "longer", "next", "sad", "helper")
 """What is not asked about a story of two or three sentences: the helper is not in it."""
-_NO_HELP = ("love", "place", "things", "habit", "deed")
+_NO_HELP = ("love", "place", "things", "habit", "deed", "find")
 
 
 def _two(rng: random.Random) -> Story:
-    """Draw a story of two heroes."""
-    if rng.random() < 0.25:
-        twins = rng.choice(WORDS["pairs"])
+    """Draw a story of two heroes, or of three."""
+    chance = rng.random()
+    if chance < 0.35:
+        three = chance < 0.13
+        twins = rng.choice(WORDS["threes" if three else "pairs"])
         pronoun = {"brothers": "he", "boys": "he", "sisters": "she", "girls": "she"}.get(twins)
-        names = rng.sample(WORDS[f"names_{pronoun or rng.choice(('he', 'she'))}"], 2)
-        return story_of_two(rng, twins, (names[0], names[1]))
-    return story_of_two(rng)
+        names = pair_names(twins, pronoun or "it", pronoun or "it")
+        return story_of_two(rng, twins, (*names, *([WORDS["third_names"][names[1]]] * three)))
+    story = story_of_two(rng)
+    child = story.hero.described in ("boy", "girl") and story.other and story.other.owned
+    if child and rng.random() < 0.35:
+        return replace(story, hero=replace(story.hero, name=name_for(rng, story.hero.pronoun)))
+    return story
 
 
 def _both(story: Story) -> str:
-    """Say which two a story is about, without names."""
-    other = story.other or story.hero
-    return f"two {story.twins}" if story.twins else f"{story.hero.phrase} and {other.phrase}"
+    """Say which two a story is about, without names; or with a child's, if it is none's own."""
+    other, hero = story.other or story.hero, story.hero
+    if story.twins == "twins":
+        return "twins" if len(story.plot["state"]) % 2 else "two twins"
+    if story.twins:
+        return f"{story.many} {story.twins}"
+    named = hero.described in ("boy", "girl") and hero.name != fixed_name(
+        hero.described, hero.pronoun
+    )
+    if named and other.name in _PET_NAMES:
+        return f"{hero.name} and {other.phrase}"
+    return f"{hero.phrase} and {other.phrase}"
 
 
-def _about_two(rng: random.Random, story: Story) -> str:
+def _about_two(rng: random.Random, story: Story) -> tuple[str, Story]:
     """Say which two the story shall be about."""
-    chance, both = rng.random(), _both(story)
-    if not story.plot.get("words") and chance < 0.6:
-        return both
-    if chance > 0.9:
+    chance, both, other = rng.random(), _both(story), story.other or story.hero
+    if chance < 0.4:
+        plain = replace(story, plot=pair_plot(story.hero, other, bool(story.third)), x="")
+        return both, plain
+    if chance > 0.94:
         both = story.who
-    return f"{both} {rng.choice(('who', 'that'))} {story.fill(rng.choice(story.plot['clauses']))}"
+    clause = story.fill(rng.choice(story.plot["clauses"]))
+    return f"{both} {rng.choice(('who', 'who', 'that'))} {clause}", story
 
 
 def _user_named(rng: random.Random, story: Story) -> Story:
     """Let the user choose the name: often one that no other story has."""
-    if story.hero.pronoun != "it" or rng.random() < 0.4:
+    own = story.hero.pronoun != "it" or rng.random() < 0.4
+    name = name_for(rng, story.hero.pronoun) if own else rng.choice(WORDS["names_given"])
+    return replace(story, hero=replace(story.hero, name=name))
+
+
+def _spoken_of(rng: random.Random, story: Story, clause: str) -> Story:
+    """Let the user speak of the hero as he or she: then the story does so, too."""
+    hero = story.hero
+    free = hero.described == hero.noun and hero.noun in (*WORDS["animals"], *WORDS["people"])
+    if "{his}" not in clause or not free or rng.random() < 0.4:
         return story
-    return replace(story, hero=replace(story.hero, name=rng.choice(WORDS["names_given"])))
+    pronoun = rng.choice(("he", "she"))
+    return replace(story, hero=hero_of(hero.described, pronoun, hero.noun))
 
 
 def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
     """Say what the story shall be about: the hero, perhaps with a trait, or a theme."""
     plot = story.plot
     if plot.get("topics") and rng.random() < 0.35:
+        story = usual_story(rng, plot)
         return story.fill(rng.choice(plot["topics"])), story
     chance = rng.random()
+    clause = rng.choice(plot["clauses"])
+    if chance >= 0.14:
+        story = _spoken_of(rng, story, clause)
     who = story.hero.phrase
     if chance < 0.14:
         story = _user_named(rng, story)
@@ -72,10 +127,11 @@ def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
         elif hero.pronoun == "it" and chance < 0.04:
             story = replace(story, hero=replace(hero, described=hero.noun))
             who = f"my {hero.noun} {hero.name}"
-    if "words" not in plot and rng.random() < 0.4 and trait_plot(story.hero) in (None, plot):
+    if "words" not in plot and rng.random() < 0.4:
+        story = story_of(rng, plot_for(story.hero), story.hero)
         bare = story.hero.described == story.hero.noun and who == story.hero.phrase
         return plural(story.hero.noun) if bare and rng.random() < 0.15 else who, story
-    clause = story.fill(rng.choice(plot["clauses"]))
+    clause = story.fill(clause)
     if clause.startswith(("is afraid", "was afraid", "is scared")) and rng.random() < 0.2:
         return f"{who} {clause.split(' ', 1)[1]}", story
     if clause.startswith(("is ", "was ", "wants", "loves", "cannot", "can't")) and chance > 0.9:
@@ -99,12 +155,18 @@ def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
         hero = _plain_hero(rng)
     words = _told_to(rng)
     ask = rng.choice(WORDS[asks])
+    while " is " in ask.partition("?")[0].replace("{He} is", "") and "old" in words["k"]:
+        words = _told_to(rng)
     if words["he"] == "they":
+        ask = ask.replace("my {k} is", "my {k} are")
         ask = ask.replace(" loves", " love").replace("likes", "like").replace("He} is", "He} are")
         ask = ask.replace(" wants", " want")
-    many, story = plural(hero.noun), story_of(rng, rng.choice(CLOSED), hero)
+    many, story = plural(hero.noun), story_of(rng, plot_for(hero), hero)
     if rng.random() < 0.15:
-        story = story_of(rng, next(plot for plot in PLOTS if plot.get("words") == "love"))
+        loved = next(plot for plot in PLOTS if plot.get("words") == "love")
+        story = usual_story(rng, loved)
+        while story.x in map(plural, WORDS["animals"]):
+            story = usual_story(rng, loved)
         many = story.x
     return ask.format(many=many, l=rng.choice(WORDS["lengths"]), **words), story
 
@@ -112,12 +174,13 @@ def _loved(rng: random.Random, asks: str) -> tuple[str, Story]:
 def _of_genre(rng: random.Random) -> tuple[str, Story]:
     """Ask for a story of a certain kind."""
     genre, state = rng.choice(list(WORDS["genres"].items()))
-    plot = next(plot for plot in CLOSED if plot["state"] == state)
-    hero = _plain_hero(rng)
-    while hero.noun in state:
-        hero = _plain_hero(rng)
-    ask = rng.choice(WORDS["asks_any"]).format(l=f"{genre} ")
-    return re.sub(r"\ba (?=adv|exc)", "an ", ask), story_of(rng, plot, hero)
+    ask = rng.choice([one for one in WORDS["asks_any"] if "{l}" in one]).format(l=f"{genre} ")
+    return re.sub(r"\b([aA]) (?=adv|exc)", r"\1n ", ask), usual_story(rng, _closed(state))
+
+
+def _closed(state: str) -> dict[str, Any]:
+    """Give the scheme that begins so."""
+    return next(plot for plot in CLOSED if plot["state"] == state)
 
 
 def _plain_hero(rng: random.Random) -> Hero:
@@ -129,37 +192,49 @@ def _plain_hero(rng: random.Random) -> Hero:
 def _first(rng: random.Random) -> tuple[Chat, Story]:
     """Ask for a story and tell it."""
     chance = rng.random()
-    story = story_of(rng, rng.choice(CLOSED if chance < 0.55 else OPEN))
-    if rng.random() < 0.22:
-        story = _two(rng)
-        subject = _about_two(rng, story)
+    plot = find_plot(rng) if chance > 0.8 else rng.choice(CLOSED if chance < 0.42 else OPEN)
+    story = story_of(rng, plot)
+    if rng.random() < 0.24:
+        subject, story = _about_two(rng, _two(rng))
     else:
         subject, story = _about_one(rng, story)
     kinds = ["asks"] * 11 + ["asks_three", "asks_two", "asks_any", "asks_bedtime", "asks_bedtime"]
     kinds += ["asks_for", "asks_loves", "asks_bedtime_loves", "asks_place", "continue"]
-    kinds += ["asks_where", "asks_where", "genre"]
+    kinds += ["asks_where", "asks_where", "genre", "asks_bedtime_any"]
     kind = rng.choice(kinds)
     if kind in ("asks_loves", "asks_bedtime_loves"):
         ask, story = _loved(rng, kind)
     elif kind == "asks_place":
-        story = story_of(rng, next(plot for plot in PLOTS if plot.get("words") == "place"))
-        form = rng.choice(WORDS[rng.choice(("asks_place", "asks_place_hero"))])
-        ask = form.format(l=rng.choice(WORDS["lengths"]), x=story.x, s=story.hero.phrase)
+        at_place = next(plot for plot in PLOTS if plot.get("words") == "place")
+        form = rng.choice(("asks_place", "asks_place_hero"))
+        story = (usual_story if form == "asks_place" else story_of)(rng, at_place)
+        words = {"x": story.x, "s": story.hero.phrase, "l": rng.choice(WORDS["lengths"])}
+        ask = rng.choice(WORDS[form]).format(**words)
     elif kind == "genre":
         ask, story = _of_genre(rng)
-    elif kind == "asks_any":
-        story = story_of(rng, rng.choice(CLOSED), _plain_hero(rng))
-        ask = rng.choice(WORDS[kind]).format(l=rng.choice(WORDS["lengths"]))
+    elif kind in ("asks_any", "asks_bedtime_any"):
+        length = "bedtime " if "bedtime" in kind else rng.choice(WORDS["lengths"])
+        story = usual_story(rng, _closed(WORDS["any"][length]))
+        forms = [one for one in WORDS[kind] if "{l}" in one or length in ("", "bedtime ")]
+        ask = rng.choice(forms).format(l=length, **_told_to(rng))
     elif kind == "asks_where":
         who = story.hero.phrase if story.other is None else _both(story)
         subject = f"{who} {story.fill(rng.choice(story.plot['clauses']))}"
         ask = rng.choice(WORDS[kind]).format(s=subject, l=rng.choice(WORDS["lengths"]))
     elif kind == "continue":
-        go_on = rng.choice(("Continue this story: {}", "go on: {}", "{} What happens next?"))
-        if story.other or rng.random() < 0.5:
+        go_on = rng.choice(("Continue this story: {}", "go on: {}", "{} What happens next?", "{}"))
+        if story.other:
+            plot = pair_plot(story.hero, story.other, bool(story.third))
+            story = replace(story, plot=plot, x="")
             return [user(go_on.format(story.opening)), assistant(story.rest)], story
-        opening = f"Once upon a time there was {story.hero.phrase}."
-        text = f"The {story.hero.described} was called {story.hero.name}. {story.rest}"
+        hero = hero_of(story.hero.described, story.hero.pronoun, story.hero.noun)
+        story = replace(story, hero=hero)
+        opening = f"Once upon a time there was {hero.phrase}."
+        if rng.random() < 0.7:
+            opening = f"{opening[:-1]} who {story.fill(rng.choice(story.plot['clauses']))}."
+        else:
+            story = story_of(rng, plot_for(hero), hero)
+        text = f"The {hero.described} was called {hero.name}. {story.rest}"
         return [user(go_on.format(opening)), assistant(text)], story
     else:
         length = rng.choice(WORDS["lengths"])
@@ -192,9 +267,19 @@ def _answers(story: Story) -> dict[str, str]:
         "thanks": f"You are welcome! I am glad that you like the story about {story.names}.",
         "title": f"A good title is **{story.names}**.",
         "moral": f"The story shows us that {story.plot['moral']}.",
+        "why": f"I made it up like that to show that {story.plot['moral']}.",
+        "funny": f"Here is a funny ending: {story.hero.name} slipped on a banana skin, "
+        "sat down in a bucket of water and laughed until the evening.",
+        "scary": f"Here is a scary ending: At midnight somebody knocked at {story.hero.name}'s "
+        "door three times. But when it opened, nobody was there.",
         "true": f"No, I made up the story about {story.names}.",
     }
-    if not story.other:
+    if story.other:
+        answers["names"] = f"They were called {story.names}."
+        if not story.twins and story.hero.noun != story.other.noun:
+            for key, one in (("first", story.hero), ("second", story.other)):
+                answers[key] = f"The {one.noun} was called {one.name}."
+    else:
         answers["name"] = f"The {story.hero.noun} was called {story.hero.name}."
         answers["title"] = f"A good title is **{upper(story.hero.known)}**."
         helped = ("Then {help}", "One day {help}", "One night {help}", "But {help}")
@@ -206,15 +291,18 @@ def _answers(story: Story) -> dict[str, str]:
 def _followed(rng: random.Random, chat: Chat, story: Story, done: set[str]) -> Story:
     """Ask for something more about the story."""
     answers = _answers(story)
-    kinds = [*answers, "name", "another", "another", "other_hero", "rename"]
+    kinds = [*answers, "another", "another", "other_hero", "rename"]
     if story.other:
-        kinds = [one for one in kinds if one not in ("name", "other_hero", "rename")]
+        kinds = [one for one in kinds if one not in ("other_hero", "rename")]
     kind = rng.choice([one for one in kinds if one not in done])
     done.add(kind)
     said = rng.choice(WORDS["follow"][kind])
     asked, word = story, ""
     if kind == "another":
-        story = story_of(rng, rng.choice(CLOSED))
+        plot = next_plot(story.plot)
+        while usual_story(rng, plot).hero.noun == story.hero.noun:
+            plot = next_plot(plot)
+        story = usual_story(rng, plot)
     elif kind == "other_hero":
         story = replace(story, hero=_other(rng, story))
         word = story.hero.phrase
@@ -222,7 +310,11 @@ def _followed(rng: random.Random, chat: Chat, story: Story, done: set[str]) -> S
         word = name_for(rng, story.hero.pronoun)
         story = replace(story, hero=replace(story.hero, name=word))
     answers |= dict.fromkeys(("another", "other_hero", "rename"), story.whole)
-    said = asked.fill(said.replace("{y}", word).replace("{noun}", asked.hero.noun))
+    nouns = {"y": word, "noun": asked.hero.noun, "one_noun": asked.hero.noun}
+    nouns["two_noun"] = (asked.other or asked.hero).noun
+    for key, value in nouns.items():
+        said = said.replace(f"{{{key}}}", value)
+    said = asked.fill(said)
     chat += [user(typed(rng, said)), assistant(answers[kind])]
     return story
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +87,32 @@ class Hero:
         return f"{self.owned or 'the'} {self.described} {self.name}"
 
 
+def fixed(words: str, of: int) -> int:
+    """Choose a number below `of` that always is the same for the same words."""
+    return zlib.crc32(words.encode()) % of
+
+
+def fixed_name(words: str, pronoun: str) -> str:
+    """Give the name that one who is described so always has."""
+    if pronoun == "it":
+        pronoun = ("he", "she")[fixed(words, 2)]
+    names = WORDS[f"names_{pronoun}"]
+    return str(names[fixed(words, len(names))])
+
+
 def name_for(rng: random.Random, pronoun: str) -> str:
     """Choose a name that goes with the pronoun."""
     if pronoun == "it":
         pronoun = rng.choice(("he", "she"))
     return str(rng.choice(WORDS[f"names_{pronoun}"]))
+
+
+def hero_of(described: str, pronoun: str, noun: str = "") -> Hero:
+    """Make a hero of a description, with the name that always goes with it."""
+    noun = noun or (described.removeprefix("little "))
+    return Hero(
+        noun, described, fixed_name(noun if pronoun == "it" else described, pronoun), pronoun
+    )
 
 
 def any_hero(rng: random.Random, other: Hero | None = None) -> Hero:
@@ -99,41 +121,60 @@ def any_hero(rng: random.Random, other: Hero | None = None) -> Hero:
         chance = rng.random()
         if chance < 0.6:
             noun, pronoun = rng.choice(WORDS["animals"]), "it"
-        elif chance < 0.73:
+        elif chance < 0.7:
             noun, pronoun = rng.choice(WORDS["things"]), "it"
         elif chance < 0.88:
             pronoun = rng.choice(("he", "she"))
             noun = rng.choice(WORDS["men" if pronoun == "he" else "women"])
         else:
-            noun, pronoun = rng.choice(WORDS["people"]), rng.choice(("he", "she"))
+            noun = rng.choice(WORDS["people"])
+            pronoun = ("he", "she")[WORDS["people"].index(noun) % 2]
         described = noun
         if rng.random() < 0.35 and not noun.startswith(("old", "young")):
             chosen = WORDS["adjectives" if pronoun == "it" else "human_adjectives"]
             described = f"{rng.choice(chosen)} {noun}"
-        hero = Hero(noun, described, name_for(rng, pronoun), pronoun)
+        hero = hero_of(described, pronoun, noun=noun)
         if other is None or not ({noun, hero.name} & {other.noun, other.name}):
             return hero
 
 
+def pair_names(words: str, one: str, two: str) -> tuple[str, str]:
+    """Give two names that always go together, for these pronouns."""
+    forms = [("he", "she")[fixed(words, 2)] if form == "it" else form for form in (one, two)]
+    pairs = WORDS["pair_names"][" ".join(forms)]
+    first, second = pairs[fixed(words, len(pairs))].split()
+    return first, second
+
+
 def two_heroes(rng: random.Random) -> tuple[Hero, Hero]:
-    """Choose two who share a story: of two kinds, or a child and its pet."""
-    if rng.random() < 0.2:
+    """Choose two who share a story: a child and its pet, two of a family, or of two kinds."""
+    chance = rng.random()
+    if chance < 0.2:
         pronoun = rng.choice(("he", "she"))
         noun = "boy" if pronoun == "he" else "girl"
-        one = Hero(noun, noun, name_for(rng, pronoun), pronoun)
-        pet = rng.choice(WORDS["pets"])
-        two = one
-        while two.name == one.name:
-            two = Hero(pet, pet, name_for(rng, "it"), "it", PRONOUNS[pronoun]["his"])
-        return one, two
-    one = any_hero(rng)
-    return one, any_hero(rng, one)
+        if rng.random() < 0.25:
+            noun = f"{rng.choice(WORDS['human_adjectives'])} {noun}"
+        pet, name = rng.choice(list(WORDS["pet_names"].items()))
+        return hero_of(noun, pronoun), Hero(pet, pet, name, "it", PRONOUNS[pronoun]["his"])
+    owned = ""
+    if chance < 0.6:
+        noun, form, other, other_form, own = rng.choice(WORDS["relations"]).split("|")
+        if own == "own" or (own and rng.random() < 0.5):
+            owned = PRONOUNS[form]["his"]
+        one, two = Hero(noun, noun, "", form), Hero(other, other, "", other_form, owned)
+    else:
+        one = any_hero(rng)
+        two = any_hero(rng, one)
+    names = pair_names(one.noun, one.pronoun, two.pronoun)
+    return replace(one, name=names[0]), replace(two, name=names[1])
 
 
-def helper(rng: random.Random, taken: set[str]) -> str:
-    """Choose who helps, as "old owl": nobody that the story or its request speaks of."""
-    while True:
-        described = str(rng.choice(WORDS["helpers"]))
+def helper(scheme: str, taken: set[str]) -> str:
+    """Give who helps by this scheme, as "old owl": nobody that the story or its request names."""
+    helpers = WORDS["helpers"]
+    at = fixed(scheme, len(helpers))
+    for described in helpers[at:] + helpers[:at]:
         noun = described.split()[-1]
         if not taken & {noun, plural(noun), *described.split()}:
-            return described
+            return str(described)
+    return str(helpers[at])
