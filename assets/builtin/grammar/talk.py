@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import itself, jokes, memory, program, verse, wordgames
+from . import itself, jokes, memory, moods, program, verse, wordgames
 from .scenes import play
 from .words import CITIES, DAYS, MONTHS, NAMES, Chat
 
@@ -29,7 +29,15 @@ _HELLO: dict[str, list[str]] = _DATA["hello"]
 _MORE: dict[str, Any] = tomllib.loads(
     Path(__file__).with_name("moments.toml").read_text(encoding="utf-8")
 )
-_SCENES: list[dict[str, Any]] = _DATA["scene"] + _MORE["scene"]
+_TOLD: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("told.toml").read_text(encoding="utf-8")
+)
+_SCENES: list[dict[str, Any]] = [
+    *_DATA["scene"],
+    *_MORE["scene"],
+    *_TOLD["scene"],
+    *moods.scenes(),
+]
 _WEIGHTS = [scene.get("weight", 1) for scene in _SCENES]
 _GREETS = re.compile(
     r"(hi+|hey+|hello|hullo|helo|heya|good|nice|pleased|greetings|yo|howdy|sup|hiya)\b",
@@ -40,6 +48,8 @@ _COMPARED = ("food", "drink", "hobby", "sport", "music", "instrument", "fun")
 _LISTS: dict[str, list[str]] = {
     **_DATA["slots"],
     **_MORE["slots"],
+    **_TOLD["slots"],
+    **moods.SLOTS,
     "joke": jokes.FIRST_JOKES,
     "riddle": jokes.FIRST_RIDDLES,
     "mash": _mashed(random.Random("mash")),  # noqa: S311
@@ -76,7 +86,7 @@ def _subject(rng: random.Random, most: int = 9) -> Chat:
         *(_scene, itself.asked, jokes.joke, jokes.riddle, jokes.twister),
         *(verse.poem, wordgames.game),
     )
-    return rng.choices(kinds, (53, 24, 6, 4, 1, 3, 9))[0](rng)[: 2 * most]
+    return rng.choices(kinds, (62, 19, 5, 3, 1, 2, 8))[0](rng)[: 2 * most]
 
 
 def _another(rng: random.Random, chat: Chat) -> Chat:
