@@ -23,6 +23,12 @@ _ASKED: dict[str, Any] = tomllib.loads(_HERE.with_name("texts.toml").read_text(e
 _WRONG: dict[str, list[str]] = {
     right: wrong for right, *wrong in (pair.split("|") for pair in SENTENCES["pairs"])
 }
+# Words that are no others when they are misspelt, so that one can be asked about alone.
+_ALONE = {
+    right: sure
+    for right, wrong in _WRONG.items()
+    if len(right) > 4 and right.isalpha() and (sure := [one for one in wrong if one not in _WRONG])
+}
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*[A-Za-z]")
 
 
@@ -39,8 +45,8 @@ def spelled(rng: random.Random, text: str) -> Chat:
 def everyday(rng: random.Random) -> Chat:
     """Ask for one or two everyday sentences without their spelling mistakes, or for a word."""
     if rng.random() < 0.12:
-        right = rng.choice(list(_WRONG))
-        bad = rng.choice(_WRONG[right])
+        right = rng.choice(list(_ALONE))
+        bad = rng.choice(_ALONE[right])
         asked = rng.choice(_ASKED["spelled_word"]).format(right=right, bad=bad)
         return [user(asked), assistant(f'It is spelled "{right}".')]
     return spelled(rng, " ".join(_typed(rng) for _ in range(rng.choice([1, 1, 1, 1, 2]))))

@@ -17,6 +17,8 @@ from .short_texts import short_change
 from .spelling import SENTENCES, everyday, spelled
 from .summaries import extract, instruct, passage, summary, upper
 from .tales import Person, Tale, tale
+from .translations import translation
+from .usage import usage
 from .wordgames import game
 from .words import CITIES, NAMES, NUMBERS, Chat, assistant, user
 
@@ -48,6 +50,8 @@ def chats(rng: random.Random, count: int) -> Iterator[Chat]:
         (letter, 28),
         (game, 20),
         (offer, 5),
+        (usage, 6),
+        (translation, 4),
     ]
     makers, weights = zip(*kinds, strict=True)
     for _ in range(count):

@@ -23,7 +23,7 @@ _DATA: dict[str, Any] = tomllib.loads(
 def game(rng: random.Random) -> Chat:
     """Ask for something about words, letters or small numbers."""
     kinds = (_pairs, _rhyme, _letters, _counting, _order)
-    return rng.choices(kinds, (52, 20, 13, 6, 9))[0](rng)
+    return rng.choices(kinds, (56, 16, 10, 6, 12))[0](rng)
 
 
 def _said(rng: random.Random, asks: list[str], answer: str, **slots: str) -> Chat:
@@ -33,7 +33,9 @@ def _said(rng: random.Random, asks: list[str], answer: str, **slots: str) -> Cha
 
 def _pairs(rng: random.Random) -> Chat:
     """Ask for opposites, synonyms or plurals, of one word or of several."""
-    kind = _DATA[rng.choice(("opposite", "opposite", "opposite", "synonym", "plural", "used"))]
+    kind = _DATA[
+        rng.choice(("opposite", "opposite", "opposite", "synonym", "synonym", "plural", "used"))
+    ]
     turns = [
         [{"u": kind["asks"], "a": kind["answers"]}],
         [{"u": kind["more"], "a": kind["more_answers"]}],
@@ -52,36 +54,33 @@ def _rhyme(rng: random.Random) -> Chat:
 
 
 def _letters(rng: random.Random) -> Chat:
-    """Spell a word, or say something about its letters."""
-    word = rng.choice(_DATA["spell"]["words"])
-    spelled = "-".join(word.upper())
+    """Ask how a word is spelled, or for something about its letters."""
+    asks = _DATA["spell"]
+    word = rng.choice(asks["words"])
     answers = {
-        "asks": f"{word[:1].upper()}{word[1:]} is spelled {spelled}.",
-        "letters": f"{spelled}: the word {word} has {len(word)} letters.",
+        "asks": f'It is spelled "{word}".',
+        "letters": asks["cannot"],
         "first": f"The first letter of {word} is {word[0].upper()}.",
         "last": f"The last letter of {word} is {word[-1].upper()}.",
-        "back": f"{spelled} backwards is {'-'.join(reversed(word.upper()))}: {word[::-1]}.",
     }
-    kind = rng.choices(tuple(answers), (50, 20, 10, 10, 10))[0]
-    return _said(rng, _DATA["spell"][kind], answers[kind], w=word)
+    kind = rng.choices(tuple(answers), (50, 30, 10, 10))[0]
+    mixed = "".join(rng.sample(word, len(word)))
+    slots = {"l": rng.choice(word), "x": mixed}
+    return _said(rng, asks[kind], answers[kind], w=word, **slots)
 
 
 def _counting(rng: random.Random) -> Chat:
-    """Count up, down, or in steps; from one where no beginning is named."""
-    kind = rng.choice(("up", "up", "down", "step"))
-    first = 1 if rng.random() < 0.6 else rng.randrange(2, 90)
-    step = rng.choice((2, 3, 5, 10)) if kind == "step" else 1
+    """Count up, down, or in steps, to a number that people like."""
+    kind = rng.choice(("up", "up", "up", "down", "down", "step"))
+    step = rng.choice((2, 5, 10)) if kind == "step" else 1
+    last = rng.choice((3, 5, 5, 6, 7, 8, 10, 10, 10, 10, 10, 12, 15, 20, 20, 20))
     if kind == "step":
-        first = step
-    last = first + step * rng.randrange(4, 20)
-    asks = _DATA["counting"][kind]
-    if first != 1:
-        asks = [ask.replace("(from {a} |)", "from {a} ") for ask in asks]
-    numbers = list(range(first, last + 1, step))
+        last = {2: 20, 5: 50, 10: 100}[step]
+    numbers = [str(number) for number in range(step, last + 1, step)]
     if kind == "down":
         numbers.reverse()
-    answer = ", ".join(map(str, numbers)) + "."
-    return _said(rng, asks, answer, a=str(first), b=str(last), s=str(step))
+    answer = ", ".join(numbers) + "."
+    return _said(rng, _DATA["counting"][kind], answer, b=str(last), s=str(step))
 
 
 def _order(rng: random.Random) -> Chat:
