@@ -18,6 +18,7 @@ from .story_heroes import (
     pair_names,
     plural,
 )
+from .story_known import known_tale
 from .story_plots import (
     CLOSED,
     OPEN,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PET_NAMES = set(WORDS["pet_names"].values())
+_KNOWN_SHARE = 0.06
 _GOOD_NIGHT = "Good night, and sleep well!"
 _ONE_HEARS = {"he": ("son", "boy", "nephew"), "she": ("daughter", "girl", "niece", "mum")}
 _MANY_HEAR = ("kids", "children", "class")
@@ -330,6 +332,9 @@ def _other(rng: random.Random, story: Story) -> Hero:
 def chats(rng: random.Random, count: int) -> Iterator[Chat]:
     """Make chats about stories."""
     for _ in range(count):
+        if rng.random() < _KNOWN_SHARE:
+            yield known_tale(rng)
+            continue
         chat, story = _first(rng)
         brief = story.rest not in chat[1]["content"]
         done = set(_NOT_OF_BRIEF if brief else ())

@@ -132,7 +132,7 @@ def any_hero(rng: random.Random, other: Hero | None = None) -> Hero:
         described = noun
         if rng.random() < 0.35 and not noun.startswith(("old", "young")):
             chosen = WORDS["adjectives" if pronoun == "it" else "human_adjectives"]
-            described = f"{rng.choice(chosen)} {noun}"
+            described = f"{rng.choice([one for one in chosen if one != noun])} {noun}"
         hero = hero_of(described, pronoun, noun=noun)
         if other is None or not ({noun, hero.name} & {other.noun, other.name}):
             return hero

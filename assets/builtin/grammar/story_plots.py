@@ -37,7 +37,17 @@ OPEN = [plot for plot in PLOTS if "words" in plot]
 _AT_SEA = ("whale", "dolphin", "shark", "fish", "goldfish", "octopus", "crab", "seal", "mermaid")
 CLOSED = [plot for plot in PLOTS if "words" not in plot]
 _CLOSED_PAIRS = [plot for plot in PAIRS if "words" not in plot]
-_FAMILY = ("brothers", "sisters", "twins", "brother", "sister", "king", "big brother")
+_FAMILY = (
+    "brothers",
+    "sisters",
+    "twins",
+    "friends",
+    "best friends",
+    "brother",
+    "sister",
+    "king",
+    "big brother",
+)
 _OF_TWO = re.compile(r"\b(both|half|two)\b(?!})", re.IGNORECASE)
 """What is not said of three."""
 
@@ -69,6 +79,7 @@ class Story:
             words |= {"one": hero.name, "two": self.other.name, "both": both, "the": both}
             words |= {"he": "they", "him": "them", "his": "their"}
         words |= {"they": words["he"], "them": words["him"], "their": words["his"]}
+        words |= {key: words[key].replace("{his}", words["his"]) for key in ("x", "doing")}
         words |= {upper(key): upper(value) for key, value in words.items()}
         return re.sub(r"\{([\w ]+)\}", lambda match: words[match[1]], text)
 
