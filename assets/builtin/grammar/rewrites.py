@@ -44,6 +44,8 @@ def _small(rng: random.Random, text: str) -> str:
 
 def _forms(rng: random.Random) -> Chat:
     """Make a statement a question, a denial, the past or the future."""
+    if rng.random() < 0.25:
+        return _states(rng)
     third, plain, before, rest = rng.choice(_DATA["verbs"]).split("|")
     who = rng.choice(_DATA["subjects"])
     many = who in _DATA["many"]
@@ -55,13 +57,35 @@ def _forms(rng: random.Random) -> Chat:
         "past": f"{upper(who)} {before} {rest}.",
         "future": f"{upper(who)} will {plain} {rest}.",
     }
-    kinds = rng.sample(["question", "question", "negative", "past", "past", "past", "future"], 7)
-    first = kinds[0]
-    chat = [user(_asked(rng, _DATA[first], _small(rng, said))), assistant(forms[first])]
-    other = next(kind for kind in kinds if kind != first)
-    if rng.random() < 0.3:
-        chat += [user(rng.choice(_DATA["too"][other])), assistant(forms[other])]
+    # What is changed once more is changed from what it has become.
+    asked, denied = f"{who} {plain} {rest}?", f"{plain} {rest}."
+    further = {
+        "question": {"past": f"Did {asked}", "future": f"Will {asked}"},
+        "negative": {
+            "past": f"{upper(who)} did not {denied}",
+            "future": f"{upper(who)} will not {denied}",
+        },
+        "past": {"question": f"Did {asked}", "negative": f"{upper(who)} did not {denied}"},
+        "future": {"question": f"Will {asked}", "negative": f"{upper(who)} will not {denied}"},
+    }
+    kind = rng.choice(("question", "question", "negative", "past", "past", "past", "future"))
+    chat = [user(_asked(rng, _DATA[kind], _small(rng, said))), assistant(forms[kind])]
+    if rng.random() < 0.2:
+        other = rng.choice(list(further[kind]))
+        chat += [user(rng.choice(_DATA["too"][other])), assistant(further[kind][other])]
     return chat
+
+
+def _states(rng: random.Random) -> Chat:
+    """Make a question or a denial of what somebody is or can."""
+    who, verb, rest = rng.choice(_DATA["states"]).split("|")
+    said = f"{upper(who)} {verb} {rest}."
+    forms = {
+        "question": f"{upper(verb)} {who} {rest}?",
+        "negative": f"{upper(who)} {'cannot' if verb == 'can' else f'{verb} not'} {rest}.",
+    }
+    kind = rng.choice(("question", "question", "negative"))
+    return [user(_asked(rng, _DATA[kind], _small(rng, said))), assistant(forms[kind])]
 
 
 def _wordy(rng: random.Random) -> Chat:
@@ -80,7 +104,9 @@ def _wordy(rng: random.Random) -> Chat:
 def _formal(rng: random.Random) -> Chat:
     """Make a message of few words formal."""
     if rng.random() < 0.35:
-        casual, formal = rng.choice(_DATA["casual_whole"]).split("|")
+        thing = rng.choice(_DATA["formal_things"])
+        whole = rng.choice(_DATA["casual_whole"]).replace("{x}", thing)
+        casual, formal = whole.split("|")
         start = rng.choice(("", "", "hey, ", "hi, "))
         return [user(_asked(rng, _DATA["formal"], f"{start}{casual}")), assistant(formal)]
     casual, formal = rng.choice(_DATA["casual_deed"]).split("|")

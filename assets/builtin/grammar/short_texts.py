@@ -60,6 +60,19 @@ def _polite(rng: random.Random) -> Chat:
         thing = _drawn(rng, "wanted")
         wanted = f"{rng.choice(_LISTS['wanting'])} {thing}{rng.choice(('.', '.', '!', ''))}"
         return [beside(rng, _LISTS["polite"], wanted), assistant(f"Could I please have {thing}?")]
+    if rng.random() < 0.3:
+        said, request = rng.choice(_LISTS["rude"]).split("|")
+        said = (
+            f"{said.rstrip('.')}{rng.choice(('.', '!', '', ''))}" if said[-1] not in "?!" else said
+        )
+        return [beside(rng, _LISTS["polite"], said), assistant(request)]
+    if rng.random() < 0.1:
+        thing, soon = _drawn(rng, "wanted"), _drawn(rng, "until")
+        wanted = f"{rng.choice(_LISTS['wanting'])} {thing} {soon}{rng.choice(('.', '!', '', ''))}"
+        return [
+            beside(rng, _LISTS["polite"], wanted),
+            assistant(f"Could I please have {thing} {soon}?"),
+        ]
     order = _drawn(rng, "orders")
     request = f"Could you please {order}?"
     if rng.random() < 0.15:
@@ -73,7 +86,7 @@ def _brief(rng: random.Random) -> Chat:
     about, how = _drawn(rng, "about"), _drawn(rng, "how")
     if rng.random() < 0.4:
         said, short = f"{_drawn(rng, 'asking')} {about} is {how}", f"Is {about} {how}?"
-        said += "?" if said.startswith(("Could", "Do")) else "."
+        said += "?" if said.startswith(("Could", "Can", "Do")) else "."
     else:
         said, short = f"{_drawn(rng, 'padding')} {about} is {how}.", f"{upper(about)} is {how}."
     return [beside(rng, _LISTS["brief"], said), assistant(short)]
