@@ -304,7 +304,9 @@ def _age(rng: random.Random, relative: str) -> int:
     """Give a relative an age that may be."""
     if relative in ("son", "daughter", "niece", "nephew"):
         return rng.randrange(2, 30)
-    return rng.randrange(60, 96) if relative.startswith("grand") else rng.randrange(20, 70)
+    if relative.startswith("grand"):
+        return rng.randrange(60, 96)
+    return rng.randrange(40 if relative in ("mother", "father") else 20, 70)
 
 
 def _named(rng: random.Random, relative: str) -> str:

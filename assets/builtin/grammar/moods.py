@@ -24,7 +24,7 @@ def scenes() -> list[dict[str, Any]]:
 def _told(mood: dict[str, Any]) -> dict[str, Any]:
     """Tell of a mood, and ask what helps, or do not want to know."""
     follows = [
-        *[{"u": [*_DATA["tips"], *mood["asks"]], "a": [mood["help"]]}] * 4,
+        *[{"u": [*_DATA["tips"], *_questions(mood)], "a": [mood["help"]]}] * 4,
         {"u": _DATA["no"], "a": [_DATA["no_answer"]]},
     ]
     told = {"u": _ended(mood["tell"]), "a": [mood["said"]]}
@@ -36,8 +36,7 @@ def _asked(mood: dict[str, Any]) -> dict[str, Any]:
     joined = "|".join(_DATA["joined"])
     both = [f"{tell}. ({joined})" for tell in mood["tell"]]
     both += [f"{tell}, ({joined.lower()})" for tell in mood["tell"]]
-    asked = {"u": mood["asks"], "a": [mood["help"]]}
-    turn = [asked, {"u": both, "a": [mood["help"]]}]
+    turn = [{"u": said, "a": [mood["help"]]} for said in (both, mood.get("asks")) if said]
     return {"weight": mood["weight"] / 2, "turns": [turn, [_thanks()]]}
 
 
@@ -50,6 +49,12 @@ def _day(day: dict[str, Any]) -> dict[str, Any]:
     ]
     asked = {"u": day["asks"], "a": [day["ideas"]]}
     return {"weight": day["weight"], "turns": [[asked], follows, [_thanks()]]}
+
+
+def _questions(mood: dict[str, Any]) -> list[str]:
+    """Return what asks for help: some of it only later, as it asks for a list at the beginning."""
+    questions: list[str] = mood.get("asks") or mood["later"]
+    return questions
 
 
 def _ended(phrases: list[str]) -> list[str]:
