@@ -68,8 +68,8 @@ def _listed(names: list[str]) -> str:
 
 
 def belongs(rng: random.Random) -> Asked:
-    """Ask to which kind a thing belongs."""
-    kind, other = rng.sample(list(_KINDS), 2)
+    """Ask to which kind a thing belongs; the wrong kind is one that is not far from it."""
+    kind, other = rng.sample(rng.choices(_DATA["near"]["near"], [4, 3, 2, 2])[0], 2)
     thing = rng.choice(_KINDS[kind])
     named = _named(kind, thing)
     # "orange" is a fruit and a colour: such words are asked for what they are only.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Asked = tuple[str, str]
 
 _FOLDER = Path(__file__).parent
-_SAID: dict[str, list[str]] = tomllib.loads(
+_SAID: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
 _CAPITALS: dict[str, list[str]] = tomllib.loads(
@@ -75,6 +75,10 @@ def checked(rng: random.Random) -> Asked:
         return _asked(rng, kind, city, other), _answered(truth, right)
     if right:
         return _asked(rng, kind, city, country), f"Yes, {city} is the capital of {country}."
+    # Most people take the largest city for the capital, where it is another one.
+    if rng.random() < 0.5:
+        other, cities = rng.choice(list(_SAID["large_cities"].items()))
+        city = rng.choice(cities)
     truth = f"the capital of {other} is {_CAPITALS[other][0]}."
     return _asked(rng, kind, city, other), _answered(truth, right)
 

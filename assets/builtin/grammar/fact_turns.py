@@ -48,7 +48,9 @@ def joined(
 def doubted(rng: random.Random, answer: str) -> Chat:
     """Doubt an answer, or ask for its reason or its source."""
     kind = rng.choice(["sure", "wrong", "why", "know"])
-    reply = _SAID[f"{kind}_answer"].format(answer=answer)
+    # "No, a whale is a mammal" is said again without its no.
+    again = answer.removeprefix("No, ").removeprefix("Yes, ")
+    reply = _SAID[f"{kind}_answer"].format(answer=again[:1].upper() + again[1:])
     return [user(typed(rng, rng.choice(_SAID[kind]))), assistant(reply)]
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import fact_kinds, fact_lands, fact_turns
 from .fact_often import drawn, is_often
 from .fact_pairs import contrasted, paired
-from .fact_unknown import not_learned
+from .fact_unknown import not_known
 from .fact_whys import asked_why
-from .words import CITIES, NAMES, assistant, typed, user, with_article
+from .words import assistant, typed, user, with_article
 
 if TYPE_CHECKING:
     import random
@@ -219,7 +219,9 @@ def mixed(rng: random.Random) -> Fact:
 def coloured(rng: random.Random) -> Fact:
     """Ask what colour a thing has."""
     thing, colour = rng.choice(list(_TABLES["coloured"].items()))
-    return Fact(_ask(rng, "coloured", x=thing), f"The colour of {thing} is {colour}.", "", thing)
+    many = fact_kinds.several(thing) if rng.random() < 0.4 else ""
+    question = _ask(rng, "coloured_many", x=many) if many else _ask(rng, "coloured", x=thing)
+    return Fact(question, f"The colour of {thing} is {colour}.", "", thing)
 
 
 def _opposites() -> dict[str, str]:
@@ -242,7 +244,9 @@ def opposite(rng: random.Random, word: str = "") -> Fact:
 def made(rng: random.Random) -> Fact:
     """Ask what a thing is made of."""
     thing, stuff = rng.choice(list(_TABLES["made"].items()))
-    return Fact(_ask(rng, "made", x=thing), f"{_capital(thing)} is made of {stuff}.", "", thing)
+    many = fact_kinds.several(thing) if rng.random() < 0.3 else ""
+    question = _ask(rng, "made_many", x=many) if many else _ask(rng, "made", x=thing)
+    return Fact(question, f"{_capital(thing)} is made of {stuff}.", "", thing)
 
 
 def used(rng: random.Random) -> Fact:
@@ -260,19 +264,7 @@ def used(rng: random.Random) -> Fact:
 
 def unknown(rng: random.Random) -> Fact:
     """Ask what a small model cannot know."""
-    if rng.random() < 0.5:
-        return Fact(
-            _ask(rng, "made_up", x=not_learned(rng), y=not_learned(rng)), _SAID["not_known"]
-        )
-    question = _ask(
-        rng,
-        "unknown",
-        city=rng.choice(CITIES),
-        name=rng.choice(NAMES),
-        surname=rng.choice(_SAID["surnames"]),
-        thing=rng.choice(_SAID["things"]),
-    )
-    return Fact(question, _SAID["not_known"])
+    return Fact(*not_known(rng))
 
 
 _OF_KINDS: dict[Callable[[random.Random], tuple[str, str]], int] = {
