@@ -77,7 +77,8 @@ def _both(story: Story) -> str:
     )
     if named and other.name in _PET_NAMES:
         return f"{hero.name} and {other.phrase}"
-    return f"{hero.phrase} and {other.phrase}"
+    plain = not other.owned and other.described == other.noun
+    return f"{hero.phrase} and {other.noun if plain and len(other.name) > 4 else other.phrase}"
 
 
 def _about_two(rng: random.Random, story: Story) -> tuple[str, Story]:
@@ -117,15 +118,14 @@ def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
         return story.fill(rng.choice(plot["topics"])), story
     chance = rng.random()
     clause = rng.choice(plot["clauses"])
-    if chance >= 0.14:
-        story = _spoken_of(rng, story, clause)
     who = story.hero.phrase
     if chance < 0.14:
         story = _user_named(rng, story)
         hero = story.hero
         who = f"{hero.phrase} {rng.choice(('called', 'named'))} {hero.name}"
         if hero.described in ("boy", "girl"):
-            who = rng.choice((who, hero.name))
+            child = "son" if hero.pronoun == "he" else "daughter"
+            who = rng.choice((who, hero.name, f"my {child} {hero.name}"))
         elif hero.pronoun == "it" and chance < 0.04:
             story = replace(story, hero=replace(hero, described=hero.noun))
             who = f"my {hero.noun} {hero.name}"
@@ -133,6 +133,8 @@ def _about_one(rng: random.Random, story: Story) -> tuple[str, Story]:
         story = story_of(rng, plot_for(story.hero), story.hero)
         bare = story.hero.described == story.hero.noun and who == story.hero.phrase
         return plural(story.hero.noun) if bare and rng.random() < 0.15 else who, story
+    if chance >= 0.14:
+        story = _spoken_of(rng, story, clause)
     clause = story.fill(clause)
     if clause.startswith(("is afraid", "was afraid", "is scared")) and rng.random() < 0.2:
         return f"{who} {clause.split(' ', 1)[1]}", story
@@ -202,7 +204,8 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
         subject, story = _about_one(rng, story)
     kinds = ["asks"] * 11 + ["asks_three", "asks_two", "asks_any", "asks_bedtime", "asks_bedtime"]
     kinds += ["asks_for", "asks_loves", "asks_bedtime_loves", "asks_place", "continue"]
-    kinds += ["asks_where", "asks_where", "genre", "asks_bedtime_any"]
+    kinds += ["asks_where", "asks_where", "genre", "asks_bedtime_any", "wanted"]
+    kinds.append(rng.choice(("asks_two_any", "asks_three_any", "asks_one", "asks_where")))
     kind = rng.choice(kinds)
     if kind in ("asks_loves", "asks_bedtime_loves"):
         ask, story = _loved(rng, kind)
@@ -214,13 +217,22 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
         ask = rng.choice(WORDS[form]).format(**words)
     elif kind == "genre":
         ask, story = _of_genre(rng)
+    elif kind == "wanted":
+        wanted, state = rng.choice(list(WORDS["wanted"].items()))
+        story = usual_story(rng, _closed(state))
+        ask = rng.choice(WORDS["asks_wanted"]).format(x=wanted)
+    elif kind in ("asks_two_any", "asks_three_any"):
+        genre = rng.choice([*[""] * 6, *WORDS["genres"]])
+        story = usual_story(rng, _closed(WORDS["genres"].get(genre, WORDS["any"][""])))
+        ask = rng.choice(WORDS[kind]).format(l=f"{genre} ".lstrip())
     elif kind in ("asks_any", "asks_bedtime_any"):
         length = "bedtime " if "bedtime" in kind else rng.choice(WORDS["lengths"])
         story = usual_story(rng, _closed(WORDS["any"][length]))
         forms = [one for one in WORDS[kind] if "{l}" in one or length in ("", "bedtime ")]
         ask = rng.choice(forms).format(l=length, **_told_to(rng))
     elif kind == "asks_where":
-        who = story.hero.phrase if story.other is None else _both(story)
+        story = story if story.other else story_of(rng, story.plot)
+        who = _both(story) if story.other else story.hero.phrase
         subject = f"{who} {story.fill(rng.choice(story.plot['clauses']))}"
         ask = rng.choice(WORDS[kind]).format(s=subject, l=rng.choice(WORDS["lengths"]))
     elif kind == "continue":
@@ -243,7 +255,8 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
         single = ("hero is", "character") if story.other else ()
         forms = [one for one in WORDS[kind] if not any(word in one for word in single)]
         ask = rng.choice(forms).format(s=subject, l=length, **_told_to(rng))
-    text = {"asks_three": story.three, "asks_two": story.two}.get(kind, story.whole)
+    short = {"asks_three": story.three, "asks_two": story.two, "asks_one": story.one}
+    text = short.get(kind.removesuffix("_any"), story.whole)
     if "bedtime" in kind:
         text = f"{text} {_GOOD_NIGHT}"
     return [user(typed(rng, upper(ask))), assistant(text)], story

@@ -78,7 +78,12 @@ class Story:
             both = f"the {self.many} {self.twins}" if self.twins else both
             words |= {"one": hero.name, "two": self.other.name, "both": both, "the": both}
             words |= {"he": "they", "him": "them", "his": "their"}
-        words |= {"they": words["he"], "them": words["him"], "their": words["his"]}
+        words |= {
+            "names": self.names,
+            "they": words["he"],
+            "them": words["him"],
+            "their": words["his"],
+        }
         words |= {key: words[key].replace("{his}", words["his"]) for key in ("x", "doing")}
         words |= {upper(key): upper(value) for key, value in words.items()}
         return re.sub(r"\{([\w ]+)\}", lambda match: words[match[1]], text)
@@ -134,6 +139,12 @@ class Story:
     def two(self) -> str:
         """The story in two sentences."""
         return f"{upper(self.who)} {self.fill(self.plot['state'])}. {self.end}"
+
+    @property
+    def one(self) -> str:
+        """The story in one sentence."""
+        end = self.fill(self.plot["end"])
+        return f"{upper(self.who)} {self.fill(self.plot['state'])}, and in the end {end}."
 
 
 def deed(rng: random.Random, two: bool = False) -> str:
@@ -193,7 +204,7 @@ def plot_for(hero: Hero) -> dict[str, Any]:
 def usual_hero(plot: dict[str, Any], x: str = "") -> Hero:
     """Give the hero of a story of which only the theme is said: always the same."""
     usual = [hero_of(*one.split("|")) for one in WORDS["usual"]]
-    at = fixed(plot.get("it", plot["state"]), len(usual))
+    at = fixed(plot.get("it", plot["state"] + x), len(usual))
     return next(hero for hero in usual[at:] + usual[:at] if _fits(plot, hero, x.partition("|")[0]))
 
 
