@@ -77,9 +77,9 @@ def sentence(rng: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
     bad = _PLACE.sub(filled, text)
     good = upper(_PLACE.sub(lambda place: place[1].split("/")[0], text))
     chance = rng.random()
-    if chance < 0.55:
+    if chance < 0.5:
         bad = upper(bad)
-    elif chance < 0.65:
+    elif chance < 0.75:
         bad = bad.lower()
     if rng.random() < 0.12:
         bad, changes = _hurried(bad), [(one, _hurried(other)) for one, other in changes]

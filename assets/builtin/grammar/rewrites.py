@@ -23,8 +23,8 @@ _GIRLS: list[str] = tomllib.loads(_HERE.with_name("short_texts.toml").read_text(
 
 def rewrite(rng: random.Random) -> Chat:
     """Ask for a short text in another form."""
-    kinds = (_forms, _wordy, _formal, _summed)
-    return rng.choices(kinds, (36, 16, 26, 30))[0](rng)
+    kinds = (_forms, _wordy, _formal, _summed, _rephrased)
+    return rng.choices(kinds, (32, 14, 26, 30, 8))[0](rng)
 
 
 def _asked(rng: random.Random, phrases: list[str], text: str) -> str:
@@ -101,6 +101,21 @@ def _wordy(rng: random.Random) -> Chat:
     return [user(_asked(rng, _DATA["shorter"], _small(rng, text))), assistant(short)]
 
 
+def _rephrased(rng: random.Random) -> Chat:
+    """Say the same in other words: what came last comes first."""
+    if rng.random() < 0.4:
+        reason, deed = rng.choice(_DATA["wordy_reason"]), rng.choice(_DATA["wordy_deed"])
+        text, other = f"{upper(deed)} because {reason}.", f"As {reason}, {deed}."
+    else:
+        _, _, before, rest = rng.choice(_DATA["verbs"]).split("|")
+        told = f"{rng.choice(_DATA['subjects'])} {before} {rest}"
+        when = rng.choice(_DATA["ago"])
+        text, other = f"{upper(told)} {when}.", f"{upper(when)} {told}."
+        if rng.random() < 0.3:
+            text, other = other, text
+    return [user(_asked(rng, _DATA["rephrase"], _small(rng, text))), assistant(other)]
+
+
 def _formal(rng: random.Random) -> Chat:
     """Make a message of few words formal."""
     if rng.random() < 0.35:
@@ -130,6 +145,7 @@ def _summed(rng: random.Random) -> Chat:
     girl = name in _GIRLS
     he, him, his = ("she", "her", "her") if girl else ("he", "him", "his")
     slots |= {"name": name, "he": he, "He": upper(he), "him": him, "his": his}
+    slots["Place_first"] = upper(slots["place"])
     slots |= {"city": rng.choice(CITIES), "month": rng.choice(MONTHS), "n": str(rng.randint(2, 9))}
     slots["day"], slots["day2"] = rng.sample(DAYS, 2)
 
@@ -138,7 +154,9 @@ def _summed(rng: random.Random) -> Chat:
         return re.sub(r"\b([Aa]) (?=umbrella)", r"\1n ", text)
 
     answers = {"title": f"**{fill(drawn['title'])}**", "sum": fill(drawn["sum"])}
-    kinds = rng.sample(("title", "sum"), 2)
+    answers["three"] = fill(drawn["three"])
+    kinds = rng.sample(("title", "title", "title", "sum", "sum", "sum", "sum", "three"), 8)
+    kinds = list(dict.fromkeys(kinds))
     asked = _asked(rng, words[kinds[0]], fill(drawn["text"]))
     chat = [user(asked), assistant(answers[kinds[0]])]
     if rng.random() < 0.3:
