@@ -198,14 +198,16 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
     chance = rng.random()
     plot = find_plot(rng) if chance > 0.8 else rng.choice(CLOSED if chance < 0.42 else OPEN)
     story = story_of(rng, plot)
-    if rng.random() < 0.24:
+    if rng.random() < 0.3:
         subject, story = _about_two(rng, _two(rng))
     else:
         subject, story = _about_one(rng, story)
     kinds = ["asks"] * 11 + ["asks_three", "asks_two", "asks_any", "asks_bedtime", "asks_bedtime"]
     kinds += ["asks_for", "asks_loves", "asks_bedtime_loves", "asks_place", "continue"]
-    kinds += ["asks_where", "asks_where", "genre", "asks_bedtime_any", "wanted"]
-    kinds.append(rng.choice(("asks_two_any", "asks_three_any", "asks_one", "asks_where")))
+    kinds += ["asks_where", "asks_where", "genre", "wanted"]
+    kinds.append(
+        rng.choice(("asks_two_any", "asks_three_any", "asks_one") + ("asks_bedtime_any",) * 2)
+    )
     kind = rng.choice(kinds)
     if kind in ("asks_loves", "asks_bedtime_loves"):
         ask, story = _loved(rng, kind)
