@@ -84,7 +84,7 @@ def checked(rng: random.Random) -> Asked:
 
 
 def _asked(rng: random.Random, kind: str, what: str, where: str) -> str:
-    question = rng.choice(_SAID[kind]).format(x=what, y=where)
+    question: str = rng.choice(_SAID[kind]).format(x=what, y=where)
     return question[:1].upper() + question[1:]
 
 
@@ -99,3 +99,10 @@ def capital_and(rng: random.Random) -> Asked:
     country = drawn(rng, "capitals", [one for one in _CAPITALS if one in told])
     question = rng.choice(_SAID[f"capital_and_{kind}"]).format(x=country)
     return question, f"The capital of {country} is {_CAPITALS[country][0]}. {told[country]}"
+
+
+def there(rng: random.Random, country: str) -> Asked:
+    """Go on after the capital of a country: ask for the language or the money there."""
+    kind = rng.choice(list(_TOLD))
+    told = _TOLD[kind].get(country)
+    return (rng.choice(_SAID[f"there_{kind}"]), told) if told else ("", "")

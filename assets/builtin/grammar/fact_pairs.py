@@ -27,6 +27,12 @@ _CONTRAST = [
 ]
 
 
+_MAKERS = ("authors", "painters", "composers")
+_YEARS: dict[str, str] = {
+    name: year for row, year in _TABLES["births"]["rows"].items() for name in row.split(" | ")
+}
+
+
 class Pair(NamedTuple):
     """A question with its answer, what else there is to say, and a short question that may follow.
 
@@ -80,7 +86,8 @@ def paired(rng: random.Random) -> Pair:
     if "{x}" not in phrase:
         name = names[0]
     question = phrase.format(x=name, n=noun)
-    return Pair(_capital(question), *_told(table, row, name), _following(rng, table, row))
+    following = _born(rng, kind, row) or _following(rng, table, row)
+    return Pair(_capital(question), *_told(table, row, name), following)
 
 
 def contrasted(rng: random.Random) -> Pair:
@@ -115,6 +122,19 @@ def _told(table: dict[str, Any], row: str, name: str) -> tuple[str, str]:
         answer, _, more = answer.partition(". ")
         return f"{answer.removesuffix('.')}.", more
     return answer, ""
+
+
+def _born(rng: random.Random, kind: str, row: str) -> tuple[str, str] | None:
+    """Ask when the one was born of whom one has just heard."""
+    if kind not in ("persons", *_MAKERS) or rng.random() < 0.5:
+        return None
+    person = row.split(" | ")[0] if kind == "persons" else _TABLES[kind]["rows"][row]
+    if person not in _YEARS:
+        return None
+    births = _TABLES["births"]
+    who = "she" if person in births["women"] else "he"
+    asked = rng.choice(births["ask_then"]).format(who=who)
+    return asked, births["answer"].format(x=person, y=_YEARS[person])
 
 
 def _following(rng: random.Random, table: dict[str, Any], row: str) -> tuple[str, str]:

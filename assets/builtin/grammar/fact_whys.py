@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import random
 
-_DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TOPICS: list[dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)["whys"]
+# What is asked in many ways is asked often.
+_WEIGHTS = [3 + len(topic["why"]) + len(topic["ask"]) for topic in _TOPICS]
 _ASK: list[str] = tomllib.loads(
     Path(__file__).with_name("fact_phrases.toml").read_text(encoding="utf-8")
 )["why"]
@@ -28,7 +32,7 @@ class Reason(NamedTuple):
 
 def asked_why(rng: random.Random) -> Reason:
     """Ask for the reason of something that everybody sees."""
-    topic = rng.choice(_DATA["whys"])
+    topic = rng.choices(_TOPICS, _WEIGHTS)[0]
     if rng.random() < _FREELY:
         question: str = rng.choice(topic["ask"])
     else:

@@ -148,7 +148,8 @@ def capital(rng: random.Random, country: str = "") -> Fact:
     """Ask for the capital of a country."""
     country = country or drawn(rng, "capitals", _CAPITALS)
     answer = f"The capital of {country} is {_CAPITALS[country][0]}. {_where(country)}"
-    return Fact(_ask(rng, "capital", x=country), answer, "", country)
+    following = fact_lands.there(rng, country) if rng.random() < 0.4 else ("", "")
+    return Fact(_ask(rng, "capital", x=country), answer, "", country, following=following)
 
 
 def _where(country: str) -> str:

@@ -27,6 +27,8 @@ def kept(rng: random.Random) -> Turns:
         a = rng.randint(a, 99)
     which = rng.randrange(len(SAID["lose" if loses else "gain"]))
     now, past = ("lose", "lost") if loses else ("gain", "gained")
+    if SAID[now][which] == "eat":
+        item = rng.choice(SAID["edible"])
     own = rng.random() < 0.5
     kind = ("i_" if own else "n_") + now
     slots = {"a": _shown(rng, a), "b": _shown(rng, b), "i": item, "n": one, "m": two}
