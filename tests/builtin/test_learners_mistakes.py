@@ -40,3 +40,24 @@ def test_a_letter_without_a_sender_ends_without_a_comma() -> None:
     answers = [chat[1]["content"] for chat in letters]
     assert any(re.search(r"(regards|wishes)$", answer) for answer in answers)
     assert not [answer for answer in answers if answer.endswith(",")]
+
+
+def test_what_is_asked_of_one_sentence_is_always_answered_alike() -> None:
+    rng = random.Random(1)
+    answers: dict[str, set[str]] = {}
+    for kind in ("letters.letter", "usage.usage", "translations.translation", "mistakes.mistake"):
+        module, name = kind.split(".")
+        for _ in range(1500):
+            asked, answer = getattr(grammar(module), name)(rng)[:2]
+            answers.setdefault(asked["content"].lower(), set()).add(answer["content"])
+    assert not [asked for asked, given in answers.items() if len(given) > 1]
+
+
+def test_a_letter_is_made_shorter_by_what_it_says_first() -> None:
+    rng = random.Random(1)
+    letters = grammar("letters")
+    long = "Dear boss,\n\nI am ill. I feel bad.\n\nSee you soon!\n\nKind regards"
+    details = {"new": "Tom", "other": "Anna", "day": "Friday"}
+    answers = {letters._changed(rng, long, details)[1]["content"] for _ in range(100)}
+    assert "Dear boss,\n\nI am ill.\n\nKind regards" in answers
+    assert f"{long},\nTom" in answers

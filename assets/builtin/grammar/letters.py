@@ -110,18 +110,23 @@ def letter(rng: random.Random, names: list[str] = NAMES) -> Chat:
         changed = known.format(**details | {"name": details["new"]})
         chat += [user(phrase), assistant(changed)]
     elif known.startswith("Dear") and rng.random() < 0.25:
-        chat += _changed(rng, chat[-1]["content"])
+        chat += _changed(rng, chat[-1]["content"], details)
     return chat
 
 
-def _changed(rng: random.Random, text: str) -> Chat:
-    """Ask for a letter in fewer words, or for another greeting and farewell."""
+def _changed(rng: random.Random, text: str, details: dict[str, str]) -> Chat:
+    """Ask for a letter in fewer words, with one thing more, or with another farewell."""
     hello, said, *_, farewell = text.split("\n\n")
     ends = re.compile(r"(Kind regards|Best wishes)(?=,\n|$)")
-    kind = rng.choice(("shorter", "shorter", "friendly", "formal"))
+    kinds = ["shorter", "shorter", "friendly", "formal", "add"]
+    kind = rng.choice(kinds + ["sign"] * text.endswith(("regards", "wishes")))
+    added = rng.choice(_TOML["then"]["added"]).format(**details)
     answers = {
         "shorter": f"{hello}\n\n{re.split(r'(?<=[.!?]) ', said)[0]}\n\n{farewell}",
         "friendly": ends.sub("All the best", re.sub("^Dear( Sir or Madam)?", "Hi", text)),
         "formal": ends.sub("Yours sincerely", text),
+        "add": f"{text.removesuffix(farewell)}{upper(added)}.\n\n{farewell}",
+        "sign": f"{text},\n{details['new']}",
     }
-    return [user(rng.choice(_TOML["then"][kind])), assistant(answers[kind])]
+    asked = rng.choice(_TOML["then"][kind]).format(a=added, new=details["new"])
+    return [user(asked), assistant(answers[kind])]
