@@ -29,6 +29,8 @@ _ANIMALS: dict[str, list[str]] = _TABLES["animals"]
 _CAPITALS: dict[str, list[str]] = _TABLES["capitals"]
 _OFFER: str = _SAID["offer"]
 _SEVERAL = {"the Netherlands", "the Philippines"}
+# Whoever just says such a word wants one to be written.
+_WRITTEN = {"a poem", "a haiku", "a recipe", "a fairy tale"}
 _PLURAL = {"pliers", "scissors", "the lungs", "scales"}
 
 
@@ -78,7 +80,7 @@ def what(rng: random.Random) -> Fact:
         question = _ask(rng, "what", x=thing)
         article, _, bare = thing.partition(" ")
         chance = rng.random()
-        if chance < 0.2:
+        if chance < 0.2 and thing not in _WRITTEN:
             question = _ask(rng, "word", x=bare if article in ("a", "an", "the") else thing)
         elif chance < 0.3 and (many := fact_kinds.several(thing)):
             question = _ask(rng, "what_plural", x=many)
