@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .notes import note
 from .summaries import upper
 from .words import CITIES, DAYS, NAMES, Chat, assistant, user
 
@@ -30,6 +31,7 @@ def mistake(rng: random.Random) -> Chat:
     """Ask for a sentence without its mistakes, and perhaps what they were, or for another one."""
     right, wrong, changes = sentence(rng)
     if rng.random() < 0.07:
+        right = note(rng) if rng.random() < 0.5 else right
         return [user(_joined(rng, rng.choice(_LISTS["right"]), right)), assistant(_RIGHT)]
     chat = [user(_asked(rng, wrong)), assistant(right)]
     chance = rng.random()
