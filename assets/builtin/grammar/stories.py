@@ -59,8 +59,8 @@ def _two(rng: random.Random) -> Story:
         names = pair_names(twins, pronoun or "it", pronoun or "it")
         return story_of_two(rng, twins, (*names, *([WORDS["third_names"][names[1]]] * three)))
     story = story_of_two(rng)
-    child = story.hero.described in ("boy", "girl") and story.other and story.other.owned
-    if child and rng.random() < 0.35:
+    child = story.hero.described in ("boy", "girl")
+    if child and story.other and story.other.name in _PET_NAMES and rng.random() < 0.35:
         return replace(story, hero=replace(story.hero, name=name_for(rng, story.hero.pronoun)))
     return story
 
@@ -68,10 +68,8 @@ def _two(rng: random.Random) -> Story:
 def _both(story: Story) -> str:
     """Say which two a story is about, without names; or with a child's, if it is none's own."""
     other, hero = story.other or story.hero, story.hero
-    if story.twins == "twins":
-        return "twins" if len(story.plot["state"]) % 2 else "two twins"
     if story.twins:
-        return f"{story.many} {story.twins}"
+        return story.group
     named = hero.described in ("boy", "girl") and hero.name != fixed_name(
         hero.described, hero.pronoun
     )
@@ -243,8 +241,8 @@ def _first(rng: random.Random) -> tuple[Chat, Story]:
             plot = pair_plot(story.hero, story.other, bool(story.third))
             story = replace(story, plot=plot, x="")
             return [user(go_on.format(story.opening)), assistant(story.rest)], story
-        hero = hero_of(story.hero.described, story.hero.pronoun, story.hero.noun)
-        story = replace(story, hero=hero)
+        story = story_of(rng, story.plot)
+        hero = story.hero
         opening = f"Once upon a time there was {hero.phrase}."
         if rng.random() < 0.7:
             opening = f"{opening[:-1]} who {story.fill(rng.choice(story.plot['clauses']))}."

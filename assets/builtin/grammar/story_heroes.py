@@ -21,6 +21,8 @@ PRONOUNS = {
     "she": {"he": "she", "him": "her", "his": "her"},
     "it": {"he": "it", "him": "it", "his": "its"},
 }
+_ANIMALS = 0.6
+"""How many heroes are animals."""
 _PLURALS = {
     "mouse": "mice",
     "wolf": "wolves",
@@ -119,7 +121,7 @@ def any_hero(rng: random.Random, other: Hero | None = None) -> Hero:
     """Choose somebody who is not the other one and is not called as the other one."""
     while True:
         chance = rng.random()
-        if chance < 0.6:
+        if chance < _ANIMALS:
             noun, pronoun = rng.choice(WORDS["animals"]), "it"
         elif chance < 0.7:
             noun, pronoun = rng.choice(WORDS["things"]), "it"
@@ -132,6 +134,8 @@ def any_hero(rng: random.Random, other: Hero | None = None) -> Hero:
         described = noun
         if rng.random() < 0.35 and not noun.startswith(("old", "young")):
             chosen = WORDS["adjectives" if pronoun == "it" else "human_adjectives"]
+            if chance < _ANIMALS and rng.random() < 0.2:
+                chosen = WORDS["animal_adjectives"]
             described = f"{rng.choice([one for one in chosen if one != noun])} {noun}"
         hero = hero_of(described, pronoun, noun=noun)
         if other is None or not ({noun, hero.name} & {other.noun, other.name}):

@@ -75,7 +75,7 @@ class Story:
         words |= {"help": an(self.helper or "x"), "helper": f"the {noun}"}
         if self.other:
             both = f"{hero.known} and {self.other.known}"
-            both = f"the {self.many} {self.twins}" if self.twins else both
+            both = f"the {self.group}" if self.twins else both
             words |= {"one": hero.name, "two": self.other.name, "both": both, "the": both}
             words |= {"he": "they", "him": "them", "his": "their"}
         words |= {
@@ -89,15 +89,17 @@ class Story:
         return re.sub(r"\{([\w ]+)\}", lambda match: words[match[1]], text)
 
     @property
-    def many(self) -> str:
-        """How many of one kind there are."""
-        return "three" if self.third else "two"
+    def group(self) -> str:
+        """The two or three of one kind."""
+        if self.twins == "twins":
+            return self.twins
+        return f"{'three' if self.third else 'two'} {self.twins}"
 
     @property
     def who(self) -> str:
         """Who the story is about, with names."""
         if self.twins and self.other:
-            return f"{self.many} {self.twins} called {self.names}"
+            return f"{self.group} called {self.names}"
         return f"{self.hero.called} and {self.other.called}" if self.other else self.hero.called
 
     @property
