@@ -75,6 +75,8 @@ def belongs(rng: random.Random) -> Asked:
     # "orange" is a fruit and a colour: such words are asked for what they are only.
     twofold = thing in _KINDS[other] or (thing == "orange" and other in ("fruit", "colour"))
     truth = f"{named} is {with_article(kind)}."
+    if kind in _DATA["near"]["near"][0] and rng.random() < 0.15:
+        return _ask(rng, "animal_kind", a=named), _capital(truth)
     if rng.random() < 0.35:
         question = _ask(rng, "what_kind", a=named, k=with_article(kind), j=with_article(other))
         return question, _capital(truth)

@@ -61,4 +61,6 @@ def fun(rng: random.Random) -> Chat:
         asked = rng.choice(_SAID["fun_next" if at else "fun"])
         lead = "another fun fact" if at else "a fun fact"
         chat += [user(typed(rng, asked)), assistant(f"Here is {lead}: {fact}.")]
+        if rng.random() < 0.12:
+            chat += doubted(rng, f"{fact[:1].upper()}{fact[1:]}.")
     return chat
