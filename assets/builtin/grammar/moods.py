@@ -9,6 +9,8 @@ from typing import Any
 _DATA: dict[str, Any] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
+_BEGUN = ("I ", "(I")
+"""How the phrases begin before which one may sigh."""
 SLOTS: dict[str, list[str]] = _DATA["slots"]
 """The words that the phrases draw from, beside those of the other scenes."""
 
@@ -59,7 +61,8 @@ def _questions(mood: dict[str, Any]) -> list[str]:
 
 def _ended(phrases: list[str]) -> list[str]:
     """End phrases as people do."""
-    return [f"{phrase}(|.|.|!|...)" for phrase in phrases]
+    begun = "(|||||||ugh, |Ugh, |oh man, |honestly, |hm, )"
+    return [f"{begun if phrase[:2] in _BEGUN else ''}{phrase}(|.|.|!|...)" for phrase in phrases]
 
 
 def _thanks() -> dict[str, list[str]]:

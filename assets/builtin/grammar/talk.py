@@ -44,6 +44,8 @@ _GREETS = re.compile(
     re.IGNORECASE,
 )
 _HELLOS = ("Hi", "Hello", "Hey", "Hi there", "Hello there")
+_OPENINGS = ("so ", "oh, ", "well, ", "by the way, ", "btw ", "ok so ", "hm, ", "and ")
+_OPENED = re.compile(r"(I|I'm|Im|My|We|What|Do|Can|It|It's|Its)\b", re.IGNORECASE)
 _COMPARED = ("food", "drink", "hobby", "sport", "music", "instrument", "fun")
 _LISTS: dict[str, list[str]] = {
     **_DATA["slots"],
@@ -102,6 +104,10 @@ def _scene(rng: random.Random) -> Chat:
     (scene,) = rng.choices(_SCENES, _WEIGHTS)
     lists = {**_LISTS, "either": [_either(rng)]}
     chat = play(rng, scene["turns"], lists, most=rng.choice((1, 2, 3, 3)))
+    if rng.random() < 0.08 and (first := _OPENED.match(chat[0]["content"])):
+        said = chat[0]["content"]
+        said = said if first[1] in ("I", "I'm", "Im") else said[:1].lower() + said[1:]
+        chat[0]["content"] = rng.choice(_OPENINGS) + said
     if rng.random() < 0.15:
         for message in chat[::2]:
             message["content"] = itself.hasty(rng, message["content"])
