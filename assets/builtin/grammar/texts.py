@@ -244,7 +244,7 @@ def _figures(rng: random.Random) -> Chat:
     """Write numbers as words."""
     figures, words = [], []
     for one in rng.sample(_TOML["counted"], rng.randint(1, 4)):
-        n, m = rng.sample(range(2, 21), 2)
+        n, m = sorted(rng.sample(range(2, 21), 2))
         name, other = rng.sample(_ALL_NAMES, 2)
         slots = {
             "Name": name,
