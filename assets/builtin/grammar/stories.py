@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 _PET_NAMES = set(WORDS["pet_names"].values())
 _KNOWN_SHARE = 0.06
+_OFTEN = ("object", "fear", "do")
+_OPEN = [*OPEN, *(plot for plot in OPEN if plot["words"] in _OFTEN)]
+"""The schemes that take words, those of loss, fear and learning twice: they are asked for most."""
 _GOOD_NIGHT = "Good night, and sleep well!"
 _ONE_HEARS = {"he": ("son", "boy", "nephew"), "she": ("daughter", "girl", "niece", "mum")}
 _MANY_HEAR = ("kids", "children", "class")
@@ -194,7 +197,7 @@ def _plain_hero(rng: random.Random) -> Hero:
 def _first(rng: random.Random) -> tuple[Chat, Story]:
     """Ask for a story and tell it."""
     chance = rng.random()
-    plot = find_plot(rng) if chance > 0.8 else rng.choice(CLOSED if chance < 0.42 else OPEN)
+    plot = find_plot(rng) if chance > 0.8 else rng.choice(CLOSED if chance < 0.42 else _OPEN)
     story = story_of(rng, plot)
     if rng.random() < 0.3:
         subject, story = _about_two(rng, _two(rng))
