@@ -95,7 +95,6 @@ class _Talk:
         key = rng.choices(["asks", "polite", "casual", "unnumbered"], [30, 20, 30, 20])[0]
         if key == "unnumbered":
             count = _DEFAULT_COUNT
-        polite = key == "polite"
         asked: str = rng.choice(_DATA[key])
         asked = asked.format(n=number, what=self.name)
         self.items = self.pool[:count]
@@ -123,15 +122,6 @@ class _Talk:
         asked = typed(rng, asked[:1].upper() + asked[1:])
         order = " in alphabetical order" if how in _DATA["sorted"] else ""
         answer = f"Here are {NUMBERS[count]} {self.what}{order}:\n\n{_lines(self.items, self.mark)}"
-        if polite and count + 3 <= len(self.pool) and not order:
-            answer += "\n\nWould you like three more?"
-            self.say(asked, answer)
-            if rng.random() < 0.15:
-                self.say(_ask(rng, "no_more"), "All right. Tell me if you need another list.")
-            elif rng.random() < 0.35:
-                yes = ["Yes, please.", "Yes.", "Sure.", "Please do.", "Yes please!", "OK."]
-                self.more(3, typed(rng, rng.choice(yes)))
-            return
         self.say(asked, answer)
 
     def begin_naturally(self) -> bool:
