@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Chat]], int]] = {
-    "talk": (talk.chats, 32000),
+    "talk": (talk.chats, 42000),
     "memory": (memory.chats, 15000),
     "program": (program.chats, 42000),
-    "reckoning": (reckoning.chats, 54000),
+    "reckoning": (reckoning.chats, 47000),
     "facts": (facts.chats, 62000),
     "lists": (lists.chats, 27000),
     "code": (code.chats, 24000),
-    "errands": (errands.chats, 17000),
+    "errands": (errands.chats, 15000),
     "texts": (texts.chats, 60000),
     "stories": (stories.chats, 28000),
 }
