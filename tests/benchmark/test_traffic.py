@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from medusa_chat.benchmark.bandwidth import copy_bandwidth
+from medusa_chat.benchmark.bandwidth import copied_bytes, copy_bandwidth
 from medusa_chat.benchmark.peak_memory import PeakMemory
 from medusa_chat.benchmark.traffic import cache_bytes, step_bytes, weight_bytes
 
@@ -78,6 +78,16 @@ def test_scales_of_four_bits_count() -> None:
 def test_copying_is_measured() -> None:
     # No more than this is certain on any machine: a rate, and of a sensible order.
     assert 1e6 < copy_bandwidth(torch.device("cpu"), size_bytes=2**22) < 1e14
+
+
+def test_copying_leaves_room_on_a_gpu_that_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    gigabyte, emptied = 2**30, []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    device = torch.device("cuda", 0)
+    for free, copied in ((100 * gigabyte, 2 * gigabyte), (gigabyte, gigabyte // 4), (0, 2**27)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 8 * gigabyte))
+        assert copied_bytes(device) == copied
+    assert len(emptied) == 3, "what torch keeps for later is not free"
 
 
 def test_the_peak_is_at_least_what_was_held() -> None:
