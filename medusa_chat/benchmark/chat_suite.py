@@ -84,11 +84,12 @@ def run_chat(
     usual_threads: int,
     cancelled: Callable[[], bool],
     report: Report,
+    compiles: bool = True,
 ) -> ChatResult:
     """Measure on the model that ``engine`` holds, called ``name``.
 
-    ``usual_threads`` is how many threads torch had before the model chose its own. Raises
-    UsageError when a mode's tree does not fit the model.
+    ``usual_threads`` is how many threads torch had before the model chose its own; without
+    ``compiles`` peers run as they are. Raises UsageError when a mode's tree does not fit the model.
     """
     # Once for all peers, and not before one runs: it may have to be loaded.
     stock = cache(partial(stock_model, engine.model))
@@ -102,6 +103,7 @@ def run_chat(
                 stock,
                 lookup=peer == "prompt-lookup",
                 usual_threads=usual_threads,
+                compiles=compiles,
             )
             for peer in peers
         ),

@@ -61,12 +61,19 @@ class Variant:
         return f"{self.cache} cache{compiled}{threads}"
 
 
-def variants(device: torch.device, usual_threads: int, *, lookup: bool) -> list[Variant]:
-    """Return all ways to try; prompt lookup works with a dynamic cache alone."""
+def variants(
+    device: torch.device, usual_threads: int, *, lookup: bool, compiles: bool = True
+) -> list[Variant]:
+    """Return all ways to try; prompt lookup works with a dynamic cache alone.
+
+    Without ``compiles`` there are none that compile the model first, which takes a minute.
+    """
     threads: list[int | None] = [None]
     if device.type == "cpu":
         threads = list(dict.fromkeys([1, usual_threads]))
-    caches: list[CacheKind] = ["dynamic"] if lookup else ["dynamic", "static"]
+    caches: list[CacheKind] = ["dynamic"]
+    if not lookup and (compiles or device.type == "cpu"):
+        caches.append("static")
     return [Variant(cache, count) for cache in caches for count in threads]
 
 
@@ -74,7 +81,7 @@ class PeerContestant:
     """``generate`` of transformers, in the fastest of its variants; found out by the first prompt.
 
     ``stock`` returns the model as transformers has it. With ``lookup`` it is transformers'
-    prompt-lookup decoding.
+    prompt-lookup decoding. Without ``compiles`` no variant is tried that has to be compiled.
     """
 
     is_peer = True
@@ -88,6 +95,7 @@ class PeerContestant:
         *,
         lookup: bool,
         usual_threads: int,
+        compiles: bool = True,
     ) -> None:
         self.name = "prompt-lookup" if lookup else "transformers"
         self.is_exact = decode.temperature == 0
@@ -98,7 +106,8 @@ class PeerContestant:
         self._engine = engine
         self._decode = decode
         self._lookup = lookup
-        self._variants = variants(engine.model.decoder.forward.device, usual_threads, lookup=lookup)
+        device = engine.model.decoder.forward.device
+        self._variants = variants(device, usual_threads, lookup=lookup, compiles=compiles)
         self._stock = stock
         self._best: Variant | None = None
         self._static_of: tuple[int, Any] | None = None
@@ -125,7 +134,7 @@ class PeerContestant:
         self._engine.forget()
         try:
             if self._best is None:
-                self._best = self._fastest(prompt, min(limit, _TRIAL_TOKENS), cancelled)
+                self._best = self._fastest(prompt, limit, cancelled)
             return self._run(self._best, prompt, limit, cancelled)
         except _Stopped:
             return Sample((), "", Figures(), 0, "cancelled")
@@ -169,12 +178,13 @@ class PeerContestant:
         options: dict[str, Any] = {}
         if self._lookup:
             options["prompt_lookup_num_tokens"] = LOOKUP_TOKENS
+        cache = {}
+        if variant.cache == "static":  # of a trial too: another size would be compiled anew
+            cache["past_key_values"] = self._static_cache(len(prompt) + limit, device)
         # A trial is over a full number of tokens, wherever the reply would end.
         eos_ids = frozenset[int]() if is_trial else self._eos_ids()
+        limit = min(limit, _TRIAL_TOKENS) if is_trial else limit
         config = self._config(limit, eos_ids, options)
-        cache = {}
-        if variant.cache == "static":
-            cache["past_key_values"] = self._static_cache(len(prompt) + limit, device)
         with stock_layers(base), _threads(variant.threads):
             peak = PeakMemory(device)
             clock.start()

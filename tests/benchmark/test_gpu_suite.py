@@ -9,7 +9,7 @@ import pytest
 import torch
 from command_line import Call
 
-from medusa_chat.benchmark import command, gpu_suite, steps_suite
+from medusa_chat.benchmark import command, gpu_processes, gpu_suite, steps_suite
 from medusa_chat.benchmark.cases import read_cases
 from medusa_chat.benchmark.chat_suite import ChatResult
 from medusa_chat.benchmark.gpu_suite import GpuPlan, GpuSuite, PartResult, overview, record
@@ -165,6 +165,28 @@ def test_a_part_that_takes_too_long_is_cut_short() -> None:
 def test_interrupted_at_once() -> None:
     results = list(GpuSuite(PLAN, "", cancelled=lambda: True).run())
     assert {one.problem for one in results} == {"not measured: interrupted"}
+
+
+def test_transformers_is_compiled_for_the_large_model_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes a minute or more, cannot be cut short, and comes before the first prompt."""
+    compiled: list[tuple[str, bool]] = []
+
+    def run_chat(_engine: object, name: str, *_arguments: object, **options: object) -> None:
+        compiled.append((name, bool(options["compiles"])))
+        raise RuntimeError("that is all")
+
+    monkeypatch.setattr(gpu_suite, "run_chat", run_chat)
+    list(GpuSuite(dataclasses.replace(PLAN, precisions=PLAN.precisions[:1]), "").run(3))
+    assert compiled == [("builtin", False), ("builtin", False), ("builtin, float32", True)]
+
+
+def test_it_ends_within_eight_minutes() -> None:
+    plan = GpuPlan()
+    starting = 10  # importing everything, before the time is counted
+    assert plan.budget_seconds + gpu_processes._GRACE_SECONDS + starting <= 8 * 60
+    assert plan.peer_seconds > plan.compile_seconds + plan.part_seconds
 
 
 def test_tokens_that_differ_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

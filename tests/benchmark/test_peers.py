@@ -46,6 +46,9 @@ def test_variants() -> None:
         "static cache and compile",
     ]
     assert variants(cuda, 4, lookup=True) == [Variant("dynamic", None)]
+    # Where there is no time for compiling. On a CPU nothing is compiled.
+    assert variants(cuda, 4, lookup=False, compiles=False) == [Variant("dynamic", None)]
+    assert len(variants(cpu, 4, lookup=False, compiles=False)) == 4
 
 
 @pytest.mark.parametrize("lookup", [False, True])
@@ -104,6 +107,21 @@ def test_one_static_cache_serves_many_prompts(monkeypatch: pytest.MonkeyPatch) -
     assert caches[0] is caches[1]
     assert caches[0] is not caches[2], "too small for the third"
     assert caches[2] is caches[3]
+
+
+def test_a_trial_has_the_static_cache_of_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another size it would be compiled twice."""
+    contestant = peer()
+    own, sizes = contestant._static_cache, set()
+
+    def noted(tokens: int, device: torch.device) -> Any:
+        sizes.add(tokens)
+        return own(tokens, device)
+
+    monkeypatch.setattr(contestant, "_static_cache", noted)
+    answered = contestant.answer(PROMPT, lambda: False)
+    assert len(answered.tokens) == GREEDY.max_new_tokens
+    assert sizes == {answered.figures.prompt_tokens + GREEDY.max_new_tokens}
 
 
 def test_a_variant_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
