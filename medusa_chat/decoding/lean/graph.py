@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -63,16 +64,20 @@ def capture(record: Callable[[], None], pool: SharedPool) -> Callable[[], None]:
             with torch.cuda.stream(stream):
                 for _ in range(_WARM_UPS):  # kernels are chosen and workspaces made beforehand
                     record()
-            before.wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
             # What other threads ask of the device, as how full it is, does not disturb the capture.
             with torch.cuda.graph(
                 graph, pool=pool.handle, stream=stream, capture_error_mode="thread_local"
             ):
                 record()
+        except BaseException:
+            pool.abandon_capture()
+            raise
         finally:
-            # A capture that fails leaves its own stream as the current one.
+            # A capture that fails leaves its own stream as the current one, and a warm-up that
+            # fails leaves work on it, which must not go on beside what comes now.
             torch.cuda.set_stream(before)
+            before.wait_stream(stream)
     return graph.replay
 
 
@@ -105,6 +110,19 @@ class SharedPool:
         if self._handle is None and self.device.type == "cuda":
             self._handle = torch.cuda.graph_pool_handle()
         return self._handle
+
+    def abandon_capture(self) -> None:
+        """Have the allocator know that a capture has failed, on the device that is current.
+
+        Before torch 2.12 nobody tells it. To it that capture would go on for ever, so that it
+        neither tidies up, with which the next capture begins, nor ever lets go of this memory.
+        """
+        if self._handle is None:
+            return
+        device = torch.cuda.current_device()
+        with suppress(RuntimeError):  # none is under way: it failed before it began, or is ended
+            torch._C._cuda_endAllocateToPool(device, self._handle)
+            torch._C._cuda_releasePool(device, self._handle)
 
     def renew(self) -> None:
         """Begin with no memory: the graphs that had some are gone."""

@@ -96,11 +96,15 @@ def test_a_capture_that_fails_leaves_the_eager_step(monkeypatch: pytest.MonkeyPa
     assert torch.equal(forward.step(torch.arange(7), TREE).logits, before)
 
 
+@pytest.mark.parametrize(
+    "streams", [["own"], ["own", "own", "side"]], ids=["warming up", "capturing"]
+)
 def test_a_capture_that_fails_leaves_the_stream_and_the_first_reason(
-    monkeypatch: pytest.MonkeyPatch,
+    streams: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As torch does it: ending a capture that has failed raises too, and puts no stream back."""
-    current = [Stream("own")]
+    own, side = Stream("own"), Stream("side")
+    current = [own]
 
     @contextmanager
     def graph_of(_graph: object, *, stream: Stream, **_options: object) -> Iterator[None]:
@@ -112,7 +116,7 @@ def test_a_capture_that_fails_leaves_the_stream_and_the_first_reason(
 
     for name, replaced in {
         "device": nullcontext,
-        "Stream": lambda _device: Stream("side"),
+        "Stream": lambda _device: side,
         "current_stream": lambda: current[-1],
         "set_stream": current.append,
         "stream": nullcontext,
@@ -124,16 +128,20 @@ def test_a_capture_that_fails_leaves_the_stream_and_the_first_reason(
 
     def record() -> None:
         calls.append(current[-1].name)
-        if len(calls) == 3:
+        if len(calls) == len(streams):
             raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
+    pool = graph.SharedPool(torch.device("cpu"))
+    monkeypatch.setattr(pool, "abandon_capture", lambda: calls.append("abandoned"))
     graph._side_stream.cache_clear()
     with pytest.raises(RuntimeError) as caught:
-        graph.capture(record, graph.SharedPool(torch.device("cpu")))
+        graph.capture(record, pool)
     graph._side_stream.cache_clear()
     assert graph.failure_of(caught.value) == "operation not permitted when stream is capturing"
-    assert calls == ["own", "own", "side"]
-    assert current[-1].name == "own"
+    assert calls == [*streams, "abandoned"]
+    assert current[-1] is own
+    # What a warm-up left behind does not run beside the eager steps that follow.
+    assert own.waited_for == ["side"]
 
 
 class Stream:
@@ -141,9 +149,38 @@ class Stream:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.waited_for: list[str] = []
 
     def wait_stream(self, stream: Stream) -> None:
-        """Wait for nothing."""
+        """Take note of whom it would wait for."""
+        self.waited_for.append(stream.name)
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_the_allocator_is_told_of_a_capture_that_failed(
+    is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: what torch itself has ended is not released a second time, under other graphs."""
+    told: list[tuple[str, int, tuple[int, int]]] = []
+
+    def end(device: int, handle: tuple[int, int]) -> None:
+        if is_told:
+            raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+        told.append(("end", device, handle))
+
+    def release(device: int, handle: tuple[int, int]) -> None:
+        told.append(("release", device, handle))
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 7))
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end, raising=False)
+    monkeypatch.setattr(torch._C, "_cuda_releasePool", release, raising=False)
+    pool = graph.SharedPool(torch.device("cuda"))
+    pool.abandon_capture()  # it failed before it was given any memory
+    assert told == []
+    assert pool.handle == (0, 7)
+    pool.abandon_capture()
+    assert told == ([] if is_told else [("end", 3, (0, 7)), ("release", 3, (0, 7))])
 
 
 def test_masks_of_a_gpu_begin_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
