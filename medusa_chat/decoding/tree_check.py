@@ -41,7 +41,8 @@ def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
     With ``plain`` the tree is the root alone: can it decode at all?
 
     The oracle is the model itself, run over each node's path without a cache or a mask of ours.
-    Logits are compared after a step and again after its compaction.
+    Logits are compared after a step and again after its compaction. Raises torch.OutOfMemoryError
+    where a GPU has no room for that.
     """
     tree = Tree.from_paths([] if plain else _TREE).to(forward.device)
     step = f"a step of {tree.size} node{'' if plain else 's'}"
@@ -55,6 +56,8 @@ def defect(model: Any, forward: Forward, *, plain: bool = False) -> str | None:
         tolerance = FLOAT8_TOLERANCE
     try:
         worst = _worst_error(model, forward, prefix, tokens, tree)
+    except torch.OutOfMemoryError:  # which says nothing about the model
+        raise
     except RUN_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"{type(model).__name__} cannot run {step} ({reason[:120]})"

@@ -76,6 +76,8 @@ class Spoiled(StockForward):
             output.logits[0, 0] = torch.nan
         elif self.wrong == "crash":
             raise RuntimeError("no kernel for this\nand a second line")
+        elif self.wrong == "memory":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return output
 
     def compact(self, nodes: Any) -> None:
@@ -100,4 +102,14 @@ def test_a_step_that_fails_is_a_reason_in_one_line() -> None:
     assert defect(model, forward) == (
         "LlamaForCausalLM cannot run a step of 7 nodes (no kernel for this)"
     )
+    assert forward.length == 0
+
+
+def test_too_little_memory_is_no_defect_of_the_model() -> None:
+    """A model that does not fit must not be decoded plainly instead, as if it could not do more."""
+    model = random_model("llama")
+    forward = Spoiled(model, 256, MAX_TREE_SIZE)
+    forward.wrong = "memory"
+    with pytest.raises(torch.OutOfMemoryError):
+        defect(model, forward)
     assert forward.length == 0
