@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from medusa_chat import paths, thread_waiting
 from medusa_chat.benchmark.settings import BenchSettings
 from medusa_chat.benchmark.table import Table, show
-from medusa_chat.errors import INTERRUPTED, UsageError
+from medusa_chat.errors import INTERRUPTED, ModelError, UsageError
 from medusa_chat.library.fetching import fetch_missing
 from medusa_chat.run.command import Interrupt
 from medusa_chat.settings import DecodeSettings, ModelSettings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from medusa_chat.engine.local import Engine
 
 _SHAPE_CONTEXT = 4096
+_LONGEST_REASON = 160
 
 
 def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:
@@ -33,7 +34,27 @@ def run(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> i
     if bench.suite == "gpu":
         return _gpu(bench)
     suites = {"chat": _chat, "steps": _steps, "replay": _replay, "quality": _quality}
-    return suites[bench.suite](bench, model, decode)
+    try:
+        return suites[bench.suite](bench, model, decode)
+    except (MemoryError, RuntimeError) as error:
+        from medusa_chat.models.out_of_memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        raise _out_of_memory(error, bench, model) from error
+
+
+def _out_of_memory(error: Exception, bench: BenchSettings, model: ModelSettings) -> ModelError:
+    """Return what is to be said when memory ran out between loading a model and the last figure."""
+    what, option = (
+        (f"a random {bench.shape}", "--shape") if bench.shape else (model.model, "--model")
+    )
+    fewer = "" if model.quantization == "4bit" else "--load-in-4bit, "
+    words = str(error).partition("\n")[0][:_LONGEST_REASON]
+    return ModelError(
+        f"Out of memory while {what} was measured{f' ({words})' if words else ''}: free some, or "
+        f"take less with {fewer}a smaller --context or a smaller {option}."
+    )
 
 
 def _chat(bench: BenchSettings, model: ModelSettings, decode: DecodeSettings) -> int:

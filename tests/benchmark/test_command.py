@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Call
+import torch
+from command_line import HEADS, Call
 from loopback_hub import Hub
 from models.hub.conftest import hub as hub
 from tiny_models import save_base
@@ -254,6 +255,27 @@ def test_the_gpu_suite_needs_a_gpu(call: Call, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     said = call("bench", "--suite", "gpu").said(1)
     assert "--suite gpu needs a CUDA device" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (("--model", HEADS), "--load-in-4bit, a smaller --context or a smaller --model."),
+        (("--shape", "builtin"), "--load-in-4bit, a smaller --context or a smaller --shape."),
+    ],
+)
+def test_memory_that_runs_out_is_told_in_words(
+    options: tuple[str, str], remedy: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore.")
+
+    monkeypatch.setattr("medusa_chat.benchmark.command._loaded", fail)
+    said = call("bench", "--suite", "steps", *options).said(1)
+    name = "a random builtin" if "--shape" in options else HEADS
+    assert f"Out of memory while {name} was measured (CUDA out of memory. Tried" in said
+    assert remedy in said
+    assert "More." not in said
 
 
 def test_another_name_of_a_model_is_told_once(
