@@ -82,7 +82,7 @@ class GpuPlan:
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
-    """What one part brought: tables and an object, or why there is none."""
+    """What one part brought: tables and an object, or why there is none or it means nothing."""
 
     title: str
     seconds: float = 0.0
@@ -210,10 +210,9 @@ class GpuSuite:
                 eager = self._timed(_EAGER_REPEATS)
                 tables += steps_suite.tables(eager)
                 made["eager"] = steps_suite.record(eager, self._command)
-        wrong = self._engine.model.notices
-        if wrong:
-            tables.append(Table("Check of a tree", (), (), wrong))
         problem = None if as_it_is.steps else "not measured: no time was left"
+        for wrong in self._engine.model.notices:  # of no use however fast it is
+            problem = f"wrong: {wrong}"
         return PartResult("", tables=tuple(tables), record=made, problem=problem)
 
     def _timed(self, repeats: int) -> steps_suite.StepsResult:

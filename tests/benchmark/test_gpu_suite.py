@@ -101,6 +101,17 @@ def test_steps_are_timed_without_graphs_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(result.tables) == 2
 
 
+def test_a_model_that_computes_wrongly_is_a_problem_however_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = "MistralForCausalLM gives other logits in a step of 7 nodes than over plain text"
+    monkeypatch.setattr("medusa_chat.benchmark.random_model.defect", lambda *_: words)
+    steps = next(GpuSuite(dataclasses.replace(PLAN, precisions=PLAN.precisions[:1]), "").run(1))
+    assert steps.problem == f"wrong: {words}."
+    assert steps.record is not None
+    assert steps.tables
+
+
 def test_a_part_that_fails_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("CUDA error: an illegal memory access\nwas encountered")
