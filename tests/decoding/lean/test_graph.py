@@ -276,3 +276,30 @@ def test_on_a_gpu_graphs_give_what_eager_steps_give() -> None:
         assert forward.graphs_in_use
         torch.testing.assert_close(once, again)
         torch.testing.assert_close(once, eager, rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_capture_that_fails_leaves_others_possible() -> None:
+    device = torch.device("cuda", 0)
+    numbers, total = torch.ones(4, device=device), torch.zeros((), device=device)
+    pool, runs = graph.SharedPool(device), []
+
+    def reads_in_the_third_run() -> None:
+        runs.append(torch.add(numbers, 1).sum())
+        if len(runs) == 3:
+            runs[-1].item()
+
+    def adds() -> None:
+        total.add_(torch.mul(numbers, 2).sum())
+
+    with pytest.raises(RuntimeError):
+        graph.capture(reads_in_the_third_run, pool)
+    assert not torch.cuda.is_current_stream_capturing()
+    runs.clear()
+    pool.renew()
+    torch.cuda.empty_cache()
+    replay = graph.capture(adds, pool)
+    total.zero_()
+    replay()
+    replay()
+    assert total.item() == 16
