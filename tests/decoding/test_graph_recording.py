@@ -129,6 +129,58 @@ def test_places_stay_where_they_are(captures: Captures) -> None:
     assert len(captures.records) == 1
 
 
+class Recording(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Writes down each operation with all that a graph holds on to: numbers, shapes, places."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lines: list[tuple[Any, ...]] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        leaves = tree_leaves((arguments, options or {}))
+        self.lines.append((str(function), *map(_written, leaves)))
+        return function(*arguments, **(options or {}))
+
+
+def _written(leaf: Any) -> Any:
+    if not isinstance(leaf, torch.Tensor):
+        return leaf
+    if leaf.is_mkldnn:
+        return leaf.shape
+    return leaf.shape, leaf.stride(), leaf.storage_offset(), leaf.dtype
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("shape", ALL)
+def test_a_recorded_step_is_the_same_at_every_step_and_reply(
+    shape: str, how: str, captures: Captures
+) -> None:
+    """A graph goes on with the numbers that it was recorded with: none may be of one step alone."""
+    decoder, decoding = a_step(ALL[shape], **HOWS[how])
+    (record,) = captures.records
+
+    def written() -> list[tuple[Any, ...]]:
+        recording = Recording()
+        with torch.inference_mode(), recording:
+            record()
+        return recording.lines
+
+    first = written()
+    assert len(first) > 50
+    for _ in range(6):
+        decoding._stepper.advance(ALL[shape])
+    assert written() == first
+    options = dict(HOWS[how])
+    sampling = options.pop("sampling", GREEDY)
+    request = Request(ALL[shape], sampling, Ending(max_new_tokens=9), seed=77, **options)
+    for _ in decoder.start((*PROMPT[:3], 8, 50), request).run():
+        pass
+    assert written() == first
+    assert len(captures.records) == 1
+
+
 class Outsiders(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the memory that operations use and have not made: a graph only knows its address."""
 
