@@ -116,13 +116,15 @@ class SharedPool:
 
         Before torch 2.12 nobody tells it. To it that capture would go on for ever, so that it
         neither tidies up, with which the next capture begins, nor ever lets go of this memory.
+        Later captures have other memory: it refuses what no graph is left in.
         """
-        if self._handle is None:
+        handle, self._handle = self._handle, None
+        if handle is None:
             return
         device = torch.cuda.current_device()
         with suppress(RuntimeError):  # none is under way: it failed before it began, or is ended
-            torch._C._cuda_endAllocateToPool(device, self._handle)
-            torch._C._cuda_releasePool(device, self._handle)
+            torch._C._cuda_endAllocateToPool(device, handle)
+            torch._C._cuda_releasePool(device, handle)
 
     def renew(self) -> None:
         """Begin with no memory: the graphs that had some are gone."""

@@ -172,7 +172,8 @@ def test_the_allocator_is_told_of_a_capture_that_failed(
         told.append(("release", device, handle))
 
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 7))
+    handles = iter([(0, 7), (0, 8)])
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: next(handles))
     monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end, raising=False)
     monkeypatch.setattr(torch._C, "_cuda_releasePool", release, raising=False)
     pool = graph.SharedPool(torch.device("cuda"))
@@ -181,6 +182,7 @@ def test_the_allocator_is_told_of_a_capture_that_failed(
     assert pool.handle == (0, 7)
     pool.abandon_capture()
     assert told == ([] if is_told else [("end", 3, (0, 7)), ("release", 3, (0, 7))])
+    assert pool.handle == (0, 8)
 
 
 def test_masks_of_a_gpu_begin_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,7 +298,6 @@ def test_on_a_gpu_a_capture_that_fails_leaves_others_possible() -> None:
         graph.capture(reads_in_the_third_run, pool)
     assert not torch.cuda.is_current_stream_capturing()
     runs.clear()
-    pool.renew()
     torch.cuda.empty_cache()
     replay = graph.capture(adds, pool)
     total.zero_()
