@@ -6,6 +6,7 @@ of the host, as a CUDA graph cannot hold one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,6 +26,7 @@ from medusa_chat.decoding.head_vocabulary import HeadVocabulary
 from medusa_chat.decoding.history import History
 from medusa_chat.decoding.lean import graph
 from medusa_chat.decoding.lean.forward import LeanForward
+from medusa_chat.decoding.lean.graph import StepGraphs
 from medusa_chat.decoding.mixed_drafting import MixedDrafter
 from medusa_chat.decoding.mixed_tree import MixedTree
 from medusa_chat.decoding.presets import presets
@@ -112,23 +114,30 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return outcome
 
 
+def recorded_on_the_device(monkeypatch: pytest.MonkeyPatch) -> OneDevice:
+    """Replace the capture; return what all that is recorded has to get past."""
+    on_device = OneDevice(copies=False)
+
+    def capture(record: Callable[[], None], _pool: object) -> Callable[[], None]:
+        with on_device:
+            record()
+        return record
+
+    monkeypatch.setattr(graph, "capture", capture)
+    return on_device
+
+
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("model", ["bfloat16", "float16", "int8"])
 def test_a_recorded_step_stays_on_the_device(
     model: str, shape: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on_device = OneDevice(copies=False)
-
-    def capture(record: Any, _pool: object) -> Any:
-        with on_device:
-            record()
-        return record
+    on_device = recorded_on_the_device(monkeypatch)
 
     def run(_step: _WholeStep, root: int) -> Advance:
         return Advance([0], [root], 7, 1)
 
-    monkeypatch.setattr(graph, "capture", capture)
     monkeypatch.setattr(_WholeStep, "run", run)
     parts = loaded(model)
     parts.forward.truncate(0)
@@ -142,6 +151,22 @@ def test_a_recorded_step_stays_on_the_device(
     assert step is not None
     assert on_device.count > 30
     assert parts.forward.length == len(PROMPT) + 1
+
+
+@pytest.mark.parametrize("model", ["bfloat16", "float16"])
+def test_a_recorded_forward_stays_on_the_device(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_device, forward = recorded_on_the_device(monkeypatch), loaded(model).forward
+    monkeypatch.setattr(forward, "_graphs", StepGraphs(forward.run_windowed, META))
+    forward.truncate(0)
+    forward.extend(torch.tensor(PROMPT, device=META))
+    for tree in (Tree.root().to(META), Tree.chain(HEADS).to(META)):
+        before = on_device.count
+        output = forward.step(torch.arange(tree.size, device=META), tree)
+        assert output.logits.shape == (tree.size, VOCABULARY)
+        assert on_device.count > before + 30
+    assert forward.graphs_in_use
 
 
 @pytest.mark.parametrize("drawn", [False, True])
