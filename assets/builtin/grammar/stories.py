@@ -16,6 +16,7 @@ from .story_heroes import (
     hero_of,
     name_for,
     pair_names,
+    partner_name,
     plural,
 )
 from .story_known import known_tale
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _PET_NAMES = set(WORDS["pet_names"].values())
 _KNOWN_SHARE = 0.06
+_NAMED_SHARE = 0.35
+"""Of stories of two, how many have a hero whom the user names."""
 _OFTEN = ("object", "fear", "do")
 _OPEN = [*OPEN, *(plot for plot in OPEN if plot["words"] in _OFTEN)]
 """The schemes that take words, those of loss, fear and learning twice: they are asked for most."""
@@ -84,7 +87,10 @@ def _both(story: Story) -> str:
 
 def _about_two(rng: random.Random, story: Story) -> tuple[str, Story]:
     """Say which two the story shall be about."""
-    chance, both, other = rng.random(), _both(story), story.other or story.hero
+    both = _both(story)
+    if not story.twins and rng.random() < _NAMED_SHARE:
+        both, story = _first_named(rng, story)
+    chance, other = rng.random(), story.other or story.hero
     if chance < 0.4:
         plain = replace(story, plot=pair_plot(story.hero, other, bool(story.third)), x="")
         return both, plain
@@ -92,6 +98,21 @@ def _about_two(rng: random.Random, story: Story) -> tuple[str, Story]:
         both = story.who
     clause = story.fill(rng.choice(story.plot["clauses"]))
     return f"{both} {rng.choice(('who', 'who', 'that'))} {clause}", story
+
+
+def _first_named(rng: random.Random, story: Story) -> tuple[str, Story]:
+    """Let the user name the first of two, and now and then both."""
+    story = _user_named(rng, story)
+    hero, other = story.hero, story.other or story.hero
+    name, called = hero.name, rng.choice(("called", "called", "named"))
+    if rng.random() < 0.2:
+        while (own := name_for(rng, other.pronoun)) == name:
+            pass
+        story = replace(story, other=replace(other, name=own))
+        return f"{hero.phrase} {called} {name} and {other.phrase} {called} {own}", story
+    if other.name not in _PET_NAMES or other.name == name:
+        story = replace(story, other=replace(other, name=partner_name(name, other.pronoun)))
+    return f"{hero.phrase} {called} {name} and {other.phrase}", story
 
 
 def _user_named(rng: random.Random, story: Story) -> Story:

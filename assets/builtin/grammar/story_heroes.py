@@ -150,6 +150,16 @@ def pair_names(words: str, one: str, two: str) -> tuple[str, str]:
     return first, second
 
 
+def partner_name(name: str, pronoun: str) -> str:
+    """Give the name that the other one always has beside one whom the user has named."""
+    for forms, pairs in WORDS["pair_names"].items():
+        for first, second in map(str.split, pairs):
+            if first == name and pronoun in ("it", forms.split()[1]):
+                return str(second)
+    names = WORDS[f"names_{('he', 'she')[fixed(name, 2)] if pronoun == 'it' else pronoun}"]
+    return str([one for one in names if one != name][fixed(name, len(names) - 1)])
+
+
 def two_heroes(rng: random.Random) -> tuple[Hero, Hero]:
     """Choose two who share a story: a child and its pet, two of a family, or of two kinds."""
     chance = rng.random()

@@ -128,10 +128,11 @@ def _greeting(rng: random.Random) -> Chat:
     chance = rng.random()
     if chance < 0.35:
         return _said(rng, _HELLO["plain"], _HELLO["plain_answers"])
-    if chance < 0.65:
+    if chance < 0.55:
         return _said(rng, _HELLO["timed"], _HELLO["timed_answers"])
-    chat = _said(rng, _HELLO["how"], _HELLO["how_answers"])
-    if rng.random() < 0.6:
+    how = rng.choices(("timed_how", "how", "fine"), (35, 60, 5))[0]
+    chat = _said(rng, _HELLO[how], _HELLO[f"{how}_answers"])
+    if how != "fine" and rng.random() < 0.6:
         (mood,) = rng.choices(("fine", "bad", "tired"), (60, 25, 15))
         chat += _said(rng, _HELLO[mood], _HELLO[f"{mood}_answers"])
     return chat
